@@ -1,0 +1,3 @@
+module images/helpers
+
+go 1.24
