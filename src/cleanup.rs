@@ -1,0 +1,238 @@
+//! Removes what a run created, backwards, and nothing else: what has no UID in
+//! the journal must carry the run's label, what has one is removed by it.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use kube::api::{Api, DeleteParams, ListParams, Preconditions, PropagationPolicy};
+use kube::{Client, Resource as _, ResourceExt};
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+use crate::cluster::RUN_LABEL;
+use crate::journal::{Entry, Item, Journal, Resource, Runs};
+use crate::testbed::docker::{self, Engine};
+use crate::testbed::kind::{KIND_LABEL, name as testbed_name};
+use crate::testbed::{ENGINE_LABEL, Testbed, kept};
+
+/// Something that is still there.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The container engine fails.
+    #[error(transparent)]
+    Engine(#[from] docker::Error),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] crate::journal::Error),
+    /// Some items are left.
+    #[error("left behind: {}; `cleanup --run-id {run}` tries again", .left.join("; "))]
+    Left {
+        /// Whose.
+        run: String,
+        /// Each with the reason.
+        left: Vec<String>,
+    },
+}
+
+/// Removes everything that a journal names. `testbed` is where its objects of
+/// the cluster and of Vault are, if that outlives them; without it they go with it.
+///
+/// # Errors
+/// What is left, each with the reason.
+pub async fn clean(
+    journal: &Journal,
+    engine: &Engine,
+    testbed: Option<&Testbed>,
+    keep_testbed: bool,
+) -> Result<(), Error> {
+    let mut left = Vec::new();
+    let (objects, machines): (Vec<Entry>, Vec<Entry>) = journal
+        .open_entries()
+        .into_iter()
+        .partition(|entry| matches!(entry.item, Item::Object { .. } | Item::Vault { .. }));
+    let removals = objects.into_iter().map(|entry| async move {
+        let result = match testbed {
+            Some(testbed) => remove_object(&journal.run, &entry, testbed).await,
+            None => Ok(()),
+        };
+        (entry, result)
+    });
+    for (entry, result) in futures::future::join_all(removals).await {
+        note(journal, &entry, result, &mut left)?;
+    }
+    // A network can go only after what is on it.
+    let (networks, containers): (Vec<Entry>, Vec<Entry>) = machines
+        .into_iter()
+        .filter(|entry| !keep_testbed || is_own_vault(&entry.item, &journal.run))
+        .partition(|entry| matches!(entry.item, Item::Network { .. }));
+    for group in [containers, networks] {
+        let removals = group.into_iter().map(|entry| async move {
+            let result = remove_machine(&journal.run, &entry, engine).await;
+            (entry, result.map_err(|error| error.to_string()))
+        });
+        for (entry, result) in futures::future::join_all(removals).await {
+            note(journal, &entry, result, &mut left)?;
+        }
+    }
+    if left.is_empty() { Ok(()) } else { Err(Error::Left { run: journal.run.clone(), left }) }
+}
+
+/// A Vault that one scenario had for itself does not stay with a kept testbed.
+fn is_own_vault(item: &Item, run: &str) -> bool {
+    matches!(item, Item::Container { name } if *name != format!("{}-vault", testbed_name(run)))
+}
+
+fn note(journal: &Journal, entry: &Entry, result: Result<(), String>, left: &mut Vec<String>) -> Result<(), Error> {
+    match result {
+        Ok(()) => journal.removed(entry.entry)?,
+        Err(reason) => left.push(format!("{:?}: {reason}", entry.item)),
+    }
+    Ok(())
+}
+
+async fn remove_machine(run: &str, entry: &Entry, engine: &Engine) -> Result<(), docker::Error> {
+    match &entry.item {
+        Item::Network { name } => match &entry.uid {
+            Some(id) => engine.remove_network(id).await,
+            None if engine.network_run(name).await?.as_deref() == Some(run) => engine.remove_network(name).await,
+            None => Ok(()),
+        },
+        Item::Container { name } => match &entry.uid {
+            Some(id) => engine.remove_container(id).await,
+            // A failed start leaves a container that testcontainers does not remove.
+            None => {
+                let ours = engine.containers_with(ENGINE_LABEL, run).await?;
+                match engine.container_id(name).await? {
+                    Some(id) if ours.contains(&id) => engine.remove_container(&id).await,
+                    _ => Ok(()),
+                }
+            }
+        },
+        Item::Cluster { name } => remove_cluster(engine, name, entry.uid.is_some()).await,
+        Item::Object { .. } | Item::Vault { .. } => Ok(()),
+    }
+}
+
+/// Removes the containers of a kind cluster, as kind itself does. Where its
+/// creation was cut off, the engine may still be at it, so it is asked again.
+async fn remove_cluster(engine: &Engine, name: &str, whole: bool) -> Result<(), docker::Error> {
+    let mut quiet = 0;
+    loop {
+        let found = engine.containers_with(KIND_LABEL, name).await?;
+        for id in &found {
+            engine.remove_container(id).await?;
+        }
+        quiet = if found.is_empty() { quiet + 1 } else { 0 };
+        if quiet > if whole { 0 } else { 3 } {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+async fn remove_object(run: &str, entry: &Entry, testbed: &Testbed) -> Result<(), String> {
+    let kube = testbed.kube.clone();
+    let uid = entry.uid.as_deref();
+    match &entry.item {
+        Item::Vault { path } => testbed.vault.admin.remove(path).await.map_err(|e| e.to_string()),
+        Item::Object { resource, namespace, name } => match resource {
+            // From here on the API server removes it with all that is in it, whatever becomes of us.
+            Resource::Namespace => remove_by_uid(&Api::<Namespace>::all(kube), run, name, uid).await,
+            Resource::ClusterRoleBinding => remove_by_uid(&Api::<ClusterRoleBinding>::all(kube), run, name, uid).await,
+            Resource::ServiceAccount => {
+                let namespace = namespace.as_deref().unwrap_or("default");
+                remove_by_uid(&Api::<ServiceAccount>::namespaced(kube, namespace), run, name, uid).await
+            }
+        },
+        _ => Ok(()),
+    }
+}
+
+/// Deletes an object only where it has that UID or, where none was noted any
+/// more, the run's label.
+async fn remove_by_uid<K>(api: &Api<K>, run: &str, name: &str, uid: Option<&str>) -> Result<(), String>
+where
+    K: kube::Resource + Clone + std::fmt::Debug + DeserializeOwned,
+{
+    let Some(found) = api.get_metadata_opt(name).await.map_err(|e| e.to_string())? else { return Ok(()) };
+    let found_uid = found.meta().uid.clone().unwrap_or_default();
+    let ours = match uid {
+        Some(uid) => uid == found_uid,
+        None => found.labels().get(RUN_LABEL).is_some_and(|label| label == run),
+    };
+    if !ours {
+        return Ok(());
+    }
+    let parameters = DeleteParams {
+        preconditions: Some(Preconditions { uid: Some(found_uid), resource_version: None }),
+        propagation_policy: Some(PropagationPolicy::Background),
+        ..DeleteParams::default()
+    };
+    match api.delete(name, &parameters).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Cleans what a run left that is not going on any more, and forgets the run.
+///
+/// # Errors
+/// The run is going on, or something is left.
+pub async fn clean_run(runs: &Runs, engine: &Engine, run: &str) -> Result<(), Error> {
+    let journal = Journal::open(runs, run)?;
+    // Objects on another run's testbed are there only while that testbed is.
+    let testbed = match journal.testbed() {
+        Some(owner) if owner != run => kept::load(&runs.folder(&owner), &owner, engine.clone()).await.ok(),
+        _ => None,
+    };
+    clean(&journal, engine, testbed.as_ref(), false).await?;
+    journal.discard()?;
+    Ok(())
+}
+
+/// Finds what a run left by its label alone, where its journal is lost, and
+/// removes it. Gives how many things it removed.
+///
+/// # Errors
+/// The container engine or a kept testbed does not answer.
+pub async fn clean_by_label(runs: &Runs, engine: &Engine, run: &str) -> Result<usize, Error> {
+    let mut removed = 0;
+    let mut containers = engine.containers_with(ENGINE_LABEL, run).await?;
+    containers.extend(engine.containers_with(KIND_LABEL, &testbed_name(run)).await?);
+    for id in &containers {
+        engine.remove_container(id).await?;
+    }
+    removed += containers.len();
+    for network in engine.networks_of(run).await? {
+        engine.remove_network(&network).await?;
+        removed += 1;
+    }
+    for owner in runs.list()? {
+        if let Ok(testbed) = kept::load(&runs.folder(&owner), &owner, engine.clone()).await {
+            removed += clean_objects(&testbed.kube, run).await;
+        }
+    }
+    Ok(removed)
+}
+
+async fn clean_objects(kube: &Client, run: &str) -> usize {
+    let ours = ListParams::default().labels(&format!("{RUN_LABEL}={run}"));
+    let mut removed = 0;
+    let bindings = Api::<ClusterRoleBinding>::all(kube.clone());
+    for object in bindings.list_metadata(&ours).await.map(|list| list.items).unwrap_or_default() {
+        removed += usize::from(remove_by_uid(&bindings, run, &object.name_any(), None).await.is_ok());
+    }
+    for object in
+        Api::<ServiceAccount>::all(kube.clone()).list_metadata(&ours).await.map(|l| l.items).unwrap_or_default()
+    {
+        let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), &object.namespace().unwrap_or_default());
+        removed += usize::from(remove_by_uid(&accounts, run, &object.name_any(), None).await.is_ok());
+    }
+    let namespaces = Api::<Namespace>::all(kube.clone());
+    for object in namespaces.list_metadata(&ours).await.map(|list| list.items).unwrap_or_default() {
+        removed += usize::from(remove_by_uid(&namespaces, run, &object.name_any(), None).await.is_ok());
+    }
+    removed
+}

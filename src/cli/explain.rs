@@ -1,0 +1,115 @@
+//! `explain`: a scenario or a cause, in words.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::list::outcome;
+use super::{USAGE, catalogue, fail};
+use crate::report::PAGE;
+use crate::scenario::load::Catalogue;
+use crate::scenario::model::{Evidence, Scenario};
+use crate::scenario::select::near;
+use crate::verdict::cause::Signature;
+use crate::verdict::{Cause, CauseId};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Id of a scenario, such as `binding.other-namespace`, or of a cause, such as `login.role-not-found`
+    id: String,
+    /// Take the scenarios of this folder in place of the program's own
+    #[arg(long, value_name = "DIR")]
+    scenarios: Option<PathBuf>,
+}
+
+/// Prints what there is to say of it.
+pub fn explain(arguments: &Arguments) -> ExitCode {
+    let catalogue = match catalogue(arguments.scenarios.as_ref()) {
+        Ok(catalogue) => catalogue,
+        Err(error) => return fail(USAGE, &error.to_string()),
+    };
+    let id = &arguments.id;
+    if let Some(scenario) = catalogue.get(id) {
+        print!("{}", about_scenario(scenario, &catalogue));
+    } else if let Some(cause) = catalogue.causes.get(&CauseId(id.clone())) {
+        print!("{}", about_cause(cause, &catalogue));
+    } else {
+        let ids = catalogue
+            .scenarios
+            .iter()
+            .map(|s| s.id.as_str())
+            .chain(catalogue.causes.causes.iter().map(|c| c.id.as_str()));
+        let near = near(id, ids);
+        let hint = if near.is_empty() { String::new() } else { format!(", did you mean {}?", near.join(", ")) };
+        return fail(USAGE, &format!("no scenario and no cause is called `{id}`{hint}; `list` shows the scenarios"));
+    }
+    ExitCode::SUCCESS
+}
+
+fn about_scenario(scenario: &Scenario, catalogue: &Catalogue) -> String {
+    let mut text = format!("{}\n  {}\n\n", scenario.id, scenario.title);
+    text.push_str(&format!("page:     {PAGE}{}\n", scenario.page));
+    text.push_str(&format!("must be:  {}\n", outcome(scenario, &catalogue.keys)));
+    let changes = scenario.configuration().differences(&scenario.base.configuration());
+    let base = format!("{:?}", scenario.base).to_lowercase();
+    let changed = serde_json::to_value(scenario.configuration()).unwrap_or_default();
+    let fields: Vec<String> = changes.iter().map(|field| format!("{field}: {}", changed[field])).collect();
+    match fields.is_empty() {
+        true => text.push_str(&format!("applied:  the documented base `{base}` as it stands\n")),
+        false => text.push_str(&format!("applied:  the documented base `{base}` with {}\n", fields.join(", "))),
+    }
+    if let Some(control) = &scenario.control {
+        text.push_str(&format!("control:  {control} differs in one field and must pass in the same run\n"));
+    }
+    if scenario.evidence == Evidence::StandIn {
+        text.push_str("evidence: a stand-in of ours decides it, because the real software is not public\n");
+    }
+    if let Some(deviation) = &scenario.known_deviation {
+        text.push_str(&format!(
+            "\nThe page is wrong here (defect {}).\n  claims:   {}\n  happens:  {}\n  seen on:  {}\n",
+            deviation.defect,
+            deviation.claim,
+            deviation.happens,
+            deviation.seen_on.join("; ")
+        ));
+    }
+    let cause = scenario.known_deviation.as_ref().map(|deviation| &deviation.cause).or(scenario.expect.cause.as_ref());
+    if let Some(cause) = cause.and_then(|id| catalogue.causes.get(id)) {
+        text.push('\n');
+        text.push_str(&about_cause(cause, catalogue));
+    }
+    text
+}
+
+fn about_cause(cause: &Cause, catalogue: &Catalogue) -> String {
+    let mut text = format!("{}\n  {}\n\n", cause.id, cause.title);
+    text.push_str(&format!("means:    {}\nremedy:   {}\n", cause.meaning, cause.remedy));
+    for signature in &cause.signatures {
+        text.push_str(&format!("seen as:  {}\n", seen_as(signature)));
+    }
+    text.push_str(&format!("seen on:  {}\n", cause.seen_on.join("; ")));
+    let scenarios: Vec<&str> = catalogue
+        .scenarios
+        .iter()
+        .filter(|s| {
+            s.expect.cause.as_ref() == Some(&cause.id)
+                || s.known_deviation.as_ref().is_some_and(|d| d.cause == cause.id)
+        })
+        .map(|s| s.id.as_str())
+        .collect();
+    if !scenarios.is_empty() {
+        text.push_str(&format!("tried by: {}\n", scenarios.join(", ")));
+    }
+    text
+}
+
+fn seen_as(signature: &Signature) -> String {
+    let mut parts = Vec::new();
+    parts.extend(signature.status.map(|status| format!("HTTP {status}")));
+    parts.extend(signature.client.as_ref().map(|client| format!("the client sees `{client}`")));
+    parts.extend(signature.log.as_ref().map(|log| format!("the server says `{log}`")));
+    if let Some(fact) = signature.fact {
+        let name = serde_json::to_value(fact).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+        parts.push(format!("found out: {name}"));
+    }
+    parts.join(", ")
+}

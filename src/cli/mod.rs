@@ -1,0 +1,103 @@
+//! The command line, one file a command.
+
+mod cleanup;
+mod doctor;
+mod explain;
+mod images;
+mod list;
+mod logging;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::redact::Redactor;
+use crate::scenario::load::{Catalogue, LoadError};
+
+/// Wrong use of the command line, or input that cannot be used.
+const USAGE: u8 = 2;
+
+/// No verdict: something that the harness needs failed.
+const INCONCLUSIVE: u8 = 3;
+
+/// Proves on a real Vault and a real Kubernetes cluster whether the Private Mendix Platform's
+/// documentation of HashiCorp Vault holds
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 everything as documented (known deviations included, unless denied), 1 something is not, \
+                  2 wrong use, 3 no verdict, 130 or 143 interrupted.\nStart with `doctor`, then `run`."
+)]
+struct Arguments {
+    /// Where runs keep their journals [default: the user's state folder]
+    #[arg(long, global = true, value_name = "DIR", env = "PMP_STATE_DIR")]
+    state_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run scenarios and report a verdict
+    Run(run::Arguments),
+    /// List the scenarios
+    List(list::Arguments),
+    /// Explain a scenario or a cause
+    Explain(explain::Arguments),
+    /// Say what is missing on this machine, and how to get it
+    Doctor(doctor::Arguments),
+    /// Say which images a run would use, or export the probe's
+    Images(images::Arguments),
+    /// Remove what a killed run left, or a kept testbed
+    Cleanup(cleanup::Arguments),
+    /// What runs in the pod
+    #[command(hide = true)]
+    Probe,
+}
+
+/// Parses, runs one command, and gives its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    // The first client would otherwise find no provider. A second installation fails, harmlessly.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let arguments = Arguments::parse();
+    let redactor = Redactor::new();
+    logging::start(&redactor);
+    // Two workers: the harness waits, and the machine's cores belong to the cluster.
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(INCONCLUSIVE, &format!("cannot start: {error}")),
+    };
+    let runs = crate::journal::Runs::new(arguments.state_dir.as_deref());
+    let code = match arguments.command {
+        Command::Run(arguments) => runtime.block_on(run::run(arguments, runs, redactor)),
+        Command::List(arguments) => list::list(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Doctor(arguments) => runtime.block_on(doctor::doctor(&arguments, &runs)),
+        Command::Images(arguments) => runtime.block_on(images::images(arguments)),
+        Command::Cleanup(arguments) => runtime.block_on(cleanup::cleanup(&arguments, &runs)),
+        Command::Probe => match runtime.block_on(crate::probe::run()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(INCONCLUSIVE, &error),
+        },
+    };
+    // Followers of logs wait for ever; nothing that they hold needs them to end well.
+    runtime.shutdown_background();
+    code
+}
+
+/// Says what is wrong, and gives the exit code.
+fn fail(code: u8, text: &str) -> ExitCode {
+    eprintln!("error: {text}");
+    ExitCode::from(code)
+}
+
+/// The scenarios: the program's own, or those of a folder.
+fn catalogue(folder: Option<&PathBuf>) -> Result<Catalogue, LoadError> {
+    match folder {
+        Some(folder) => Catalogue::from_dir(folder),
+        None => Catalogue::embedded(),
+    }
+}

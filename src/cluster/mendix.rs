@@ -1,0 +1,277 @@
+//! `OperatorConfiguration` and `Runtime` of the Mendix Operator: custom
+//! resources with the fields that the page names, everything else preserved,
+//! and the Deployment that an operator makes of them.
+//!
+//! The real operator is not public. What is decided here is marked
+//! `evidence: stand-in` in every report; where the real operator's manifests
+//! are at hand, only [`deployment`] and the controller around it fall away.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{CustomResource, ResourceExt};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::objects::Owner;
+use super::{RUN_LABEL, SCENARIO_LABEL};
+
+/// The name of the `OperatorConfiguration` that the page edits.
+pub const OPERATOR_CONFIGURATION: &str = "mendix-operator-configuration";
+
+/// The name of the `Runtime` that the page edits.
+pub const RUNTIME: &str = "mxplatform";
+
+/// Overrides the pod's automount past the operator: `true`, `false` or `unset`.
+/// Ours alone, to reach combinations that no operator setting reaches.
+pub const POD_AUTOMOUNT_ANNOTATION: &str = "pmp-vault-conformance/pod-automount";
+
+/// The operator's settings for a namespace.
+#[derive(CustomResource, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "privatecloud.mendix.com",
+    version = "v1alpha1",
+    kind = "OperatorConfiguration",
+    plural = "operatorconfigurations",
+    namespaced,
+    schema = "disabled"
+)]
+#[serde(rename_all = "camelCase")]
+pub struct OperatorConfigurationSpec {
+    /// Whether the app's pods mount their Service Account's token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime_automount_service_account_token: Option<bool>,
+}
+
+/// An app.
+#[derive(CustomResource, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "privatecloud.mendix.com",
+    version = "v1alpha1",
+    kind = "Runtime",
+    plural = "runtimes",
+    namespaced,
+    schema = "disabled"
+)]
+#[serde(rename_all = "camelCase")]
+pub struct RuntimeSpec {
+    /// The app's pod; the page sets `template.spec.serviceAccountName`.
+    #[serde(default)]
+    pub template: Value,
+    /// How many pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
+}
+
+/// The CRDs of both.
+///
+/// # Errors
+/// Never in practice: the definitions are constant.
+pub fn custom_resource_definitions() -> Result<Vec<CustomResourceDefinition>, serde_json::Error> {
+    let documented = [
+        (
+            "OperatorConfiguration",
+            "operatorconfiguration",
+            json!({ "runtimeAutomountServiceAccountToken": { "type": "boolean" } }),
+        ),
+        (
+            "Runtime",
+            "runtime",
+            json!({
+                "replicas": { "type": "integer" },
+                "template": {
+                    "type": "object",
+                    "x-kubernetes-preserve-unknown-fields": true,
+                    "properties": { "spec": {
+                        "type": "object",
+                        "x-kubernetes-preserve-unknown-fields": true,
+                        "properties": { "serviceAccountName": { "type": "string" } },
+                    } },
+                },
+            }),
+        ),
+    ];
+    documented
+        .into_iter()
+        .map(|(kind, singular, spec)| {
+            serde_json::from_value(json!({
+                "apiVersion": "apiextensions.k8s.io/v1",
+                "kind": "CustomResourceDefinition",
+                "metadata": { "name": format!("{singular}s.privatecloud.mendix.com") },
+                "spec": {
+                    "group": "privatecloud.mendix.com",
+                    "scope": "Namespaced",
+                    "names": { "kind": kind, "singular": singular, "plural": format!("{singular}s") },
+                    "versions": [{
+                        "name": "v1alpha1",
+                        "served": true,
+                        "storage": true,
+                        "schema": { "openAPIV3Schema": {
+                            "type": "object",
+                            "properties": { "spec": {
+                                "type": "object",
+                                "x-kubernetes-preserve-unknown-fields": true,
+                                "properties": spec,
+                            } },
+                        } },
+                    }],
+                },
+            }))
+        })
+        .collect()
+}
+
+/// `OperatorConfiguration` `mendix-operator-configuration` (`#configure-k8s-for-pmp`).
+#[must_use]
+pub fn operator_configuration(owner: &Owner, namespace: &str, automount: Option<bool>) -> OperatorConfiguration {
+    let spec = OperatorConfigurationSpec { runtime_automount_service_account_token: automount };
+    let mut object = OperatorConfiguration::new(OPERATOR_CONFIGURATION, spec);
+    object.metadata = owner.meta(OPERATOR_CONFIGURATION, Some(namespace));
+    object
+}
+
+/// `Runtime` `mxplatform` (`#configure-k8s-for-pmp`): the app, here the probe.
+#[must_use]
+pub fn runtime(
+    owner: &Owner,
+    namespace: &str,
+    service_account: Option<&str>,
+    container: Value,
+    replicas: i32,
+) -> Runtime {
+    let mut pod = json!({
+        "containers": [container],
+        // Pod Security "restricted". No user id of ours: the image's own, or
+        // the one that OpenShift gives.
+        "securityContext": { "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } },
+        "enableServiceLinks": false,
+        "terminationGracePeriodSeconds": 2,
+    });
+    if let Some(name) = service_account {
+        pod["serviceAccountName"] = json!(name);
+    }
+    let mut object = Runtime::new(RUNTIME, RuntimeSpec { template: json!({ "spec": pod }), replicas: Some(replicas) });
+    object.metadata = owner.meta(RUNTIME, Some(namespace));
+    object
+}
+
+/// The probe's container.
+#[must_use]
+pub fn probe_container(image: &str, input: &str) -> Value {
+    json!({
+        "name": "app",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": ["probe"],
+        "env": [{ "name": crate::probe::input::VARIABLE, "value": input }],
+        "resources": {
+            "requests": { "cpu": "10m", "memory": "32Mi" },
+            "limits": { "cpu": "1", "memory": "128Mi" },
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": false,
+            "readOnlyRootFilesystem": true,
+            "capabilities": { "drop": ["ALL"] },
+        },
+    })
+}
+
+/// What the stand-in makes of a `Runtime`: a Deployment of its pod template,
+/// whose `automountServiceAccountToken` is the operator's setting, `false`
+/// where that is unset (its documented default).
+///
+/// # Errors
+/// The template is not a pod's.
+pub fn deployment(
+    runtime: &Runtime,
+    configuration: Option<&OperatorConfiguration>,
+) -> Result<Deployment, serde_json::Error> {
+    let from_operator = configuration.and_then(|c| c.spec.runtime_automount_service_account_token).unwrap_or(false);
+    let automount = match runtime.annotations().get(POD_AUTOMOUNT_ANNOTATION).map(String::as_str) {
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        Some(_) => None,
+        None => Some(from_operator),
+    };
+    let mut pod = runtime.spec.template["spec"].clone();
+    if let Some(automount) = automount {
+        pod["automountServiceAccountToken"] = json!(automount);
+    }
+    let mut labels = json!({ "app": runtime.name_any() });
+    for label in [RUN_LABEL, SCENARIO_LABEL] {
+        if let Some(value) = runtime.labels().get(label) {
+            labels[label] = json!(value);
+        }
+    }
+    serde_json::from_value(json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": runtime.name_any(),
+            "namespace": runtime.namespace(),
+            "labels": labels,
+            "ownerReferences": [{
+                "apiVersion": "privatecloud.mendix.com/v1alpha1",
+                "kind": "Runtime",
+                "name": runtime.name_any(),
+                "uid": runtime.uid(),
+                "controller": true,
+            }],
+        },
+        "spec": {
+            "replicas": runtime.spec.replicas.unwrap_or(1),
+            "selector": { "matchLabels": { "app": runtime.name_any() } },
+            "strategy": { "type": "Recreate" },
+            "template": { "metadata": { "labels": labels }, "spec": pod },
+        },
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn owner() -> Owner {
+        Owner { run: "run".to_owned(), scenario: "scenario".to_owned() }
+    }
+
+    fn app(annotation: Option<&str>) -> Runtime {
+        let mut app =
+            runtime(&owner(), "feature-test", Some("pmp-secret-accessor"), probe_container("probe:1", "{}"), 1);
+        app.metadata.uid = Some("uid".to_owned());
+        if let Some(value) = annotation {
+            app.annotations_mut().insert(POD_AUTOMOUNT_ANNOTATION.to_owned(), value.to_owned());
+        }
+        app
+    }
+
+    #[test]
+    fn the_custom_resources_and_their_deployment_are_as_documented() {
+        let configuration = operator_configuration(&owner(), "feature-test", Some(true));
+        insta::assert_json_snapshot!((
+            custom_resource_definitions().unwrap(),
+            &configuration,
+            app(None),
+            deployment(&app(None), Some(&configuration)).unwrap(),
+        ));
+    }
+
+    #[rstest]
+    #[case::the_operator_says_on(None, Some(true), Some(true))]
+    #[case::the_operator_says_off(None, Some(false), Some(false))]
+    #[case::the_operator_leaves_it_unset(None, None, Some(false))]
+    #[case::past_the_operator_on(Some("true"), Some(false), Some(true))]
+    #[case::past_the_operator_off(Some("false"), Some(true), Some(false))]
+    #[case::past_the_operator_unset(Some("unset"), Some(true), None)]
+    fn a_pods_automount_follows_the_operator_unless_a_scenario_overrides_it(
+        #[case] annotation: Option<&str>,
+        #[case] operator: Option<bool>,
+        #[case] pod: Option<bool>,
+    ) {
+        let configuration = operator_configuration(&owner(), "feature-test", operator);
+        let made = deployment(&app(annotation), Some(&configuration)).unwrap();
+        let spec = made.spec.unwrap().template.spec.unwrap();
+        assert_eq!(spec.automount_service_account_token, pod);
+    }
+}

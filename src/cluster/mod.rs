@@ -1,0 +1,22 @@
+//! The Kubernetes side.
+//!
+//! - [`objects`]: Kubernetes objects as pure constructors, one for each documented one.
+//! - [`mendix`]: `OperatorConfiguration` and `Runtime`, their CRDs, and what an
+//!   operator makes of them.
+//! - [`operator`]: the stand-in for the Mendix Operator: a controller around [`mendix`].
+//! - [`pod`]: from the app's start to its observation, or to why there is none.
+//! - [`portforward`]: a loopback port that leads into a pod.
+//! - [`wait`]: the one way to wait.
+
+pub mod mendix;
+pub mod objects;
+pub mod operator;
+pub mod pod;
+pub mod portforward;
+pub mod wait;
+
+/// The label that every object of a run carries, with the run's id.
+pub const RUN_LABEL: &str = "pmp-vault-conformance/run";
+
+/// The label that names the scenario.
+pub const SCENARIO_LABEL: &str = "pmp-vault-conformance/scenario";

@@ -1,0 +1,135 @@
+//! Kubernetes objects as pure constructors, one for each object that the page
+//! documents or that a scenario needs.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleRef, Subject};
+use kube::api::ObjectMeta;
+
+use super::{RUN_LABEL, SCENARIO_LABEL};
+
+/// Who an object belongs to.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    /// The run's id.
+    pub run: String,
+    /// The scenario's id, or `run` for what all scenarios share.
+    pub scenario: String,
+}
+
+impl Owner {
+    /// The labels that say so.
+    #[must_use]
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([(RUN_LABEL.to_owned(), self.run.clone()), (SCENARIO_LABEL.to_owned(), self.scenario.clone())])
+    }
+
+    /// Metadata with a name, and a namespace where it has one.
+    #[must_use]
+    pub fn meta(&self, name: &str, namespace: Option<&str>) -> ObjectMeta {
+        ObjectMeta {
+            name: Some(name.to_owned()),
+            namespace: namespace.map(str::to_owned),
+            labels: Some(self.labels()),
+            ..ObjectMeta::default()
+        }
+    }
+}
+
+/// The app's namespace (the page: `feature-test`). Pod Security is enforced at
+/// its strictest level, so that a probe that runs here runs anywhere.
+#[must_use]
+pub fn namespace(owner: &Owner, name: &str) -> Namespace {
+    let mut metadata = owner.meta(name, None);
+    metadata
+        .labels
+        .get_or_insert_default()
+        .insert("pod-security.kubernetes.io/enforce".to_owned(), "restricted".to_owned());
+    Namespace { metadata, ..Namespace::default() }
+}
+
+/// `kubectl create serviceaccount NAME` (`#configure-k8s-for-pmp`), with the
+/// field `automountServiceAccountToken` that scenarios vary.
+#[must_use]
+pub fn service_account(owner: &Owner, namespace: &str, name: &str, automount: Option<bool>) -> ServiceAccount {
+    ServiceAccount {
+        metadata: owner.meta(name, Some(namespace)),
+        automount_service_account_token: automount,
+        ..ServiceAccount::default()
+    }
+}
+
+/// `kubectl create clusterrolebinding NAME --clusterrole=system:auth-delegator
+/// --serviceaccount=NAMESPACE:ACCOUNT` (`#configure-k8s-auth`, method 2).
+#[must_use]
+pub fn auth_delegator_binding(owner: &Owner, name: &str, namespace: &str, account: &str) -> ClusterRoleBinding {
+    ClusterRoleBinding {
+        metadata: owner.meta(name, None),
+        role_ref: RoleRef {
+            api_group: "rbac.authorization.k8s.io".to_owned(),
+            kind: "ClusterRole".to_owned(),
+            name: "system:auth-delegator".to_owned(),
+        },
+        subjects: Some(vec![Subject {
+            kind: "ServiceAccount".to_owned(),
+            name: account.to_owned(),
+            namespace: Some(namespace.to_owned()),
+            ..Subject::default()
+        }]),
+    }
+}
+
+/// `kubectl create token NAME --duration=8760h` (`#configure-k8s-auth`, method 2).
+#[must_use]
+pub fn reviewer_token_request() -> TokenRequest {
+    TokenRequest {
+        spec: TokenRequestSpec { expiration_seconds: Some(8760 * 3600), ..TokenRequestSpec::default() },
+        ..TokenRequest::default()
+    }
+}
+
+/// Asks whether a Service Account may create TokenReviews: a fresh binding
+/// holds only after a moment.
+#[must_use]
+pub fn may_review(namespace: &str, account: &str) -> SubjectAccessReview {
+    SubjectAccessReview {
+        spec: SubjectAccessReviewSpec {
+            user: Some(user_name(namespace, account)),
+            resource_attributes: Some(ResourceAttributes {
+                group: Some("authentication.k8s.io".to_owned()),
+                resource: Some("tokenreviews".to_owned()),
+                verb: Some("create".to_owned()),
+                ..ResourceAttributes::default()
+            }),
+            ..SubjectAccessReviewSpec::default()
+        },
+        ..SubjectAccessReview::default()
+    }
+}
+
+/// A Service Account's user name, as the API server's messages have it.
+#[must_use]
+pub fn user_name(namespace: &str, account: &str) -> String {
+    format!("system:serviceaccount:{namespace}:{account}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_objects_of_kubernetes_are_as_the_page_has_them() {
+        let owner = Owner { run: "run".to_owned(), scenario: "scenario".to_owned() };
+        insta::assert_json_snapshot!((
+            namespace(&owner, "feature-test"),
+            service_account(&owner, "feature-test", "pmp-secret-accessor", None),
+            service_account(&owner, "default", "vault-reviewer", None),
+            auth_delegator_binding(&owner, "vault-reviewer-auth-delegator", "default", "vault-reviewer"),
+            reviewer_token_request(),
+            may_review("default", "vault-reviewer"),
+        ));
+    }
+}

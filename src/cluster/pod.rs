@@ -1,0 +1,237 @@
+//! From the app's start to its observation, or to why there is none.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, LogParams};
+use kube::runtime::reflector::{self, Store};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Client, ResourceExt};
+use thiserror::Error;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::RUN_LABEL;
+use super::mendix::RUNTIME;
+use super::wait::{self, Look, TimedOut};
+use crate::probe;
+use crate::probe::observation::Observation;
+
+/// How often to look at what the watches brought, which costs nothing.
+const INTERVAL: Duration = Duration::from_millis(40);
+
+/// How often to ask for a pod's log, which costs the API server and the kubelet something.
+const LOG_INTERVAL: Duration = Duration::from_millis(200);
+
+/// A container needs this long to start, so its log is not asked for before.
+const START_TAKES: Duration = Duration::from_millis(500);
+
+/// How long a refusal to create pods must last to be taken for final.
+const REFUSAL_LASTS: Duration = Duration::from_secs(1);
+
+/// What came of the app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The probe ran and said what it saw.
+    Observed(Box<Observation>),
+    /// The API server admits no pod, and says why.
+    NotAdmitted(String),
+}
+
+/// Why nothing was observed.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// Nothing within the time limit.
+    #[error(transparent)]
+    TimedOut(#[from] TimedOut),
+    /// The pod is there and cannot run, or its observation is unusable.
+    #[error("pod {namespace}/{pod}: {reason}")]
+    Pod {
+        /// The pod's namespace.
+        namespace: String,
+        /// Its name.
+        pod: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// One watch of all apps of a run: many scenarios that each asked for their pod
+/// would keep the API server busier than the pods do.
+pub struct Apps {
+    client: Client,
+    pods: Store<Pod>,
+    deployments: Store<Deployment>,
+    watches: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Apps {
+    fn drop(&mut self) {
+        self.watches.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Apps {
+    /// Starts watching.
+    #[must_use]
+    pub fn watch(client: &Client, run: &str) -> Self {
+        let (pods, watch_pods) = store::<Pod>(client, run);
+        let (deployments, watch_deployments) = store::<Deployment>(client, run);
+        Self { client: client.clone(), pods, deployments, watches: vec![watch_pods, watch_deployments] }
+    }
+
+    /// The newest pod of a namespace's app that is not on its way out.
+    fn newest(&self, namespace: &str) -> Option<std::sync::Arc<Pod>> {
+        let app = |pod: &Pod| pod.labels().get("app").is_some_and(|app| app == RUNTIME);
+        self.pods
+            .state()
+            .into_iter()
+            .filter(|pod| pod.namespace().as_deref() == Some(namespace) && app(pod))
+            .filter(|pod| pod.metadata.deletion_timestamp.is_none())
+            .max_by_key(|pod| pod.metadata.creation_timestamp.clone())
+    }
+
+    /// The message of the Deployment's condition `ReplicaFailure`, where it is true.
+    fn refusal(&self, namespace: &str) -> Option<String> {
+        let deployment = self.deployments.get(&reflector::ObjectRef::new(RUNTIME).within(namespace))?;
+        let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
+        conditions.iter().find(|c| c.type_ == "ReplicaFailure" && c.status == "True")?.message.clone()
+    }
+}
+
+fn store<K>(client: &Client, run: &str) -> (Store<K>, JoinHandle<()>)
+where
+    K: kube::Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
+    K::DynamicType: Default + Eq + std::hash::Hash + Clone + Send + Sync,
+{
+    let (reader, writer) = reflector::store::<K>();
+    let ours = watcher::Config::default().labels(&format!("{RUN_LABEL}={run}"));
+    let events = watcher(Api::<K>::all(client.clone()), ours).default_backoff();
+    let fill = reflector::reflector(writer, events).for_each(|_| std::future::ready(()));
+    (reader, tokio::spawn(fill))
+}
+
+/// Waits for the observation of the app in a namespace.
+///
+/// # Errors
+/// There is none within the time limit, or the pod cannot run, or what it
+/// printed is no observation of this run and scenario.
+pub async fn observe(
+    apps: &Apps,
+    namespace: &str,
+    run: &str,
+    scenario: &str,
+    limit: Duration,
+) -> Result<Outcome, Error> {
+    let pods = Api::<Pod>::namespaced(apps.client.clone(), namespace);
+    let refused_since = std::cell::Cell::new(None::<Instant>);
+    let ask_from = std::cell::Cell::new(None::<Instant>);
+    let subject = format!("observation of the app in namespace {namespace}");
+    let found = wait::until(&subject, limit, INTERVAL, || async {
+        let Some(pod) = apps.newest(namespace) else {
+            let Some(message) = apps.refusal(namespace) else {
+                refused_since.set(None);
+                return Look::NotYet("no pod yet".to_owned());
+            };
+            let since = refused_since.get().unwrap_or_else(Instant::now);
+            refused_since.set(Some(since));
+            if since.elapsed() >= REFUSAL_LASTS {
+                return Look::Done(Ok(Outcome::NotAdmitted(message)));
+            }
+            return Look::NotYet(message);
+        };
+        if pod.spec.as_ref().is_none_or(|spec| spec.node_name.is_none()) {
+            return Look::NotYet(state(&pod));
+        }
+        let now = Instant::now();
+        let from = ask_from.get().unwrap_or(now + START_TAKES);
+        ask_from.set(Some(from));
+        if now < from {
+            return Look::NotYet(state(&pod));
+        }
+        ask_from.set(Some(now + LOG_INTERVAL));
+        let name = pod.name_any();
+        let unusable = |reason| Err(Error::Pod { namespace: namespace.to_owned(), pod: name.clone(), reason });
+        // The kubelet knows of a started container before the pod's status does, so the log is asked for at once.
+        match pods.logs(&name, &LogParams::default()).await {
+            Ok(log) => match probe::from_log(&log, run, scenario) {
+                Ok(Some(observation)) => return Look::Done(Ok(Outcome::Observed(Box::new(observation)))),
+                Err(reason) => return Look::Done(unusable(reason)),
+                Ok(None) if ended(&pod) => {
+                    return Look::Done(unusable(format!(
+                        "it ended without an observation; its log: {}",
+                        last_line(&log)
+                    )));
+                }
+                Ok(None) => {}
+            },
+            Err(error) => tracing::trace!(%error, pod = name, "no log yet"),
+        }
+        match cannot_run(&pod) {
+            Some(reason) => Look::Done(unusable(reason)),
+            None => Look::NotYet(state(&pod)),
+        }
+    })
+    .await;
+    found?
+}
+
+/// Whether the container ended, now or before its last restart.
+fn ended(pod: &Pod) -> bool {
+    container_statuses(pod).any(|status| {
+        let last = status.last_state.as_ref().and_then(|state| state.terminated.as_ref());
+        let now = status.state.as_ref().and_then(|state| state.terminated.as_ref());
+        now.or(last).is_some()
+    })
+}
+
+fn container_statuses(pod: &Pod) -> impl Iterator<Item = &k8s_openapi::api::core::v1::ContainerStatus> {
+    pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten())
+}
+
+/// A reason of the kubelet that does not pass by itself.
+fn cannot_run(pod: &Pod) -> Option<String> {
+    const LASTING: [&str; 6] = [
+        "ErrImageNeverPull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "CreateContainerConfigError",
+        "CrashLoopBackOff",
+        "RunContainerError",
+    ];
+    let waiting = container_statuses(pod).filter_map(|status| status.state.as_ref()?.waiting.as_ref()).find_map(|w| {
+        let reason = w.reason.as_deref()?;
+        LASTING.contains(&reason).then(|| format!("{reason}: {}", w.message.as_deref().unwrap_or("no message")))
+    });
+    let evicted = pod.status.as_ref().filter(|status| status.phase.as_deref() == Some("Failed")).map(|status| {
+        format!("it failed: {}", status.message.as_deref().or(status.reason.as_deref()).unwrap_or("no message"))
+    });
+    waiting.or(evicted)
+}
+
+fn state(pod: &Pod) -> String {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("no phase");
+    let waiting = container_statuses(pod)
+        .filter_map(|status| status.state.as_ref()?.waiting.as_ref()?.reason.clone())
+        .next()
+        .unwrap_or_default();
+    let unscheduled = pod
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten())
+        .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
+        .and_then(|condition| condition.message.clone())
+        .unwrap_or_default();
+    [format!("pod {} is {phase}", pod.name_any()), waiting, unscheduled]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The end of a log, short enough for a message.
+fn last_line(log: &str) -> String {
+    log.lines().last().unwrap_or("(empty)").chars().take(300).collect()
+}

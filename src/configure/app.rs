@@ -1,0 +1,136 @@
+//! `#configure-k8s-for-pmp` and `#configure-pmp-credentials`: the namespace,
+//! the Service Account, the operator's setting, the Runtime, the admin panel.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use kube::ResourceExt;
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::json;
+
+use super::names::{ROLE, SECRET, SIBLING};
+use super::{Error, Site, auth, create};
+use crate::cluster::mendix::{self, OperatorConfiguration, Runtime};
+use crate::cluster::objects as k8s;
+use crate::cluster::wait::{self, Look};
+use crate::journal::Resource;
+use crate::probe::input::{Input, TOKEN_FILE};
+use crate::scenario::configuration::{
+    AccountName, Configuration, PodAutomount, RuntimeAccount, Switch, UrlForm, VaultPlace,
+};
+
+/// The Service Account that the Runtime names, and the one that its pod then has.
+#[must_use]
+pub fn service_account(configuration: &Configuration) -> (Option<&'static str>, &'static str) {
+    match configuration.runtime_service_account {
+        RuntimeAccount::PmpSecretAccessor => {
+            let name = AccountName::PmpSecretAccessor.as_str();
+            (Some(name), name)
+        }
+        RuntimeAccount::Default => (Some("default"), "default"),
+        RuntimeAccount::Unset => (None, "default"),
+    }
+}
+
+/// Makes the namespace and the Service Accounts.
+///
+/// # Errors
+/// The API server refuses.
+pub async fn prepare(site: Site<'_>, configuration: &Configuration) -> Result<(), Error> {
+    let (run, names) = (site.run, site.names);
+    let kube = &run.testbed.kube;
+    let namespace = k8s::namespace(site.owner, &names.namespace);
+    create(run, &Api::<Namespace>::all(kube.clone()), Some(Resource::Namespace), &namespace).await?;
+    let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), &names.namespace);
+    // A new namespace has no `default` for a moment, and no pod can be made before.
+    let subject = format!("Service Account {}/default", names.namespace);
+    wait::until(&subject, Duration::from_secs(30), Duration::from_millis(50), || async {
+        match accounts.get_opt("default").await {
+            Ok(Some(_)) => Look::Done(()),
+            Ok(None) => Look::NotYet("not there".to_owned()),
+            Err(error) => Look::NotYet(error.to_string()),
+        }
+    })
+    .await?;
+    let (_, account) = service_account(configuration);
+    let automount = configuration.service_account_automount.to_option();
+    if configuration.create_service_account {
+        let name = AccountName::PmpSecretAccessor.as_str();
+        let custom = k8s::service_account(site.owner, &names.namespace, name, automount.filter(|_| account == name));
+        create(run, &accounts, None, &custom).await?;
+    }
+    if account == "default" && configuration.service_account_automount != Switch::Unset {
+        let patch = Patch::Merge(json!({ "automountServiceAccountToken": automount }));
+        accounts
+            .patch(account, &PatchParams::default(), &patch)
+            .await
+            .map_err(|source| Error::Cluster { what: subject, source })?;
+    }
+    if configuration.app_may_review {
+        let name = format!("{}-app", names.global);
+        auth::allow_review(run, site.owner, &name, &names.namespace, account).await?;
+    }
+    Ok(())
+}
+
+/// What is typed into the admin panel: the Secret Name URL.
+#[must_use]
+pub fn secret_name(site: Site<'_>, configuration: &Configuration) -> String {
+    let host = &site.vault.pod_host;
+    let mount = &site.names.kv_mount;
+    match configuration.url {
+        UrlForm::WithPort => {
+            let port = if configuration.vault == VaultPlace::OutsideOnPort80 { 80 } else { 8200 };
+            format!("http://{host}:{port}/{mount}/{SECRET}")
+        }
+        UrlForm::WithoutPort => format!("http://{host}/{mount}/{SECRET}"),
+        UrlForm::TrailingSlash => format!("http://{host}:8200/{mount}/{SECRET}/"),
+        UrlForm::Https => format!("https://{host}:8200/{mount}/{SECRET}"),
+    }
+}
+
+/// The probe's input: what the admin panel and the app's own settings say.
+#[must_use]
+pub fn probe_input(site: Site<'_>, configuration: &Configuration) -> Input {
+    Input {
+        run: site.owner.run.clone(),
+        scenario: site.owner.scenario.clone(),
+        secret_name: secret_name(site, configuration),
+        keys: site.run.keys.keys.iter().map(|key| key.name.clone()).collect(),
+        auth_mount: site.names.auth_mount.clone(),
+        role: ROLE.to_owned(),
+        token_file: TOKEN_FILE.to_owned(),
+        ca: None,
+        hmac_key: Some(site.run.hmac_key.clone()),
+        sibling: Some(SIBLING.to_owned()),
+        stay_up: true,
+    }
+}
+
+/// Writes the operator's setting and the Runtime; with `replicas: 0` the app waits.
+///
+/// # Errors
+/// The API server refuses, or the probe's input cannot be written.
+pub async fn start(site: Site<'_>, configuration: &Configuration, replicas: i32) -> Result<(), Error> {
+    let (run, names) = (site.run, site.names);
+    let kube = &run.testbed.kube;
+    let settings =
+        mendix::operator_configuration(site.owner, &names.namespace, configuration.operator_automount.to_option());
+    create(run, &Api::<OperatorConfiguration>::namespaced(kube.clone(), &names.namespace), None, &settings).await?;
+    let input = serde_json::to_string(&probe_input(site, configuration))
+        .map_err(|error| Error::Other { what: "write the probe's input", reason: error.to_string() })?;
+    let container = mendix::probe_container(&run.testbed.probe_image, &input);
+    let (named, _) = service_account(configuration);
+    let mut runtime = mendix::runtime(site.owner, &names.namespace, named, container, replicas);
+    let automount = match configuration.pod_automount {
+        PodAutomount::FromOperator => None,
+        PodAutomount::On => Some("true"),
+        PodAutomount::Off => Some("false"),
+        PodAutomount::Unset => Some("unset"),
+    };
+    if let Some(automount) = automount {
+        runtime.annotations_mut().insert(mendix::POD_AUTOMOUNT_ANNOTATION.to_owned(), automount.to_owned());
+    }
+    create(run, &Api::<Runtime>::namespaced(kube.clone(), &names.namespace), None, &runtime).await?;
+    Ok(())
+}

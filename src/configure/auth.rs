@@ -1,0 +1,186 @@
+//! `#configure-k8s-auth`: the auth mount, its configuration by one of two
+//! methods, and the role.
+
+use std::time::Duration;
+
+use k8s_openapi::api::authorization::v1::SubjectAccessReview;
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use kube::api::{Api, DeleteParams, PostParams};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::names::ROLE;
+use super::{Error, Run, Site, create, create_in_vault};
+use crate::cluster::objects::{self as k8s, Owner};
+use crate::cluster::wait::{self, Look};
+use crate::journal::Resource;
+use crate::scenario::configuration::{
+    AccountName, AuthMethod, CaCert, Configuration, KubernetesHost, Reviewer, Role, RoleNamespace,
+};
+use crate::vault::objects;
+
+/// The documented namespace of the token reviewer.
+pub const REVIEWER_NAMESPACE: &str = "default";
+
+/// The documented audience-less role accepts any; a scenario's role wants this one.
+const AUDIENCE: &str = "vault";
+
+/// A token reviewer's Service Account and token.
+#[derive(Debug, Clone)]
+pub struct ReviewerToken {
+    /// The Service Account's name, in [`REVIEWER_NAMESPACE`].
+    pub account: String,
+    /// `token_reviewer_jwt`.
+    pub token: SecretString,
+}
+
+/// Enables and configures the auth mount and writes the role. Gives the
+/// mount's accessor, where one was enabled, and the reviewer's Service Account.
+///
+/// # Errors
+/// Vault or the API server refuses a step that the page has.
+pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<(Option<String>, Option<String>), Error> {
+    if configuration.auth_method == AuthMethod::NotEnabled {
+        return Ok((None, None));
+    }
+    let admin = &site.vault.admin;
+    let mount = &site.names.auth_mount;
+    let accessor = create_in_vault(site, format!("auth/{mount}"), admin.enable_kubernetes_auth(mount)).await?;
+
+    let api_server = &site.run.testbed.api_server;
+    let host = match configuration.kubernetes_host {
+        KubernetesHost::Reachable => &api_server.address,
+        KubernetesHost::ClosedPort => &api_server.closed_address,
+    };
+    let foreign;
+    let ca = match configuration.kubernetes_ca_cert {
+        CaCert::Cluster => &api_server.ca,
+        CaCert::Foreign => {
+            foreign = foreign_ca()?;
+            &foreign
+        }
+    };
+    let mut account = None;
+    match configuration.auth_method {
+        AuthMethod::TokenReviewer => {
+            let reviewer = reviewer(site, configuration.reviewer).await?;
+            let config = objects::token_reviewer_config(reviewer.token.expose_secret(), host, ca);
+            admin.write_auth_config(mount, &config).await?;
+            if configuration.reviewer == Reviewer::Deleted {
+                delete_reviewer(site.run, &reviewer.account).await?;
+            }
+            account = Some(reviewer.account);
+        }
+        AuthMethod::Issuer => {
+            let config = objects::issuer_config(&api_server.issuer, host, ca);
+            admin.write_auth_config(mount, &config).await?;
+        }
+        AuthMethod::NotConfigured | AuthMethod::NotEnabled => {}
+    }
+    if configuration.role == Role::Documented {
+        let namespace = match configuration.role_namespace {
+            RoleNamespace::App => &site.names.namespace,
+            RoleNamespace::Other => &site.names.other_namespace,
+        };
+        let audience = configuration.role_audience.then_some(AUDIENCE);
+        let first = configuration.role_service_account;
+        let other = match first {
+            AccountName::PmpSecretAccessor => AccountName::Default,
+            AccountName::Default => AccountName::PmpSecretAccessor,
+        };
+        // The page has one role name for both examples, so the second overwrites the first.
+        let examples = if configuration.role_overwritten { vec![first, other] } else { vec![first] };
+        for example in examples {
+            let role = objects::role(example.as_str(), namespace, &site.names.policy, audience);
+            admin.write_role(mount, ROLE, &role).await?;
+        }
+    }
+    Ok((Some(accessor), account))
+}
+
+/// The token reviewer of a scenario: the run's own where it is as documented,
+/// one apart where it is not.
+async fn reviewer(site: Site<'_>, kind: Reviewer) -> Result<ReviewerToken, Error> {
+    let run = site.run;
+    match kind {
+        Reviewer::Documented => {
+            let shared = run.reviewer.get_or_try_init(|| async {
+                let owner = Owner { run: site.owner.run.clone(), scenario: "run".to_owned() };
+                make_reviewer(run, &owner, &format!("vault-reviewer-{}", owner.run), true).await
+            });
+            shared.await.cloned()
+        }
+        Reviewer::WithoutAuthDelegator | Reviewer::Deleted => {
+            let name = format!("vault-reviewer-{}", site.names.global);
+            make_reviewer(run, site.owner, &name, kind == Reviewer::Deleted).await
+        }
+    }
+}
+
+async fn make_reviewer(run: &Run<'_>, owner: &Owner, name: &str, delegator: bool) -> Result<ReviewerToken, Error> {
+    let accounts = Api::<ServiceAccount>::namespaced(run.testbed.kube.clone(), REVIEWER_NAMESPACE);
+    let account = k8s::service_account(owner, REVIEWER_NAMESPACE, name, None);
+    create(run, &accounts, Some(Resource::ServiceAccount), &account).await?;
+    if delegator {
+        allow_review(run, owner, &format!("{name}-auth-delegator"), REVIEWER_NAMESPACE, name).await?;
+    }
+    let request = k8s::reviewer_token_request();
+    let granted = accounts.create_token_request(name, &PostParams::default(), &request).await;
+    let granted = granted.map_err(|source| Error::Cluster { what: format!("a token of {name}"), source })?;
+    let token = granted.status.map(|status| SecretString::from(status.token)).ok_or_else(|| Error::Other {
+        what: "get the token reviewer's token",
+        reason: "the API server's answer has none".to_owned(),
+    })?;
+    run.redactor.add(&token);
+    Ok(ReviewerToken { account: name.to_owned(), token })
+}
+
+/// Binds a Service Account to `system:auth-delegator` and waits until the
+/// binding holds, which takes up to a second.
+///
+/// # Errors
+/// The API server refuses, or the binding does not come to hold.
+pub async fn allow_review(
+    run: &Run<'_>,
+    owner: &Owner,
+    name: &str,
+    namespace: &str,
+    account: &str,
+) -> Result<(), Error> {
+    let kube = &run.testbed.kube;
+    let binding = k8s::auth_delegator_binding(owner, name, namespace, account);
+    let bindings = Api::<ClusterRoleBinding>::all(kube.clone());
+    create(run, &bindings, Some(Resource::ClusterRoleBinding), &binding).await?;
+    let reviews = Api::<SubjectAccessReview>::all(kube.clone());
+    let question = k8s::may_review(namespace, account);
+    let subject = format!("right of {namespace}/{account} to create TokenReviews");
+    wait::until(&subject, Duration::from_secs(30), Duration::from_millis(50), || async {
+        match reviews.create(&PostParams::default(), &question).await {
+            Ok(answer) if answer.status.as_ref().is_some_and(|status| status.allowed) => Look::Done(()),
+            Ok(_) => Look::NotYet("not allowed".to_owned()),
+            Err(error) => Look::NotYet(error.to_string()),
+        }
+    })
+    .await?;
+    Ok(())
+}
+
+/// Deletes a reviewer whose token is in Vault already. The token was never
+/// used, so the API server has no cached authentication of it.
+async fn delete_reviewer(run: &Run<'_>, name: &str) -> Result<(), Error> {
+    let accounts = Api::<ServiceAccount>::namespaced(run.testbed.kube.clone(), REVIEWER_NAMESPACE);
+    let deleted = accounts.delete(name, &DeleteParams::default()).await;
+    deleted.map_err(|source| Error::Cluster { what: format!("the end of {name}"), source })?;
+    Ok(())
+}
+
+/// A certificate authority that signed nothing.
+fn foreign_ca() -> Result<String, Error> {
+    let failed =
+        |error: rcgen::Error| Error::Other { what: "make a foreign certificate authority", reason: error.to_string() };
+    let key = rcgen::KeyPair::generate().map_err(failed)?;
+    let mut parameters = rcgen::CertificateParams::default();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    parameters.distinguished_name.push(rcgen::DnType::CommonName, "foreign");
+    Ok(parameters.self_signed(&key).map_err(failed)?.pem())
+}

@@ -1,0 +1,167 @@
+//! The documented steps, in the page's order, through `vault/` and `cluster/`.
+//!
+//! - [`names`]: what the objects of a scenario are called.
+//! - [`secrets`], the page's `#create-vault-secret`.
+//! - [`auth`], its `#configure-k8s-auth`.
+//! - [`app`], its `#configure-k8s-for-pmp` and `#configure-pmp-credentials`.
+//! - [`vault_pod`]: a Vault in the cluster, for the scenarios that want one.
+
+pub mod app;
+pub mod auth;
+pub mod names;
+pub mod secrets;
+pub mod vault_pod;
+
+use std::collections::BTreeMap;
+
+use kube::ResourceExt as _;
+use kube::api::{Api, PostParams};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+use tokio::sync::OnceCell;
+
+use crate::cluster::objects::Owner;
+use crate::cluster::pod::Apps;
+use crate::cluster::wait::TimedOut;
+use crate::journal::{self, Item, Journal, Resource};
+use crate::redact::Redactor;
+use crate::scenario::model::KeyCatalogue;
+use crate::testbed::{Testbed, VaultSite, docker, vault as vault_container};
+use crate::verdict::sighting::EnableAgain;
+use names::Names;
+
+/// A step that could not be done. It says nothing of the page.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// Vault refused, or did not answer.
+    #[error(transparent)]
+    Vault(#[from] crate::vault::Error),
+    /// Vault's command line failed.
+    #[error("`vault {command}` failed with exit code {code}: {output}")]
+    VaultCli {
+        /// The subcommand.
+        command: &'static str,
+        /// The exit code.
+        code: i64,
+        /// What it printed.
+        output: String,
+    },
+    /// The API server refused, or did not answer.
+    #[error("the API server refuses to create {what}: {source}")]
+    Cluster {
+        /// The object.
+        what: String,
+        /// Why.
+        source: kube::Error,
+    },
+    /// Something did not come in time.
+    #[error(transparent)]
+    TimedOut(#[from] TimedOut),
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+    /// The container engine fails.
+    #[error(transparent)]
+    Engine(#[from] docker::Error),
+    /// A Vault of the scenario's own does not start.
+    #[error(transparent)]
+    VaultStart(#[from] vault_container::Error),
+    /// Anything else.
+    #[error("cannot {what}: {reason}")]
+    Other {
+        /// What.
+        what: &'static str,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// What all scenarios of a run share.
+pub struct Run<'a> {
+    /// The testbed.
+    pub testbed: &'a Testbed,
+    /// What is created is noted here first.
+    pub journal: &'a Journal,
+    /// The catalogue of keys.
+    pub keys: &'a KeyCatalogue,
+    /// The run's key for fingerprints.
+    pub hmac_key: String,
+    /// Learns each canary and token.
+    pub redactor: Redactor,
+    /// What the cluster makes of the apps.
+    pub apps: Apps,
+    /// The documented token reviewer, made once.
+    pub reviewer: OnceCell<auth::ReviewerToken>,
+}
+
+/// One scenario's place in a run.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    /// The run.
+    pub run: &'a Run<'a>,
+    /// What the objects are called.
+    pub names: &'a Names,
+    /// Whose they are.
+    pub owner: &'a Owner,
+    /// The Vault that the scenario uses.
+    pub vault: &'a VaultSite,
+}
+
+/// What came of the steps.
+#[derive(Debug, Default)]
+pub struct Stored {
+    /// For each key with a usable value: the fingerprint that the probe must give.
+    pub fingerprints: BTreeMap<String, String>,
+    /// The second `secrets enable`.
+    pub enable_again: Option<EnableAgain>,
+}
+
+/// Creates a Kubernetes object, noted in the journal before and after where
+/// its namespace does not go with the scenario anyway.
+///
+/// # Errors
+/// The API server refuses.
+pub async fn create<K>(run: &Run<'_>, api: &Api<K>, resource: Option<Resource>, object: &K) -> Result<K, Error>
+where
+    K: kube::Resource + Clone + std::fmt::Debug + Serialize + DeserializeOwned,
+    K::DynamicType: Default,
+{
+    let name = object.name_any();
+    let entry = match resource {
+        Some(resource) => {
+            let namespace = object.namespace();
+            Some(run.journal.creating(Item::Object { resource, namespace, name: name.clone() })?)
+        }
+        None => None,
+    };
+    let made = api
+        .create(&PostParams::default(), object)
+        .await
+        .map_err(|source| Error::Cluster { what: format!("{} {name}", K::kind(&K::DynamicType::default())), source })?;
+    if let (Some(entry), Some(uid)) = (entry, made.meta().uid.clone()) {
+        run.journal.created(entry, uid)?;
+    }
+    Ok(made)
+}
+
+/// Notes something of Vault in the journal, then makes it.
+///
+/// # Errors
+/// Vault refuses.
+pub async fn create_in_vault<T>(
+    site: Site<'_>,
+    path: String,
+    make: impl Future<Output = Result<T, crate::vault::Error>>,
+) -> Result<T, Error> {
+    // A Vault of the scenario's own goes as a whole.
+    let entry = match site.names.shared_vault {
+        true => Some(site.run.journal.creating(Item::Vault { path })?),
+        false => None,
+    };
+    let made = make.await?;
+    if let Some(entry) = entry {
+        site.run.journal.created(entry, "vault")?;
+    }
+    Ok(made)
+}

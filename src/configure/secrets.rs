@@ -1,0 +1,133 @@
+//! `#create-vault-secret`: the mount, the secret, and what happens to it.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value, json};
+
+use super::names::{SECRET, SIBLING};
+use super::{Error, Site, Stored, create_in_vault};
+use crate::probe::stages::fingerprint;
+use crate::scenario::configuration::{Configuration, KvEngine, Policy, Put, SecretFate, Stored as Content};
+use crate::testbed::vault::random;
+use crate::vault::objects;
+use crate::verdict::sighting::EnableAgain;
+
+/// The key that scenarios with one odd key use.
+pub const ODD_KEY: &str = "Email.SMTPPassword";
+
+/// Mounts the engine, stores the secret and writes the policy.
+///
+/// # Errors
+/// Vault refuses a step that the page has.
+pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<Stored, Error> {
+    let admin = &site.vault.admin;
+    let mount = &site.names.kv_mount;
+    let version = match configuration.kv_engine {
+        KvEngine::V2 => 2,
+        KvEngine::V1 => 1,
+    };
+    create_in_vault(site, format!("mounts/{mount}"), admin.enable_kv(mount, version)).await?;
+    // The first write waits until a fresh version 2 mount takes writes, so that
+    // no step after it, Vault's command line above all, has to.
+    let sibling = json!({ "not-for-the-app": canary(site) });
+    let (path, body) = match configuration.kv_engine {
+        KvEngine::V2 => (format!("{mount}/data/{SIBLING}"), json!({ "data": sibling })),
+        KvEngine::V1 => (format!("{mount}/{SIBLING}"), sibling),
+    };
+    admin.write_kv(&path, &body).await?;
+
+    let (values, fingerprints) = values(site, configuration.stored);
+    let mut stored = Stored { fingerprints, enable_again: None };
+    match configuration.put {
+        Put::Api => {
+            let body = match configuration.kv_engine {
+                KvEngine::V2 => json!({ "data": values }),
+                KvEngine::V1 => Value::Object(values),
+            };
+            admin.write_kv(&format!("{mount}/data/{SECRET}"), &body).await?;
+        }
+        Put::CliDocumented => kv_put(site, &format!("{mount}/data/{SECRET}"), &values).await?,
+        Put::CliMended => kv_put(site, &format!("{mount}/{SECRET}"), &values).await?,
+    }
+    if configuration.enable_again {
+        stored.enable_again = Some(match admin.enable_kv(mount, 2).await {
+            Ok(()) => EnableAgain { refused: false, text: "accepted".to_owned() },
+            Err(crate::vault::Error::Status { text, .. }) => EnableAgain { refused: true, text },
+            Err(error) => return Err(error.into()),
+        });
+    }
+    match configuration.secret_fate {
+        SecretFate::Kept => {}
+        SecretFate::Deleted => admin.delete_latest(mount, SECRET).await?,
+        SecretFate::Destroyed => admin.destroy_first(mount, SECRET).await?,
+    }
+    let path = match configuration.policy {
+        Policy::Documented => format!("{mount}/data/{SECRET}"),
+        Policy::WithoutData => format!("{mount}/{SECRET}"),
+        Policy::Missing => return Ok(stored),
+    };
+    let policy = objects::read_policy(&path);
+    create_in_vault(
+        site,
+        format!("policies/acl/{}", site.names.policy),
+        admin.write_policy(&site.names.policy, &policy),
+    )
+    .await?;
+    Ok(stored)
+}
+
+/// A random value that no report may show.
+fn canary(site: Site<'_>) -> String {
+    let value = format!("canary-{}", random(24));
+    site.run.redactor.add(&SecretString::from(value.clone()));
+    value
+}
+
+/// What is stored, and the fingerprint of each value that the app can use.
+fn values(site: Site<'_>, content: Content) -> (Map<String, Value>, std::collections::BTreeMap<String, String>) {
+    let mut values = Map::new();
+    let mut fingerprints = std::collections::BTreeMap::new();
+    for key in &site.run.keys.keys {
+        if content == Content::PageExample && !key.in_example {
+            continue;
+        }
+        let odd = key.name == ODD_KEY;
+        let (name, value) = match content {
+            Content::Nested => (key.name.clone(), json!({ "value": canary(site) })),
+            Content::OneEmpty if odd => (key.name.clone(), json!("")),
+            Content::OneNumber if odd => (key.name.clone(), json!(31_415_926)),
+            Content::OneInWrongCase if odd => (key.name.to_lowercase(), json!(canary(site))),
+            _ => {
+                let value = canary(site);
+                fingerprints
+                    .extend(fingerprint(&site.run.hmac_key, &key.name, &value).map(|print| (key.name.clone(), print)));
+                (key.name.clone(), json!(value))
+            }
+        };
+        values.insert(name, value);
+    }
+    if content == Content::OneTooMany {
+        values.insert("Not.OfThePage".to_owned(), json!(canary(site)));
+    }
+    (values, fingerprints)
+}
+
+/// `vault kv put PATH KEY=VALUE …` by Vault's own command line, in its container.
+async fn kv_put(site: Site<'_>, path: &str, values: &Map<String, Value>) -> Result<(), Error> {
+    let container = site.vault.container.as_deref().ok_or_else(|| Error::Other {
+        what: "run Vault's command line",
+        reason: "this Vault runs in no container".to_owned(),
+    })?;
+    let mut command: Vec<String> = ["vault", "kv", "put", path].map(str::to_owned).to_vec();
+    command.extend(values.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())));
+    let environment = vec![
+        "VAULT_ADDR=http://127.0.0.1:8200".to_owned(),
+        format!("VAULT_TOKEN={}", site.vault.root_token.expose_secret()),
+        // The command line keeps its token helper's file there; the image may have no home.
+        "HOME=/tmp".to_owned(),
+    ];
+    let (code, output) = site.run.testbed.engine.exec(container, command, environment).await?;
+    if code == 0 {
+        return Ok(());
+    }
+    Err(Error::VaultCli { command: "kv put", code, output: output.lines().last().unwrap_or_default().to_owned() })
+}

@@ -1,0 +1,118 @@
+//! A Vault in the cluster, with a Service Account of its own: there the
+//! issuer method reviews tokens with Vault's own Service Account.
+
+use std::time::Duration;
+
+use futures::{AsyncBufReadExt, TryStreamExt};
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use kube::api::{Api, LogParams};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use super::names::Names;
+use super::{Error, Run, auth, create};
+use crate::cluster::objects::{self as k8s, Owner};
+use crate::cluster::portforward;
+use crate::cluster::wait::{self, Look};
+use crate::testbed::VaultSite;
+use crate::testbed::vault::random;
+use crate::vault::client::{Client, Roots};
+use crate::vault::log::LogBook;
+
+/// The Service Account and the pod.
+pub const NAME: &str = "vault";
+
+/// Starts a Vault in the app's namespace, which must be there already.
+///
+/// # Errors
+/// It does not start within the time limit.
+pub async fn start(
+    run: &Run<'_>,
+    names: &Names,
+    owner: &Owner,
+    may_review: bool,
+    limit: Duration,
+) -> Result<VaultSite, Error> {
+    let kube = &run.testbed.kube;
+    let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), &names.namespace);
+    create(run, &accounts, None, &k8s::service_account(owner, &names.namespace, NAME, None)).await?;
+    if may_review {
+        auth::allow_review(run, owner, &format!("{}-vault", names.global), &names.namespace, NAME).await?;
+    }
+    let root_token = SecretString::from(format!("root-{}", random(40)));
+    run.redactor.add(&root_token);
+    let pods = Api::<Pod>::namespaced(kube.clone(), &names.namespace);
+    create(run, &pods, None, &pod(owner, &names.namespace, &run.testbed.vault_image, &root_token)?).await?;
+    let subject = format!("pod {}/{NAME} to run", names.namespace);
+    let pod_host = wait::until(&subject, limit, Duration::from_millis(150), || async {
+        let status = match pods.get(NAME).await {
+            Ok(pod) => pod.status.unwrap_or_default(),
+            Err(error) => return Look::NotYet(error.to_string()),
+        };
+        let running =
+            status.container_statuses.iter().flatten().any(|c| c.state.as_ref().is_some_and(|s| s.running.is_some()));
+        match status.pod_ip {
+            Some(address) if running => Look::Done(address),
+            _ => Look::NotYet(status.phase.unwrap_or_default()),
+        }
+    })
+    .await?;
+    let other = |what| move |error: std::io::Error| Error::Other { what, reason: error.to_string() };
+    let (address, _) = portforward::start(pods.clone(), NAME.to_owned(), 8200)
+        .await
+        .map_err(other("forward a port to Vault's pod"))?;
+    let admin = Client::new(&format!("http://{address}"), Some(root_token.clone()), &Roots::Public)?;
+    wait::until(&format!("Vault in pod {}/{NAME}", names.namespace), limit, Duration::from_millis(150), || async {
+        match admin.version().await {
+            Ok(_) => Look::Done(()),
+            Err(error) => Look::NotYet(error.to_string()),
+        }
+    })
+    .await?;
+    let log = LogBook::default();
+    follow(pods, log.clone());
+    Ok(VaultSite { admin, root_token, pod_host, log, container: None })
+}
+
+fn pod(owner: &Owner, namespace: &str, image: &str, root_token: &SecretString) -> Result<Pod, Error> {
+    serde_json::from_value(json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": owner.meta(NAME, Some(namespace)),
+        "spec": {
+            "serviceAccountName": NAME,
+            "enableServiceLinks": false,
+            "terminationGracePeriodSeconds": 1,
+            // The official image runs as root unless it is told otherwise; 100 is its own user.
+            "securityContext": { "runAsNonRoot": true, "runAsUser": 100, "runAsGroup": 1000, "seccompProfile": { "type": "RuntimeDefault" } },
+            "containers": [{
+                "name": "vault",
+                "image": image,
+                "imagePullPolicy": "IfNotPresent",
+                "args": ["server", "-dev", "-dev-no-store-token"],
+                "env": [
+                    { "name": "VAULT_DEV_ROOT_TOKEN_ID", "value": root_token.expose_secret() },
+                    { "name": "VAULT_DEV_LISTEN_ADDRESS", "value": "0.0.0.0:8200" },
+                    { "name": "VAULT_LOG_LEVEL", "value": "debug" },
+                    { "name": "VAULT_LOG_FORMAT", "value": "json" },
+                    { "name": "SKIP_SETCAP", "value": "true" },
+                    { "name": "SKIP_CHOWN", "value": "true" },
+                ],
+                "resources": { "requests": { "cpu": "50m", "memory": "128Mi" }, "limits": { "memory": "1Gi" } },
+                "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
+            }],
+        },
+    }))
+    .map_err(|error| Error::Other { what: "make Vault's pod", reason: error.to_string() })
+}
+
+fn follow(pods: Api<Pod>, book: LogBook) {
+    tokio::spawn(async move {
+        let parameters = LogParams { follow: true, ..LogParams::default() };
+        let Ok(stream) = pods.log_stream(NAME, &parameters).await else { return };
+        let mut lines = std::pin::pin!(stream.lines());
+        while let Ok(Some(line)) = lines.try_next().await {
+            book.take(&line);
+        }
+    });
+}

@@ -1,0 +1,395 @@
+//! What a run created, for clean-up after any end, SIGKILL included.
+//!
+//! An item is written before it is created, and its id or UID afterwards. A
+//! run holds a lock on its journal; the system frees it when the process ends,
+//! however it ends, so an unlocked journal is anyone's to clean.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Something that a run creates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Item {
+    /// A network of the container engine.
+    Network {
+        /// Its name.
+        name: String,
+    },
+    /// A container.
+    Container {
+        /// Its name.
+        name: String,
+    },
+    /// A kind cluster: the containers that carry its name as kind's label.
+    Cluster {
+        /// Its name.
+        name: String,
+    },
+    /// A Kubernetes object of the testbed's cluster.
+    Object {
+        /// Which resource.
+        resource: Resource,
+        /// The namespace of a namespaced one.
+        namespace: Option<String>,
+        /// Its name.
+        name: String,
+    },
+    /// A mount, auth mount or policy of the testbed's Vault.
+    Vault {
+        /// The path below `sys/`, such as `mounts/pmp-dev-1`.
+        path: String,
+    },
+}
+
+/// The resources that a run creates outside its own namespaces, and the namespaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resource {
+    /// A namespace, with everything in it.
+    Namespace,
+    /// A ClusterRoleBinding.
+    ClusterRoleBinding,
+    /// A Service Account.
+    ServiceAccount,
+}
+
+/// One line of the journal.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Line {
+    /// The testbed that objects of the cluster and of Vault are on: a run's id.
+    Testbed { run: String },
+    /// About to be created.
+    Creating { entry: u64, item: Item },
+    /// Created, with its id or UID.
+    Created { entry: u64, uid: String },
+    /// Removed.
+    Removed { entry: u64 },
+    /// The testbed outlives its run, on request.
+    Kept,
+}
+
+/// An item that was created, or may have been, and is not removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number in the journal.
+    pub entry: u64,
+    /// What.
+    pub item: Item,
+    /// Its id or UID; absent where the run ended in between.
+    pub uid: Option<String>,
+}
+
+/// Why a journal cannot be used.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The file system says no.
+    #[error("cannot {what} {}: {source}; see --state-dir", path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Another process is at it.
+    #[error("run {run} is still going on (its journal is locked)")]
+    Locked {
+        /// Whose journal.
+        run: String,
+    },
+    /// There is no such run.
+    #[error("no run {run} is known below {}; `cleanup` without --run-id names those that are", path.display())]
+    Unknown {
+        /// Which.
+        run: String,
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+}
+
+fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Io { what, path, source }
+}
+
+/// The folder of all runs: `STATE/runs`.
+#[derive(Debug, Clone)]
+pub struct Runs {
+    folder: PathBuf,
+}
+
+impl Runs {
+    /// The runs below a state folder; the user's own where none is given.
+    #[must_use]
+    pub fn new(state: Option<&Path>) -> Self {
+        let state = state.map(Path::to_owned).unwrap_or_else(|| {
+            let from = |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+            from("XDG_STATE_HOME")
+                .or_else(|| from("HOME").map(|home| home.join(".local/state")))
+                .unwrap_or_else(std::env::temp_dir)
+                .join("pmp-vault-conformance")
+        });
+        Self { folder: state.join("runs") }
+    }
+
+    /// The folder of one run.
+    #[must_use]
+    pub fn folder(&self, run: &str) -> PathBuf {
+        self.folder.join(run)
+    }
+
+    /// The ids of all runs that left a journal.
+    ///
+    /// # Errors
+    /// The folder is there and cannot be read.
+    pub fn list(&self) -> Result<Vec<String>, Error> {
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(io("read", &self.folder)(error)),
+        };
+        let mut runs: Vec<String> =
+            entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        runs.sort();
+        Ok(runs)
+    }
+}
+
+/// A run's journal, locked by this process.
+#[derive(Debug)]
+pub struct Journal {
+    /// The run's id.
+    pub run: String,
+    folder: PathBuf,
+    state: Mutex<State>,
+    /// Held for as long as the run goes on.
+    _lock: File,
+}
+
+#[derive(Debug)]
+struct State {
+    file: File,
+    next: u64,
+    open: Vec<Entry>,
+    testbed: Option<String>,
+    kept: bool,
+}
+
+impl Journal {
+    /// Starts a new run's journal.
+    ///
+    /// # Errors
+    /// The state folder cannot be written.
+    pub fn create(runs: &Runs, run: &str) -> Result<Self, Error> {
+        let folder = runs.folder(run);
+        std::fs::create_dir_all(&folder).map_err(io("make", &folder))?;
+        restrict(&folder)?;
+        Self::at(folder, run)
+    }
+
+    /// Opens a journal that no process holds.
+    ///
+    /// # Errors
+    /// There is none, it is held, or it cannot be read.
+    pub fn open(runs: &Runs, run: &str) -> Result<Self, Error> {
+        let folder = runs.folder(run);
+        if !folder.is_dir() {
+            return Err(Error::Unknown { run: run.to_owned(), path: runs.folder.clone() });
+        }
+        Self::at(folder, run)
+    }
+
+    fn at(folder: PathBuf, run: &str) -> Result<Self, Error> {
+        let path = folder.join("lock");
+        let lock = OpenOptions::new().create(true).append(true).open(&path).map_err(io("open", &path))?;
+        lock.try_lock().map_err(|error| match error {
+            std::fs::TryLockError::WouldBlock => Error::Locked { run: run.to_owned() },
+            std::fs::TryLockError::Error(source) => io("lock", &path)(source),
+        })?;
+        let path = folder.join("journal.jsonl");
+        let mut state = State {
+            file: OpenOptions::new().create(true).append(true).open(&path).map_err(io("open", &path))?,
+            next: 0,
+            open: Vec::new(),
+            testbed: None,
+            kept: false,
+        };
+        let text = std::fs::read_to_string(&path).map_err(io("read", &path))?;
+        // A line that was cut off by a power cut speaks of something that was not created yet.
+        for line in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
+            state.apply(line);
+        }
+        Ok(Self { run: run.to_owned(), folder, state: Mutex::new(state), _lock: lock })
+    }
+
+    /// The run's folder, for its other files.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Notes which run's testbed the objects are on.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn on_testbed(&self, run: &str) -> Result<(), Error> {
+        self.write(Line::Testbed { run: run.to_owned() })
+    }
+
+    /// Notes what is about to be created, and gives the entry's number.
+    ///
+    /// # Errors
+    /// The journal cannot be written; the item must then not be created.
+    pub fn creating(&self, item: Item) -> Result<u64, Error> {
+        let entry = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.next += 1;
+            state.next
+        };
+        self.write(Line::Creating { entry, item })?;
+        Ok(entry)
+    }
+
+    /// Notes the id or UID of what was created.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn created(&self, entry: u64, uid: impl Into<String>) -> Result<(), Error> {
+        self.write(Line::Created { entry, uid: uid.into() })
+    }
+
+    /// Notes that it is gone.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn removed(&self, entry: u64) -> Result<(), Error> {
+        self.write(Line::Removed { entry })
+    }
+
+    /// Notes that the testbed outlives its run.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn keep(&self) -> Result<(), Error> {
+        self.write(Line::Kept)
+    }
+
+    /// Whether the testbed outlives its run.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).kept
+    }
+
+    /// The run whose testbed the objects are on; its own where none is noted.
+    #[must_use]
+    pub fn testbed(&self) -> Option<String> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).testbed.clone()
+    }
+
+    /// What was created and is not removed, the last first.
+    #[must_use]
+    pub fn open_entries(&self) -> Vec<Entry> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.open.iter().rev().cloned().collect()
+    }
+
+    /// Removes the run's folder, when nothing is left to clean.
+    ///
+    /// # Errors
+    /// The folder cannot be removed.
+    pub fn discard(self) -> Result<(), Error> {
+        std::fs::remove_dir_all(&self.folder).map_err(io("remove", &self.folder))
+    }
+
+    fn write(&self, line: Line) -> Result<(), Error> {
+        let path = self.folder.join("journal.jsonl");
+        let mut text = serde_json::to_string(&line).map_err(|e| io("write", &path)(e.into()))?;
+        text.push('\n');
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // One write a line: a process that is killed leaves whole lines.
+        state.file.write_all(text.as_bytes()).map_err(io("write", &path))?;
+        state.apply(line);
+        Ok(())
+    }
+}
+
+impl State {
+    fn apply(&mut self, line: Line) {
+        match line {
+            Line::Testbed { run } => self.testbed = Some(run),
+            Line::Creating { entry, item } => {
+                self.next = self.next.max(entry);
+                self.open.push(Entry { entry, item, uid: None });
+            }
+            Line::Created { entry, uid } => {
+                if let Some(found) = self.open.iter_mut().find(|open| open.entry == entry) {
+                    found.uid = Some(uid);
+                }
+            }
+            Line::Removed { entry } => self.open.retain(|open| open.entry != entry),
+            Line::Kept => self.kept = true,
+        }
+    }
+}
+
+/// Only the user may look: a kept testbed's Vault token lies here.
+fn restrict(folder: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).map_err(io("protect", folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network() -> Item {
+        Item::Network { name: "n".to_owned() }
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_in_its_journal_the_last_first() {
+        let state = tempfile::tempdir().unwrap();
+        let runs = Runs::new(Some(state.path()));
+        let journal = Journal::create(&runs, "r1").unwrap();
+        let first = journal.creating(network()).unwrap();
+        journal.created(first, "id-1").unwrap();
+        let second = journal.creating(Item::Cluster { name: "c".to_owned() }).unwrap();
+        let third = journal.creating(network()).unwrap();
+        journal.removed(third).unwrap();
+        drop(journal);
+        let left = Journal::open(&runs, "r1").unwrap().open_entries();
+        assert_eq!(left.iter().map(|e| e.entry).collect::<Vec<_>>(), [second, first]);
+        assert_eq!(left[1].uid.as_deref(), Some("id-1"));
+    }
+
+    #[test]
+    fn a_journal_is_not_opened_while_its_run_goes_on() {
+        let state = tempfile::tempdir().unwrap();
+        let runs = Runs::new(Some(state.path()));
+        let running = Journal::create(&runs, "r1").unwrap();
+        assert!(matches!(Journal::open(&runs, "r1"), Err(Error::Locked { .. })));
+        drop(running);
+        assert!(Journal::open(&runs, "r1").is_ok());
+        assert!(matches!(Journal::open(&runs, "r2"), Err(Error::Unknown { .. })));
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_passed_over() {
+        let state = tempfile::tempdir().unwrap();
+        let runs = Runs::new(Some(state.path()));
+        let journal = Journal::create(&runs, "r1").unwrap();
+        journal.creating(network()).unwrap();
+        let mut file = OpenOptions::new().append(true).open(journal.folder().join("journal.jsonl")).unwrap();
+        file.write_all(b"{\"creating\":{\"entry\":2,").unwrap();
+        drop(journal);
+        assert_eq!(Journal::open(&runs, "r1").unwrap().open_entries().len(), 1);
+    }
+}

@@ -1,0 +1,109 @@
+//! What the app is told: the Secret Name URL and the key names of the admin
+//! panel, and what the page leaves open (auth mount, role, token file).
+
+use serde::{Deserialize, Serialize};
+
+/// The environment variable that carries the input as JSON.
+pub const VARIABLE: &str = "PMP_VAULT_PROBE_INPUT";
+
+/// Where Kubernetes mounts a Service Account's token.
+pub const TOKEN_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/// The probe's input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Input {
+    /// The run that starts the probe.
+    pub run: String,
+    /// The scenario that it serves.
+    pub scenario: String,
+    /// `#configure-pmp-credentials`: `SCHEME://ADDRESS[:PORT]/MOUNT/NAME`.
+    pub secret_name: String,
+    /// The key names, in the catalogue's order.
+    pub keys: Vec<String>,
+    /// Not documented, so configurable.
+    pub auth_mount: String,
+    /// Not documented for the app, so configurable.
+    pub role: String,
+    /// Not documented, so configurable.
+    pub token_file: String,
+    /// Certificate authorities in PEM; the public ones where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
+    /// The run's key for the HMAC of each value. Never set on a customer's cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hmac_key: Option<String>,
+    /// The name of another secret of the mount, to ask what the Vault token can
+    /// do beside reading. Never set on a customer's cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sibling: Option<String>,
+    /// Whether the probe stays up after its observation.
+    pub stay_up: bool,
+}
+
+impl Input {
+    /// Reads the input from the environment.
+    ///
+    /// # Errors
+    /// The variable is missing or malformed.
+    pub fn from_environment() -> Result<Self, String> {
+        let json = std::env::var(VARIABLE).map_err(|_| {
+            format!("{VARIABLE} is not set: this command is started by the harness, in the probe's pod")
+        })?;
+        serde_json::from_str(&json).map_err(|e| format!("{VARIABLE} is malformed: {e}"))
+    }
+}
+
+/// The parts of a Secret Name URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretName {
+    /// `SCHEME://ADDRESS[:PORT]`.
+    pub address: String,
+    /// The KV mount: the path's first segment.
+    pub mount: String,
+    /// The secret's name: the rest, as it stands.
+    pub name: String,
+}
+
+impl SecretName {
+    /// Takes a Secret Name URL apart. How the real app does it is not
+    /// documented; this keeps everything behind the mount as it stands.
+    ///
+    /// # Errors
+    /// It is not such a URL.
+    pub fn parse(url: &str) -> Result<Self, String> {
+        let wrong = |why: &str| format!("Secret Name `{url}` {why}; it has the form http://ADDRESS:8200/MOUNT/NAME");
+        let parsed = reqwest::Url::parse(url).map_err(|e| wrong(&format!("is not a URL ({e})")))?;
+        if !matches!(parsed.scheme(), "http" | "https") {
+            return Err(wrong("is neither http nor https"));
+        }
+        let (mount, name) =
+            parsed.path().trim_start_matches('/').split_once('/').ok_or_else(|| wrong("names no secret"))?;
+        if mount.is_empty() || name.is_empty() {
+            return Err(wrong("names no secret"));
+        }
+        Ok(Self { address: parsed.origin().ascii_serialization(), mount: mount.to_owned(), name: name.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_name_url_is_taken_apart_as_the_page_writes_it() {
+        let name = SecretName::parse("http://10.0.0.7:8200/pmp-dev/admin").unwrap();
+        assert_eq!((&*name.address, &*name.mount, &*name.name), ("http://10.0.0.7:8200", "pmp-dev", "admin"));
+        let name = SecretName::parse("http://vault/pmp-dev/admin/").unwrap();
+        assert_eq!((&*name.address, &*name.name), ("http://vault", "admin/"));
+    }
+
+    #[test]
+    fn what_is_no_secret_name_url_is_refused_with_the_form() {
+        for url in
+            ["pmp-dev/admin", "ftp://x/pmp-dev/admin", "http://x/pmp-dev", "http://x/pmp-dev/", "http://x//admin"]
+        {
+            assert!(SecretName::parse(url).unwrap_err().contains("http://ADDRESS:8200/MOUNT/NAME"), "{url}");
+        }
+    }
+}

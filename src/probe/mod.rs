@@ -1,0 +1,78 @@
+//! What runs in the pod: it does what the app does, from the app's own input,
+//! and says what it saw on one line of its log.
+//!
+//! - [`input`]: the Secret Name URL, the key names, and what the page leaves open.
+//! - [`stages`]: token, login, read, keys.
+//! - [`boundary`]: what the Vault token can do beside reading; own testbeds only.
+//! - [`observation`]: the line that it prints.
+
+pub mod boundary;
+pub mod input;
+pub mod observation;
+pub mod stages;
+
+use observation::{MARKER, Observation};
+
+/// Observes once, prints the observation, and stays up, because the app is a
+/// Deployment; SIGTERM ends it at once.
+///
+/// # Errors
+/// The input is missing or malformed, or the observation cannot be written.
+pub async fn run() -> Result<(), String> {
+    let input = input::Input::from_environment()?;
+    let observation = stages::observe(&input).await?;
+    let line = to_line(&observation)?;
+    {
+        use std::io::Write as _;
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|e| format!("cannot write the observation: {e}"))?;
+    }
+    if input.stay_up {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+            .map_err(|e| format!("cannot wait for SIGTERM: {e}"))?;
+        terminate.recv().await;
+    }
+    Ok(())
+}
+
+/// The observation's line.
+///
+/// # Errors
+/// The observation cannot be written as JSON.
+pub fn to_line(observation: &Observation) -> Result<String, String> {
+    let json = serde_json::to_string(observation).map_err(|e| e.to_string())?;
+    Ok(format!("{MARKER} {json}"))
+}
+
+/// The observation in a pod's log: none where the probe has not printed it yet.
+///
+/// # Errors
+/// There are two, or one that is cut off, malformed, of another shape, or of
+/// another run or scenario. None of these is ever taken for an observation.
+pub fn from_log(log: &str, run: &str, scenario: &str) -> Result<Option<Observation>, String> {
+    let mut found: Option<Observation> = None;
+    // Only whole lines count: the last one may still be on its way.
+    for line in log.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+        let Some(json) = line.trim_end().strip_prefix(MARKER) else { continue };
+        let observation: Observation = serde_json::from_str(json.trim_start())
+            .map_err(|e| format!("the probe's observation is malformed: {e}"))?;
+        if observation.schema != observation::SCHEMA {
+            return Err(format!(
+                "the probe's observation has shape {}, this harness reads {}; use the probe image of this harness",
+                observation.schema,
+                observation::SCHEMA
+            ));
+        }
+        if observation.run != run || observation.scenario != scenario {
+            return Err(format!(
+                "the probe's observation belongs to run {} and scenario {}",
+                observation.run, observation.scenario
+            ));
+        }
+        if found.is_some() {
+            return Err("the probe printed two observations".to_owned());
+        }
+        found = Some(observation);
+    }
+    Ok(found)
+}

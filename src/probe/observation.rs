@@ -1,0 +1,165 @@
+//! What the probe prints: one line of JSON behind a marker, so that a reader
+//! of the pod's log can tell it from anything else, and a cut-off one from a whole.
+
+use serde::{Deserialize, Serialize};
+
+/// The word before the JSON on the observation's line.
+pub const MARKER: &str = "PMP-VAULT-OBSERVATION";
+
+/// The version of [`Observation`]'s shape.
+pub const SCHEMA: u32 = 1;
+
+/// Everything that the probe saw, in the order of the stages. It holds no
+/// token and no value; a value's HMAC only where the harness gave a key for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Observation {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The run that started the probe.
+    pub run: String,
+    /// The scenario that it serves.
+    pub scenario: String,
+    /// The Service Account's token.
+    pub token: TokenState,
+    /// The login. Absent where there was no token.
+    pub login: Option<Login>,
+    /// The API path of the central secret, as the Secret Name URL gives it.
+    pub read_path: String,
+    /// The read of the central secret: with the Vault token, or without one after a denial.
+    pub read: Option<Answer>,
+    /// Whether that read carried a Vault token.
+    pub read_with_token: bool,
+    /// The shape and state of the secret, where the read gave one.
+    pub secret: Option<Secret>,
+    /// What the Vault token can do beside reading.
+    pub boundary: Option<Boundary>,
+    /// Milliseconds from the probe's start to the end of each of its steps.
+    pub millis: u64,
+}
+
+/// The Service Account's token, as the pod sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenState {
+    /// Mounted and not empty.
+    Present,
+    /// No such file.
+    Absent,
+    /// There, and not readable, empty or not text.
+    Unreadable,
+}
+
+/// One HTTP exchange with Vault.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Answer {
+    /// The HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// Vault's `errors`, joined with `; `. Never a body.
+    pub text: String,
+    /// Why there was no answer.
+    pub transport: Option<Transport>,
+}
+
+impl Answer {
+    /// Whether Vault, or the way to it, refused: a 4xx status, or no connection at all.
+    #[must_use]
+    pub fn refused(&self) -> bool {
+        self.status.is_some_and(|status| (400..500).contains(&status))
+            || matches!(self.transport, Some(Transport::Refused | Transport::Tls | Transport::NameNotFound))
+    }
+}
+
+/// Why a request got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// The connection was refused.
+    Refused,
+    /// No answer within the time limit.
+    Timeout,
+    /// The name did not resolve.
+    NameNotFound,
+    /// The TLS handshake failed.
+    Tls,
+    /// Anything else, in [`Answer::text`].
+    Other,
+}
+
+/// `POST auth/MOUNT/login`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Login {
+    /// The exchange.
+    pub answer: Answer,
+    /// `auth.lease_duration` in seconds.
+    pub lease_duration: Option<u64>,
+    /// `auth.token_policies`.
+    pub policies: Vec<String>,
+    /// After a bare `permission denied`: the status of an empty login request,
+    /// which tells a missing auth mount (403) from one that is there (400).
+    pub empty_login_status: Option<u16>,
+}
+
+/// What the read gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Secret {
+    /// Whether the answer has KV version 2's `data.data` or `data.metadata`.
+    pub version_2_shape: bool,
+    /// `data.metadata.deletion_time` is set.
+    pub deleted: bool,
+    /// `data.metadata.destroyed` is true.
+    pub destroyed: bool,
+    /// One entry for each key asked for, in that order; empty where there is no secret.
+    pub keys: Vec<KeyObservation>,
+    /// How many keys there are beside those asked for. Never their names.
+    pub unexpected: usize,
+}
+
+/// One key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct KeyObservation {
+    /// The key's name.
+    pub name: String,
+    /// What is there.
+    pub state: KeyState,
+    /// HMAC-SHA256 of the value under the run's own key, in hex. Only on the
+    /// harness's own testbeds, where values are random and worthless.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hmac: Option<String>,
+}
+
+/// What is found under a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyState {
+    /// A string that is not empty.
+    Present,
+    /// An empty string.
+    Empty,
+    /// A number, an object, anything but a string.
+    NotAString,
+    /// Nothing.
+    Missing,
+}
+
+/// What the Vault token can do beside reading the secret. Each must be refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Boundary {
+    /// `LIST MOUNT/metadata/`.
+    pub list: Answer,
+    /// `POST MOUNT/data/NAME`.
+    pub write: Answer,
+    /// `DELETE MOUNT/data/NAME`.
+    pub delete: Answer,
+    /// `GET MOUNT/data/SIBLING`.
+    pub sibling: Answer,
+    /// `POST auth/token/revoke-self`, which must succeed.
+    pub revoke: Answer,
+    /// The read once more, with the revoked token.
+    pub after_revocation: Answer,
+}

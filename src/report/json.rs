@@ -1,0 +1,230 @@
+//! The JSON report: everything that a run found out, under the names that the
+//! design gives. `scenarios/schema/report.schema.json` is generated from these types.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::PAGE;
+use super::summary::{self, Counts, Defect};
+use crate::probe::observation::KeyState;
+use crate::run::event::{Ending, RunResult};
+use crate::scenario::model::Evidence;
+use crate::verdict::result::{Case, Finding, Observed, ScenarioResult, Subject, Timings};
+use crate::verdict::{CauseId, Stage, Verdict};
+
+/// The version of [`Report`]'s shape: raised when a field goes or changes its
+/// meaning, not when one comes.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A run's report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Report {
+    /// The version of this shape.
+    pub schema_version: u32,
+    /// The run.
+    pub run: Run,
+    /// Such as `kind`.
+    pub testbed: String,
+    /// Such as `vault` → `1.21.0`.
+    pub versions: BTreeMap<String, String>,
+    /// Such as `vault` → the image's reference with its digest or id.
+    pub images: BTreeMap<String, String>,
+    /// How the run ended.
+    pub ending: Ending,
+    /// What the process ended with.
+    pub exit_code: u8,
+    /// How often each verdict was given.
+    pub summary: Summary,
+    /// Why the run proves nothing, or not enough, although no scenario says so.
+    pub outside_scenarios: Option<String>,
+    /// What failed outside any scenario, and anything else worth saying.
+    pub problems: Vec<String>,
+    /// What the run says of the page, by defect.
+    pub defects: Vec<Defect>,
+    /// In the plan's order.
+    pub scenarios: Vec<Scenario>,
+    /// Milliseconds by phase.
+    pub timings: BTreeMap<String, u64>,
+}
+
+/// The run's own facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Run {
+    /// Its id.
+    pub id: String,
+    /// The harness's version.
+    pub harness: String,
+    /// Start, UTC, `YYYY-MM-DDTHH:MM:SS`.
+    pub started: String,
+    /// `core`, `all`, or `selection`.
+    pub profile: String,
+    /// The revision of the key catalogue.
+    pub key_revision: String,
+    /// The run whose testbed was used again.
+    pub reused: Option<String>,
+    /// What was decided by a stand-in.
+    pub stand_ins: Vec<String>,
+}
+
+/// Counts by verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Summary {
+    /// Of the scenarios.
+    pub scenarios: Counts,
+    /// Of their stages, keys, commands and steps: what JUnit counts.
+    pub cases: Counts,
+}
+
+/// A scenario with its verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Scenario {
+    /// `GROUP.NAME`.
+    pub id: String,
+    /// One sentence for people.
+    pub title: String,
+    /// The place of the page whose claim this tests.
+    pub page: String,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// Why, one sentence.
+    pub reason: String,
+    /// What must follow.
+    pub expected: String,
+    /// What was observed.
+    pub observed: Observed,
+    /// Who decided what was observed.
+    pub evidence: Evidence,
+    /// The permitted scenario that this denial differs from in one field.
+    pub control: Option<String>,
+    /// Whether it ran only because another scenario needs it as its control.
+    pub selected_as_control: bool,
+    /// The stages of the way.
+    pub stages: Vec<StageCase>,
+    /// Every key of the catalogue.
+    pub keys: Vec<KeyCase>,
+    /// The page's own commands, where the scenario runs them.
+    pub commands: Vec<NamedCase>,
+    /// Configuration steps whose outcome the page promises.
+    pub steps: Vec<NamedCase>,
+    /// What it says of the page.
+    pub findings: Vec<Finding>,
+    /// How long it took.
+    pub timings: Timings,
+}
+
+/// One stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct StageCase {
+    /// Which.
+    pub stage: Stage,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// Why; empty only where it is conformant.
+    pub message: String,
+    /// The cause, where one is known.
+    pub cause: Option<CauseId>,
+}
+
+/// One key. Never its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct KeyCase {
+    /// The key's name.
+    pub name: String,
+    /// What the probe found under it; absent where it could not look.
+    pub state: Option<KeyState>,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// Why; empty only where it is conformant.
+    pub message: String,
+    /// The cause, where one is known.
+    pub cause: Option<CauseId>,
+}
+
+/// One command or step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct NamedCase {
+    /// Its id.
+    pub id: String,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// Why; empty only where it is conformant.
+    pub message: String,
+    /// The cause, where one is known.
+    pub cause: Option<CauseId>,
+}
+
+impl Report {
+    /// The report of a run that ends with this exit code.
+    #[must_use]
+    pub fn new(result: &RunResult, exit_code: u8, outside_scenarios: Option<String>) -> Self {
+        let facts = result.facts.clone();
+        Self {
+            schema_version: SCHEMA_VERSION,
+            run: Run {
+                id: facts.id,
+                harness: facts.harness,
+                started: facts.started,
+                profile: facts.profile,
+                key_revision: facts.key_revision,
+                reused: facts.reused,
+                stand_ins: facts.stand_ins,
+            },
+            testbed: facts.testbed,
+            versions: facts.versions,
+            images: facts.images,
+            ending: result.ending,
+            exit_code,
+            summary: Summary {
+                scenarios: Counts::of_scenarios(&result.scenarios),
+                cases: Counts::of_cases(&result.scenarios),
+            },
+            outside_scenarios,
+            problems: result.problems.clone(),
+            defects: summary::defects(&result.scenarios),
+            scenarios: result.scenarios.iter().map(Scenario::from).collect(),
+            timings: result.timings.clone(),
+        }
+    }
+}
+
+impl From<&ScenarioResult> for Scenario {
+    fn from(result: &ScenarioResult) -> Self {
+        let mut scenario = Self {
+            id: result.id.clone(),
+            title: result.title.clone(),
+            page: format!("{PAGE}{}", result.page),
+            verdict: result.verdict,
+            reason: result.reason.clone(),
+            expected: result.expected.clone(),
+            observed: result.observed.clone(),
+            evidence: result.evidence,
+            control: result.control.clone(),
+            selected_as_control: result.selected_as_control,
+            stages: Vec::new(),
+            keys: Vec::new(),
+            commands: Vec::new(),
+            steps: Vec::new(),
+            findings: result.findings.clone(),
+            timings: result.timings,
+        };
+        for case in &result.cases {
+            let Case { subject, verdict, message, cause, key_state } = case.clone();
+            match subject {
+                Subject::Stage(stage) => scenario.stages.push(StageCase { stage, verdict, message, cause }),
+                Subject::Key(name) => scenario.keys.push(KeyCase { name, state: key_state, verdict, message, cause }),
+                Subject::Command(id) => scenario.commands.push(NamedCase { id, verdict, message, cause }),
+                Subject::Step(id) => scenario.steps.push(NamedCase { id, verdict, message, cause }),
+            }
+        }
+        scenario
+    }
+}

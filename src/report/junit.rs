@@ -1,0 +1,282 @@
+//! The JUnit report, in the dialect that every dashboard reads: flat, one suite
+//! a scenario, one case a stage, a key, a command or a step.
+//!
+//! `junit-report` draws suites and cases; one pass over what it wrote adds what
+//! it lacks: properties, the counts of skipped cases, totals, and times that
+//! every parser takes. All text is made harmless before, because control
+//! characters and `]]>` would make its output malformed.
+//!
+//! A scenario is measured as a whole. Its time stands at its first case, and
+//! the others have 0: sums are right, and no time is invented.
+
+use junit_report::{Duration, OffsetDateTime, Report, TestCase, TestResult, TestSuite};
+use quick_xml::events::{BytesEnd, BytesStart, Event};
+use quick_xml::{Reader, Writer};
+
+use super::summary;
+use super::text::{identity, xml, xml_line};
+use crate::run::event::{RunFacts, RunResult};
+use crate::verdict::Verdict;
+use crate::verdict::result::{Case, ScenarioResult, Subject};
+
+/// The first part of every class name.
+const ROOT: &str = "pmp-vault";
+
+/// The longest name that every dashboard keeps whole.
+const LONGEST_NAME: usize = 512;
+
+/// The suite of what failed outside every scenario.
+const OUTSIDE: &str = "run";
+
+/// Why JUnit could not be drawn.
+#[derive(Debug, thiserror::Error)]
+pub enum JunitError {
+    /// The library refused to write.
+    #[error("{0}")]
+    Draw(String),
+    /// What it wrote is not XML.
+    #[error("{0}")]
+    Parse(#[from] quick_xml::Error),
+    /// An attribute that it wrote is not XML.
+    #[error("{0}")]
+    Attribute(#[from] quick_xml::events::attributes::AttrError),
+    /// It could not be written down.
+    #[error("{0}")]
+    Write(#[from] std::io::Error),
+    /// It is not text.
+    #[error("{0}")]
+    Utf8(#[from] std::string::FromUtf8Error),
+}
+
+/// The report as text. `outside` is what makes the run inconclusive although no
+/// scenario says so: it becomes a case of its own, or dashboards would show a
+/// run that passed.
+///
+/// # Errors
+/// Where a library refuses to write; no text that a result holds leads to it.
+pub fn render(result: &RunResult, outside: Option<&str>) -> Result<String, JunitError> {
+    let started = started(&result.facts);
+    let mut suites: Vec<TestSuite> = result.scenarios.iter().map(|scenario| suite(scenario, started)).collect();
+    suites.extend(outside.map(|reason| outside_suite(reason, started)));
+    let totals = Totals::of(&suites);
+    let properties: Vec<_> = suites.iter().enumerate().map(|(index, _)| properties(result, index)).collect();
+    let skipped: Vec<usize> = suites.iter().map(TestSuite::skipped).collect();
+
+    let mut report = Report::new();
+    report.add_testsuites(suites);
+    let mut drawn = Vec::new();
+    report.write_xml(&mut drawn).map_err(|error| JunitError::Draw(error.to_string()))?;
+    complete(&String::from_utf8(drawn)?, &totals, &skipped, &properties)
+}
+
+fn suite(scenario: &ScenarioResult, started: OffsetDateTime) -> TestSuite {
+    let mut suite = empty_suite(&scenario.id, &format!("{ROOT}.{}", scenario.group()), started);
+    suite.testcases = scenario.cases.iter().map(|case| test_case(scenario, case)).collect();
+    if let Some(first) = suite.testcases.first_mut() {
+        first.time = Duration::milliseconds(i64::try_from(scenario.timings.total_ms).unwrap_or(i64::MAX));
+    }
+    if scenario.verdict != Verdict::Conformant {
+        suite.system_out = Some(xml(&seen(scenario)));
+    }
+    suite
+}
+
+fn empty_suite(name: &str, package: &str, started: OffsetDateTime) -> TestSuite {
+    let mut suite = TestSuite::new(&identity(name, LONGEST_NAME));
+    suite.package = identity(package, LONGEST_NAME);
+    // The machine's own name would make the same case another one on another machine.
+    suite.hostname = "localhost".to_owned();
+    suite.timestamp = started;
+    suite
+}
+
+fn outside_suite(reason: &str, started: OffsetDateTime) -> TestSuite {
+    let mut suite = empty_suite(OUTSIDE, &format!("{ROOT}.{OUTSIDE}"), started);
+    let mut case = TestCase::success(&format!("{OUTSIDE}: complete"), Duration::ZERO);
+    case.set_classname(&format!("{ROOT}.{OUTSIDE}"));
+    case.result =
+        TestResult::Error { type_: "inconclusive".to_owned(), message: xml_line(reason), cause: Some(xml(reason)) };
+    suite.add_testcase(case);
+    suite
+}
+
+fn test_case(scenario: &ScenarioResult, case: &Case) -> TestCase {
+    let subject = match &case.subject {
+        Subject::Stage(stage) => format!("stage {stage}"),
+        Subject::Key(name) => format!("key {name}"),
+        Subject::Command(id) => format!("command {id}"),
+        Subject::Step(id) => format!("step {id}"),
+    };
+    let name = identity(&format!("{}: {subject}", scenario.id), LONGEST_NAME);
+    let mut test = TestCase::success(&name, Duration::ZERO);
+    test.set_classname(&identity(&format!("{ROOT}.{}", scenario.id), LONGEST_NAME));
+    let message = xml_line(if case.message.is_empty() { &scenario.reason } else { &case.message });
+    let cause = case.cause.as_ref().map(|cause| xml_line(cause.as_str()));
+    let type_ = cause.unwrap_or_else(|| case.verdict.as_str().to_owned());
+    // GitLab reads only the text, others only the attribute.
+    let text = Some(xml(&explanation(scenario, &message)));
+    test.result = match case.verdict {
+        Verdict::Conformant => TestResult::Success,
+        Verdict::Nonconformant => TestResult::Failure { type_, message, cause: text },
+        Verdict::Inconclusive => TestResult::Error { type_, message, cause: text },
+        Verdict::KnownDeviation | Verdict::Skipped => TestResult::SkippedWithCause { type_, message, cause: text },
+    };
+    test
+}
+
+fn explanation(scenario: &ScenarioResult, message: &str) -> String {
+    format!("{message}\nexpected: {}\n{}", scenario.expected, seen(scenario))
+}
+
+/// What the client saw, and what the server says of it.
+fn seen(scenario: &ScenarioResult) -> String {
+    let mut lines = format!("observed: {}", summary::phrase(&scenario.observed));
+    if let Some(text) = summary::client_saw(&scenario.observed) {
+        lines += &format!("\nclient saw: {text}");
+    }
+    if let Some(server) = &scenario.observed.server {
+        lines += &format!("\nserver said: {server}");
+    }
+    lines
+}
+
+fn started(facts: &RunFacts) -> OffsetDateTime {
+    facts
+        .started
+        .parse::<jiff::civil::DateTime>()
+        .ok()
+        .and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC).ok())
+        .and_then(|time| OffsetDateTime::from_unix_timestamp(time.timestamp().as_second()).ok())
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+fn properties(result: &RunResult, suite: usize) -> Vec<(String, String)> {
+    let facts = &result.facts;
+    let mut properties = vec![
+        ("run".to_owned(), facts.id.clone()),
+        ("harness".to_owned(), facts.harness.clone()),
+        ("profile".to_owned(), facts.profile.clone()),
+        ("key-revision".to_owned(), facts.key_revision.clone()),
+        ("testbed".to_owned(), facts.testbed.clone()),
+    ];
+    properties.extend(facts.reused.iter().map(|run| ("reused".to_owned(), run.clone())));
+    properties.extend(facts.versions.iter().map(|(name, version)| (format!("version.{name}"), version.clone())));
+    properties.extend(facts.images.iter().map(|(name, image)| (format!("image.{name}"), image.clone())));
+    if let Some(scenario) = result.scenarios.get(suite) {
+        let evidence = match scenario.evidence {
+            crate::scenario::model::Evidence::Real => "real",
+            crate::scenario::model::Evidence::StandIn => "stand-in",
+        };
+        properties.push(("verdict".to_owned(), scenario.verdict.to_string()));
+        properties.push(("evidence".to_owned(), evidence.to_owned()));
+        properties.push(("title".to_owned(), scenario.title.clone()));
+        properties.push(("page".to_owned(), format!("{}{}", super::PAGE, scenario.page)));
+        properties.extend(scenario.control.iter().map(|control| ("control".to_owned(), control.clone())));
+        properties.extend(scenario.findings.iter().map(|finding| ("defect".to_owned(), finding.defect.clone())));
+    }
+    properties
+}
+
+/// What stands on the root element.
+struct Totals {
+    tests: usize,
+    failures: usize,
+    errors: usize,
+    skipped: usize,
+    seconds: f64,
+}
+
+impl Totals {
+    fn of(suites: &[TestSuite]) -> Self {
+        Self {
+            tests: suites.iter().map(TestSuite::tests).sum(),
+            failures: suites.iter().map(TestSuite::failures).sum(),
+            errors: suites.iter().map(TestSuite::errors).sum(),
+            skipped: suites.iter().map(TestSuite::skipped).sum(),
+            seconds: suites.iter().map(|suite| suite.time().as_seconds_f64()).sum(),
+        }
+    }
+}
+
+/// The one pass over what the library wrote.
+fn complete(
+    drawn: &str,
+    totals: &Totals,
+    skipped: &[usize],
+    properties: &[Vec<(String, String)>],
+) -> Result<String, JunitError> {
+    let mut reader = Reader::from_str(drawn);
+    let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
+    let mut suites = skipped.iter().zip(properties);
+    loop {
+        match reader.read_event()? {
+            Event::Eof => break,
+            Event::Start(element) => match element.name().as_ref() {
+                b"testsuites" => writer.write_event(Event::Start(root(totals)))?,
+                b"testsuite" => open_suite(&mut writer, &element, suites.next())?,
+                _ => writer.write_event(Event::Start(mended(&element)?))?,
+            },
+            Event::Empty(element) => match element.name().as_ref() {
+                b"testsuites" => writer.write_event(Event::Empty(root(totals)))?,
+                b"testsuite" => {
+                    open_suite(&mut writer, &element, suites.next())?;
+                    writer.write_event(Event::End(BytesEnd::new("testsuite")))?;
+                }
+                _ => writer.write_event(Event::Empty(mended(&element)?))?,
+            },
+            event => writer.write_event(event)?,
+        }
+    }
+    let mut text = String::from_utf8(writer.into_inner())?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn root(totals: &Totals) -> BytesStart<'static> {
+    let mut root = BytesStart::new("testsuites");
+    root.push_attribute(("name", "pmp-vault-conformance"));
+    root.push_attribute(("tests", totals.tests.to_string().as_str()));
+    root.push_attribute(("failures", totals.failures.to_string().as_str()));
+    root.push_attribute(("errors", totals.errors.to_string().as_str()));
+    root.push_attribute(("skipped", totals.skipped.to_string().as_str()));
+    root.push_attribute(("time", format!("{:.3}", totals.seconds).as_str()));
+    root
+}
+
+fn open_suite(
+    writer: &mut Writer<Vec<u8>>,
+    element: &BytesStart<'_>,
+    suite: Option<(&usize, &Vec<(String, String)>)>,
+) -> Result<(), JunitError> {
+    let mut mended = mended(element)?;
+    let Some((skipped, properties)) = suite else {
+        return Ok(writer.write_event(Event::Start(mended))?);
+    };
+    mended.push_attribute(("skipped", skipped.to_string().as_str()));
+    writer.write_event(Event::Start(mended))?;
+    writer.write_event(Event::Start(BytesStart::new("properties")))?;
+    for (name, value) in properties {
+        let mut property = BytesStart::new("property");
+        property.push_attribute(("name", xml_line(name).as_str()));
+        property.push_attribute(("value", xml_line(value).as_str()));
+        writer.write_event(Event::Empty(property))?;
+    }
+    Ok(writer.write_event(Event::End(BytesEnd::new("properties")))?)
+}
+
+/// The element with times as `%.3f` and a timestamp without zone, as the schemas want them.
+fn mended(element: &BytesStart<'_>) -> Result<BytesStart<'static>, JunitError> {
+    let name = String::from_utf8_lossy(element.name().as_ref()).into_owned();
+    let mut mended = BytesStart::new(name);
+    for attribute in element.attributes() {
+        let mut attribute = attribute?;
+        let value = String::from_utf8_lossy(&attribute.value).into_owned();
+        match attribute.key.as_ref() {
+            b"time" => attribute.value = format!("{:.3}", value.parse().unwrap_or(0.0)).into_bytes().into(),
+            b"timestamp" => attribute.value = value.chars().take(19).collect::<String>().into_bytes().into(),
+            _ => {}
+        }
+        mended.push_attribute(attribute);
+    }
+    Ok(mended)
+}

@@ -1,0 +1,262 @@
+//! What people see: progress on a terminal, plain lines in CI, one line a
+//! scenario in both, and at the end what it all says of the page.
+//!
+//! Results go to standard output. Progress goes to standard error, is erased
+//! again, and exists on a terminal only.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::terminal_end;
+use super::text::one_line;
+use super::{Rendered, summary};
+use crate::redact::Redactor;
+use crate::run::event::{Event, RunFacts};
+use crate::scenario::model::Evidence;
+use crate::verdict::result::ScenarioResult;
+use crate::verdict::{CauseCatalogue, Verdict};
+
+/// Shows a run's events, and its end.
+pub struct Terminal {
+    catalogue: CauseCatalogue,
+    redactor: Redactor,
+    paint: Paint,
+    out: Box<dyn Write + Send>,
+    progress: Option<Progress>,
+}
+
+impl std::fmt::Debug for Terminal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Terminal").field("interactive", &self.progress.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl Terminal {
+    /// Writes to standard output. `interactive` where standard error is a
+    /// terminal and nobody said that it is a CI.
+    #[must_use]
+    pub fn new(catalogue: CauseCatalogue, redactor: Redactor, interactive: bool, colour: bool) -> Self {
+        let mut terminal = Self::to(Box::new(io::stdout()), catalogue, redactor, colour);
+        terminal.progress = interactive.then(Progress::default);
+        terminal
+    }
+
+    /// Writes there, without progress.
+    #[must_use]
+    pub fn to(out: Box<dyn Write + Send>, catalogue: CauseCatalogue, redactor: Redactor, colour: bool) -> Self {
+        Self { catalogue, redactor, paint: Paint { colour }, out, progress: None }
+    }
+
+    /// Shows one event. The end of a run only takes the progress away: what
+    /// there is to say then needs the reports first, see [`Terminal::finish`].
+    pub fn handle(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { run, scenarios } => {
+                if let Some(progress) = &mut self.progress {
+                    progress.plan(*scenarios);
+                }
+                self.line(&format!("run {run}: {}", plural(*scenarios, "scenario")));
+            }
+            Event::StepStarted { step } => match &mut self.progress {
+                Some(progress) => progress.start(&self.redactor.clean(&one_line(step))),
+                None => self.line(&format!("{step} …")),
+            },
+            Event::StepFinished { step, took } => {
+                if let Some(progress) = &mut self.progress {
+                    progress.finish(&self.redactor.clean(&one_line(step)));
+                }
+                self.line(&format!("{step}: {}", seconds(*took)));
+            }
+            Event::Notice { text } => self.line(&format!("note: {text}")),
+            Event::TestbedReady { facts } => self.line(&testbed(facts)),
+            Event::ScenarioStarted { .. } => {
+                if let Some(progress) = &mut self.progress {
+                    progress.scenarios_run();
+                }
+            }
+            Event::ScenarioFinished { result } => {
+                self.line(&scenario(result, self.paint));
+                if let Some(progress) = &mut self.progress {
+                    progress.scenario_done();
+                }
+            }
+            Event::RunFinished { .. } => {
+                if let Some(progress) = self.progress.take() {
+                    progress.clear();
+                }
+            }
+        }
+    }
+
+    /// Says what the run found, and where its reports are: each with its kind and path.
+    pub fn finish(&mut self, rendered: &Rendered, written: &[(&str, &Path)]) {
+        if let Some(progress) = self.progress.take() {
+            progress.clear();
+        }
+        let text = terminal_end::text(rendered, &self.catalogue, written, self.paint);
+        self.write(&text);
+    }
+
+    fn line(&mut self, text: &str) {
+        // Own colours stand around words only; what others said lost theirs before.
+        self.write(&format!("{}\n", text.replace(['\n', '\r'], " ")));
+    }
+
+    fn write(&mut self, text: &str) {
+        let text = self.redactor.clean(text);
+        let out = &mut self.out;
+        let mut write = || {
+            // A closed pipe (`| head`) must not end a run that has things to clean up.
+            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        };
+        match &self.progress {
+            Some(progress) => progress.bars.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+/// Colours, or none.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Paint {
+    colour: bool,
+}
+
+impl Paint {
+    /// The text in the verdict's colour.
+    pub(super) fn verdict(self, verdict: Verdict, text: &str) -> String {
+        self.with(
+            match verdict {
+                Verdict::Conformant => "32",
+                Verdict::KnownDeviation => "35",
+                Verdict::Nonconformant => "31;1",
+                Verdict::Inconclusive => "33;1",
+                Verdict::Skipped => "2",
+            },
+            text,
+        )
+    }
+
+    /// A heading.
+    pub(super) fn heading(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    fn with(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// The word for a verdict on a scenario's line.
+pub(super) fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Conformant => "PASS",
+        Verdict::KnownDeviation => "DEVIATES",
+        Verdict::Nonconformant => "FAIL",
+        Verdict::Inconclusive => "INCONCLUSIVE",
+        Verdict::Skipped => "SKIP",
+    }
+}
+
+/// `1 scenario`, `2 scenarios`.
+pub(super) fn plural(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// `1.2 s`.
+pub(super) fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+fn scenario(result: &ScenarioResult, paint: Paint) -> String {
+    let word = paint.verdict(result.verdict, &format!("{:<12}", word(result.verdict)));
+    let time = seconds(Duration::from_millis(result.timings.total_ms));
+    let what = match result.verdict {
+        Verdict::Conformant => result.expected.clone(),
+        Verdict::KnownDeviation | Verdict::Nonconformant => {
+            format!("expected: {}; observed: {}", result.expected, summary::phrase(&result.observed))
+        }
+        Verdict::Inconclusive | Verdict::Skipped => result.reason.clone(),
+    };
+    let mut line = format!("{word} {time:>7}  {}: {}", one_line(&result.id), one_line(&what));
+    if result.selected_as_control {
+        line.push_str(" (control)");
+    }
+    if result.evidence == Evidence::StandIn {
+        line.push_str(" [stand-in]");
+    }
+    line
+}
+
+fn testbed(facts: &RunFacts) -> String {
+    let mut line = format!("testbed {}", one_line(&facts.testbed));
+    for (index, (name, version)) in facts.versions.iter().enumerate() {
+        let _ = write!(line, "{} {} {}", if index == 0 { ":" } else { "," }, one_line(name), one_line(version));
+    }
+    if let Some(run) = &facts.reused {
+        let _ = write!(line, " (kept by run {})", one_line(run));
+    }
+    line
+}
+
+/// The bars on a terminal.
+#[derive(Default)]
+struct Progress {
+    bars: MultiProgress,
+    steps: HashMap<String, ProgressBar>,
+    planned: u64,
+    scenarios: Option<ProgressBar>,
+}
+
+impl Progress {
+    fn plan(&mut self, scenarios: usize) {
+        self.planned = scenarios as u64;
+    }
+
+    fn start(&mut self, step: &str) {
+        let bar = self.bars.add(ProgressBar::new_spinner());
+        bar.set_style(style("{spinner} {msg} {elapsed}"));
+        bar.set_message(step.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(100));
+        self.steps.insert(step.to_owned(), bar);
+    }
+
+    fn finish(&mut self, step: &str) {
+        if let Some(bar) = self.steps.remove(step) {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Shown from the first scenario on: the time left would be wrong with the testbed's start in it.
+    fn scenarios_run(&mut self) {
+        if self.scenarios.is_none() {
+            let bar = self.bars.add(ProgressBar::new(self.planned));
+            bar.set_style(style("{bar:30} {pos}/{len} scenarios, {elapsed} so far, {eta} left"));
+            bar.enable_steady_tick(Duration::from_millis(200));
+            self.scenarios = Some(bar);
+        }
+    }
+
+    fn scenario_done(&mut self) {
+        let Some(bar) = &self.scenarios else { return };
+        bar.inc(1);
+        if bar.position() >= self.planned {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn clear(self) {
+        for bar in self.steps.values().chain(&self.scenarios) {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

@@ -1,0 +1,243 @@
+//! What a terminal says at a run's end: failures with their remedies, a table
+//! by group, the findings about the page, and the verdict.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use super::summary::{self, Counts};
+use super::terminal::{Paint, plural, seconds, word};
+use super::text::one_line;
+use super::{PAGE, Rendered};
+use crate::run::event::{Ending, RunResult};
+use crate::scenario::model::Evidence;
+use crate::verdict::result::{ScenarioResult, Subject};
+use crate::verdict::{CauseCatalogue, Verdict};
+
+/// How many cases with the same message are named; the files have all.
+const CASES: usize = 6;
+
+/// How many ids are listed where many scenarios share one reason.
+const IDS: usize = 8;
+
+/// Everything, ready to be written.
+pub(super) fn text(rendered: &Rendered, catalogue: &CauseCatalogue, written: &[(&str, &Path)], paint: Paint) -> String {
+    let result = &rendered.result;
+    let mut text = String::new();
+    for scenario in with(result, Verdict::Nonconformant) {
+        failure(&mut text, scenario, catalogue, paint);
+    }
+    no_verdict(&mut text, result, paint);
+    problems(&mut text, result, paint);
+    findings(&mut text, result, paint);
+    stand_ins(&mut text, result, paint);
+    groups(&mut text, result, paint);
+    verdict(&mut text, rendered, paint);
+    for (kind, path) in written {
+        let _ = writeln!(text, "{kind}: {}", path.display());
+    }
+    text
+}
+
+fn with(result: &RunResult, verdict: Verdict) -> impl Iterator<Item = &ScenarioResult> {
+    result.scenarios.iter().filter(move |scenario| scenario.verdict == verdict)
+}
+
+fn failure(text: &mut String, scenario: &ScenarioResult, catalogue: &CauseCatalogue, paint: Paint) {
+    let observed = &scenario.observed;
+    let head = format!("{} {}", word(scenario.verdict), scenario.id);
+    let _ = writeln!(text, "\n{}: {}", paint.verdict(scenario.verdict, &head), one_line(&scenario.title));
+    let mut row = |name: &str, value: &str| {
+        let _ = writeln!(text, "  {name:<10} {}", one_line(value));
+    };
+    if let Some(stage) = observed.stage {
+        row("stage", stage.as_str());
+    }
+    let cause = observed.cause.as_ref().and_then(|id| catalogue.get(id));
+    if let Some(id) = &observed.cause {
+        row("cause", &cause.map_or_else(|| id.to_string(), |cause| format!("{id}: {}", cause.title)));
+    }
+    row("expected", &scenario.expected);
+    row("observed", &summary::phrase(observed));
+    row("reason", &scenario.reason);
+    if let Some(saw) = summary::client_saw(observed) {
+        row("client saw", &saw);
+    }
+    if let Some(server) = &observed.server {
+        row("server log", server);
+    }
+    for (message, subjects) in failed_cases(scenario) {
+        let mut cases = subjects[..subjects.len().min(CASES)].join(", ");
+        if subjects.len() > CASES {
+            let _ = write!(cases, " and {} more", subjects.len() - CASES);
+        }
+        if message != scenario.reason {
+            let _ = write!(cases, ": {message}");
+        }
+        row("failed", &cases);
+    }
+    if let Some(cause) = cause {
+        row("remedy", &cause.remedy);
+    }
+    row("page", &format!("{PAGE}{}", scenario.page));
+}
+
+/// The failed cases by their message: most often all of a scenario's have the same.
+fn failed_cases(scenario: &ScenarioResult) -> Vec<(&str, Vec<String>)> {
+    let mut messages: Vec<(&str, Vec<String>)> = Vec::new();
+    for case in scenario.cases.iter().filter(|case| case.verdict == Verdict::Nonconformant) {
+        let subject = subject(&case.subject);
+        match messages.iter_mut().find(|(message, _)| *message == case.message) {
+            Some((_, subjects)) => subjects.push(subject),
+            None => messages.push((&case.message, vec![subject])),
+        }
+    }
+    messages
+}
+
+fn subject(subject: &Subject) -> String {
+    match subject {
+        Subject::Stage(stage) => format!("stage {stage}"),
+        Subject::Key(name) => format!("key {name}"),
+        Subject::Command(id) => format!("command {id}"),
+        Subject::Step(id) => format!("step {id}"),
+    }
+}
+
+/// By reason: where the testbed fails, every scenario has the same one.
+fn no_verdict(text: &mut String, result: &RunResult, paint: Paint) {
+    let mut reasons: Vec<(String, Vec<&ScenarioResult>)> = Vec::new();
+    for scenario in with(result, Verdict::Inconclusive) {
+        let reason = one_line(&scenario.reason);
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, scenarios)) => scenarios.push(scenario),
+            None => reasons.push((reason, vec![scenario])),
+        }
+    }
+    if reasons.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{}", paint.verdict(Verdict::Inconclusive, "No verdict could be reached"));
+    for (reason, scenarios) in reasons {
+        let _ = writeln!(text, "  {reason}");
+        let _ = writeln!(text, "    {}", ids(scenarios.iter().map(|scenario| scenario.id.as_str())));
+        if let [scenario] = scenarios.as_slice() {
+            let observed = &scenario.observed;
+            if let Some(saw) = summary::client_saw(observed).filter(|saw| one_line(saw) != reason) {
+                let _ = writeln!(text, "    observed: {}", one_line(&saw));
+            }
+            if let Some(server) = &observed.server {
+                let _ = writeln!(text, "    server log: {}", one_line(server));
+            }
+        }
+    }
+}
+
+fn ids<'a>(ids: impl Iterator<Item = &'a str>) -> String {
+    let ids: Vec<&str> = ids.collect();
+    let mut text = ids[..ids.len().min(IDS)].join(", ");
+    if ids.len() > IDS {
+        let _ = write!(text, " and {} more", ids.len() - IDS);
+    }
+    text
+}
+
+fn problems(text: &mut String, result: &RunResult, paint: Paint) {
+    if result.problems.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{}", paint.heading("Problems"));
+    for problem in &result.problems {
+        let _ = writeln!(text, "  {}", one_line(problem));
+    }
+}
+
+fn findings(text: &mut String, result: &RunResult, paint: Paint) {
+    let defects = summary::defects(&result.scenarios);
+    if defects.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{}", paint.heading("What the page says and what happens"));
+    for defect in defects {
+        let _ = writeln!(text, "  {}  {}", one_line(&defect.defect), one_line(&defect.page));
+        let _ = writeln!(text, "    claims   {}", one_line(&defect.claim));
+        let _ = writeln!(text, "    happens  {}", one_line(&defect.happens));
+        let _ = writeln!(text, "    seen in  {}", defect.scenarios.join(", "));
+    }
+}
+
+fn stand_ins(text: &mut String, result: &RunResult, paint: Paint) {
+    let decided = result.scenarios.iter().filter(|scenario| scenario.evidence == Evidence::StandIn);
+    let decided: Vec<&str> = decided.map(|scenario| scenario.id.as_str()).collect();
+    if decided.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{}", paint.heading("Decided by a stand-in, not by the real thing"));
+    for stand_in in &result.facts.stand_ins {
+        let _ = writeln!(text, "  {}", one_line(stand_in));
+    }
+    let _ = writeln!(text, "  scenarios: {}", decided.join(", "));
+}
+
+fn groups(text: &mut String, result: &RunResult, paint: Paint) {
+    if result.scenarios.is_empty() {
+        return;
+    }
+    let mut groups: BTreeMap<&str, Vec<Verdict>> = BTreeMap::new();
+    for scenario in &result.scenarios {
+        groups.entry(scenario.group()).or_default().push(scenario.verdict);
+    }
+    let width = groups.keys().map(|group| group.len()).max().unwrap_or_default().max("group".len());
+    let head = format!(
+        "{:<width$}  {:>10}  {:>9}  {:>13}  {:>12}  {:>7}",
+        "group", "conformant", "deviation", "nonconformant", "inconclusive", "skipped"
+    );
+    let _ = writeln!(text, "\n{}", paint.heading(&head));
+    for (group, verdicts) in groups {
+        let counts: Counts = verdicts.into_iter().collect();
+        let _ = writeln!(
+            text,
+            "{group:<width$}  {:>10}  {:>9}  {:>13}  {:>12}  {:>7}",
+            counts.conformant, counts.known_deviation, counts.nonconformant, counts.inconclusive, counts.skipped
+        );
+    }
+}
+
+fn verdict(text: &mut String, rendered: &Rendered, paint: Paint) {
+    let result = &rendered.result;
+    let counts = Counts::of_scenarios(&result.scenarios);
+    let time = result.timings.get("total").map(|total| format!(" in {}", seconds(Duration::from_millis(*total))));
+    let _ = writeln!(text, "\n{}{}", counts.sentence(), time.unwrap_or_default());
+    let (verdict, sentence) = sentence(rendered, &counts);
+    let _ = writeln!(text, "{} (exit code {})", paint.verdict(verdict, &sentence), rendered.exit_code);
+}
+
+fn sentence(rendered: &Rendered, counts: &Counts) -> (Verdict, String) {
+    match (rendered.result.ending, rendered.exit_code) {
+        (Ending::Interrupted, _) => (Verdict::Inconclusive, "The run was interrupted.".to_owned()),
+        (Ending::Terminated, _) => (Verdict::Inconclusive, "The run was terminated.".to_owned()),
+        (_, 0) if counts.known_deviation == 0 => {
+            (Verdict::Conformant, "Everything that was observed is as the page says.".to_owned())
+        }
+        (_, 0) => {
+            let defects = plural(summary::defects(&rendered.result.scenarios).len(), "known defect");
+            (Verdict::Conformant, format!("Everything that was observed is as the page says, but for {defects} of it."))
+        }
+        (_, 1) if counts.nonconformant == 0 => {
+            (Verdict::Nonconformant, "The page does not hold: known deviations are denied.".to_owned())
+        }
+        (_, 1) => (
+            Verdict::Nonconformant,
+            format!("What was observed is not as recorded in {}.", plural(counts.nonconformant, "scenario")),
+        ),
+        _ => {
+            let reason = match (summary::without_proof(&rendered.result), counts.inconclusive) {
+                (Some(reason), _) => reason.to_owned(),
+                (None, 0) => "see the problems above".to_owned(),
+                (None, count) => format!("{} without a verdict", plural(count, "scenario")),
+            };
+            (Verdict::Inconclusive, format!("No verdict on the page: {reason}."))
+        }
+    }
+}

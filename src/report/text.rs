@@ -1,0 +1,66 @@
+//! What is done to texts of others (Vault's, Kubernetes', a client's) before
+//! they go into a report.
+
+/// The text without ANSI sequences and without control characters other than
+/// line breaks and tabs, so that nobody's message can steer a terminal.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\u{1b}' => match characters.peek() {
+                // A control sequence: parameters, then one final letter.
+                Some('[') => {
+                    characters.next();
+                    while characters.next_if(|c| matches!(c, ' '..='?')).is_some() {}
+                    characters.next_if(|c| matches!(c, '@'..='~'));
+                }
+                // An operating system command: until BEL, or ESC and a backslash.
+                Some(']') => {
+                    while characters.next_if(|c| !matches!(c, '\u{7}' | '\u{1b}' | '\n')).is_some() {}
+                    if characters.next_if_eq(&'\u{1b}').is_some() {
+                        characters.next_if_eq(&'\\');
+                    }
+                }
+                _ => {}
+            },
+            '\n' | '\t' => clean.push(character),
+            '\r' => {
+                if characters.peek() != Some(&'\n') {
+                    clean.push('\n');
+                }
+            }
+            _ if character.is_control() => {}
+            _ => clean.push(character),
+        }
+    }
+    clean
+}
+
+/// [`plain`], and on one line: every run of white space is one space.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    plain(text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// [`plain`], without what XML 1.0 forbids and without the end of a CDATA section.
+#[must_use]
+pub fn xml(text: &str) -> String {
+    let mut clean = plain(text);
+    clean.retain(|c| !matches!(c, '\u{fffe}' | '\u{ffff}'));
+    clean.replace("]]>", "]] >")
+}
+
+/// [`one_line`] of [`xml`], for an attribute.
+#[must_use]
+pub fn xml_line(text: &str) -> String {
+    one_line(&xml(text))
+}
+
+/// For what must be the same in every run and readable by every parser: ASCII
+/// and at most so many characters.
+#[must_use]
+pub fn identity(text: &str, longest: usize) -> String {
+    text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '_' }).take(longest).collect()
+}

@@ -1,0 +1,327 @@
+//! Testbed, scenarios, controls, clean-up; the run's result. The engine prints
+//! nothing: it sends events, and gives the result at the end, whatever happened.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::sync::{Mutex, OnceCell, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::event::{Ending, Event, Events, RunFacts, RunResult};
+use super::way::{Way, millis};
+use crate::cleanup;
+use crate::cluster::operator;
+use crate::cluster::pod::Apps;
+use crate::configure::Run;
+use crate::journal::{Journal, Runs};
+use crate::redact::Redactor;
+use crate::scenario::configuration::VaultPlace;
+use crate::scenario::load::Catalogue;
+use crate::scenario::select::Planned;
+use crate::testbed::docker::Engine;
+use crate::testbed::images::Images;
+use crate::testbed::kind::{self, step};
+use crate::testbed::vault::random;
+use crate::testbed::{Testbed, kept};
+use crate::verdict::control;
+use crate::verdict::oracle::{Oracle, not_run};
+use crate::verdict::result::ScenarioResult;
+
+/// How long one scenario may take: longer than Vault's own 30 s for an API
+/// server that does not answer.
+const SCENARIO_LIMIT: Duration = Duration::from_secs(90);
+
+/// What a run is told.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The images.
+    pub images: Images,
+    /// How many scenarios go on at once.
+    pub jobs: usize,
+    /// Whether the testbed stays.
+    pub keep: bool,
+    /// The run whose testbed is used again.
+    pub reuse: Option<String>,
+    /// The whole run's time limit, clean-up left out.
+    pub timeout: Duration,
+    /// The profile's name, for the reports.
+    pub profile: String,
+    /// Where the runs' journals are.
+    pub runs: Runs,
+}
+
+/// Why a run was told to end.
+pub type Stop = Arc<std::sync::Mutex<Option<Ending>>>;
+
+/// A run from its start to its end.
+pub struct RunOf<'a> {
+    /// The catalogue.
+    pub catalogue: &'a Catalogue,
+    /// What is to be run, in order.
+    pub planned: &'a [Planned],
+    /// What the run is told.
+    pub options: &'a Options,
+    /// Where events go.
+    pub events: &'a Events,
+    /// Learns every secret of the run.
+    pub redactor: &'a Redactor,
+    /// Cancelled when the run is told to end.
+    pub cancel: &'a CancellationToken,
+    /// Why it was.
+    pub stop: &'a Stop,
+}
+
+impl RunOf<'_> {
+    /// Runs everything. The result is whole, also where nothing could be run.
+    pub async fn go(self) -> RunResult {
+        let started = Instant::now();
+        // Lower case letters and digits: the id is part of Kubernetes names.
+        let run: String = random(32).to_lowercase().chars().take(8).collect();
+        let run = format!("r{run}");
+        let _ = self.events.send(Event::RunStarted { run: run.clone(), scenarios: self.planned.len() });
+        let mut result = RunResult { facts: self.facts(&run), ..RunResult::default() };
+        let mut timings = BTreeMap::new();
+        match Journal::create(&self.options.runs, &run) {
+            Ok(journal) => self.with_journal(journal, &mut result, &mut timings).await,
+            Err(error) => self.failed(&mut result, &error.to_string()),
+        }
+        self.fill_up(&mut result);
+        control::apply(&mut result.scenarios);
+        if let Some(ending) = *self.stop.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            result.ending = ending;
+        }
+        timings.insert("total".to_owned(), millis(started));
+        result.timings = timings;
+        let _ = self.events.send(Event::RunFinished { result: Box::new(result.clone()) });
+        result
+    }
+
+    fn facts(&self, run: &str) -> RunFacts {
+        RunFacts {
+            id: run.to_owned(),
+            harness: env!("CARGO_PKG_VERSION").to_owned(),
+            started: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S").to_string(),
+            profile: self.options.profile.clone(),
+            key_revision: self.catalogue.keys.revision.clone(),
+            testbed: "kind".to_owned(),
+            reused: self.options.reuse.clone(),
+            stand_ins: vec![
+                "the Mendix Operator, which is not public: its defaults are our stand-in's".to_owned(),
+                "the Mendix app: the probe takes its Secret Name URL apart".to_owned(),
+            ],
+            ..RunFacts::default()
+        }
+    }
+
+    fn failed(&self, result: &mut RunResult, problem: &str) {
+        result.ending = Ending::Failed;
+        result.problems.push(problem.to_owned());
+    }
+
+    async fn with_journal(&self, journal: Journal, result: &mut RunResult, timings: &mut BTreeMap<String, u64>) {
+        let engine = match Engine::connect().await {
+            Ok(engine) => engine,
+            Err(error) => {
+                self.failed(result, &error.to_string());
+                self.discard(journal, result);
+                return;
+            }
+        };
+        let mut testbed = None;
+        let work = async {
+            self.sweep(&engine, &journal.run).await;
+            let started = Instant::now();
+            match self.testbed(&engine, &journal).await {
+                Ok(up) => {
+                    timings.insert("testbed".to_owned(), millis(started));
+                    self.redactor.add(&up.vault.root_token);
+                    result.facts.versions = up.versions.clone();
+                    result.facts.images = up.images.clone();
+                    let _ = self.events.send(Event::TestbedReady { facts: result.facts.clone() });
+                    let up = testbed.insert(up);
+                    let started = Instant::now();
+                    self.scenarios(up, &journal, &mut result.scenarios).await;
+                    timings.insert("scenarios".to_owned(), millis(started));
+                }
+                Err(problem) => self.failed(result, &problem),
+            }
+        };
+        tokio::select! {
+            () = work => {}
+            () = self.cancel.cancelled() => {}
+            () = tokio::time::sleep(self.options.timeout) => {
+                let limit = humantime::format_duration(self.options.timeout);
+                self.failed(result, &format!("the time limit of {limit} is over; --timeout sets it"));
+            }
+        }
+        let started = Instant::now();
+        self.clean_up(journal, &engine, testbed, result).await;
+        timings.insert("clean-up".to_owned(), millis(started));
+    }
+
+    /// Cleans what runs left that were killed.
+    async fn sweep(&self, engine: &Engine, own: &str) {
+        for run in self.options.runs.list().unwrap_or_default() {
+            if run == own || Journal::open(&self.options.runs, &run).map_or(true, |journal| journal.is_kept()) {
+                continue;
+            }
+            let text = match cleanup::clean_run(&self.options.runs, engine, &run).await {
+                Ok(()) => format!("run {run} was cut off; what it left is removed"),
+                Err(error) => format!("run {run} was cut off: {error}"),
+            };
+            let _ = self.events.send(Event::Notice { text });
+        }
+    }
+
+    async fn testbed(&self, engine: &Engine, journal: &Journal) -> Result<Testbed, String> {
+        let mut testbed = match &self.options.reuse {
+            None => kind::start(engine.clone(), journal, &self.options.images, self.events, self.options.timeout)
+                .await
+                .map_err(|error| error.to_string())?,
+            Some(owner) => self.kept(engine, journal, owner).await?,
+        };
+        let in_cluster = |planned: &Planned| planned.scenario.configuration().vault == VaultPlace::Pod;
+        if !testbed.vault_in_node && self.planned.iter().any(in_cluster) {
+            let load = kind::load_vault(&mut testbed, journal.folder());
+            step(self.events, "load Vault's image into the node", load).await.map_err(|error| error.to_string())?;
+            if let Some(owner) = &self.options.reuse {
+                kept::save(&self.options.runs.folder(owner), &testbed).map_err(|error| error.to_string())?;
+            }
+        }
+        Ok(testbed)
+    }
+
+    /// The testbed of an earlier run, with this program as its probe.
+    async fn kept(&self, engine: &Engine, journal: &Journal, owner: &str) -> Result<Testbed, String> {
+        journal.on_testbed(owner).map_err(|error| error.to_string())?;
+        let folder = self.options.runs.folder(owner);
+        let mut testbed = kept::load(&folder, owner, engine.clone()).await.map_err(|error| error.to_string())?;
+        let archive = journal.folder().join("probe.tar");
+        let (image, identity) =
+            kind::make_probe(&self.options.images, archive.clone()).await.map_err(|error| error.to_string())?;
+        if testbed.images.get("probe") != Some(&identity) && self.options.images.probe_image.is_none() {
+            let cluster = kind::name(owner);
+            let load = kind::load_archive(&cluster, &archive);
+            step(self.events, "load the probe's image", load).await.map_err(|error| error.to_string())?;
+            testbed.images.insert("probe".to_owned(), identity);
+            // The next run finds it there.
+            kept::save(&folder, &testbed).map_err(|error| error.to_string())?;
+        } else {
+            testbed.images.insert("probe".to_owned(), identity);
+        }
+        testbed.probe_image = image;
+        Ok(testbed)
+    }
+
+    /// Runs the scenarios, `jobs` at once. Each result is kept as it comes, so
+    /// that an interrupted run loses none.
+    async fn scenarios(&self, testbed: &Testbed, journal: &Journal, results: &mut Vec<ScenarioResult>) {
+        let operator = AbortOnDrop(operator::start(testbed.kube.clone(), &journal.run));
+        let run = Run {
+            testbed,
+            journal,
+            keys: &self.catalogue.keys,
+            hmac_key: random(32),
+            redactor: self.redactor.clone(),
+            apps: Apps::watch(&testbed.kube, &journal.run),
+            reviewer: OnceCell::new(),
+        };
+        let literal_turn = Mutex::new(());
+        let way = Way {
+            run: &run,
+            oracle: self.oracle(),
+            commands: &self.catalogue.commands,
+            literal_turn: &literal_turn,
+            limit: SCENARIO_LIMIT,
+        };
+        let jobs = Semaphore::new(self.options.jobs);
+        let mut going: FuturesUnordered<_> = self
+            .planned
+            .iter()
+            .map(|planned| async {
+                let _place = jobs.acquire().await;
+                let scenario = &planned.scenario;
+                let _ =
+                    self.events.send(Event::ScenarioStarted { id: scenario.id.clone(), evidence: scenario.evidence });
+                let mut result = way.go(scenario).await;
+                result.selected_as_control = planned.selected_as_control;
+                result
+            })
+            .collect();
+        while let Some(result) = going.next().await {
+            let _ = self.events.send(Event::ScenarioFinished { result: Box::new(result.clone()) });
+            results.push(result);
+        }
+        drop(operator);
+    }
+
+    fn oracle(&self) -> Oracle<'_> {
+        Oracle { keys: &self.catalogue.keys, causes: &self.catalogue.causes }
+    }
+
+    /// Every planned scenario is in the result, in the plan's order.
+    fn fill_up(&self, result: &mut RunResult) {
+        let mut done: BTreeMap<String, ScenarioResult> =
+            std::mem::take(&mut result.scenarios).into_iter().map(|result| (result.id.clone(), result)).collect();
+        let reason = result.problems.first().map_or("the run was interrupted", String::as_str);
+        result.scenarios = self
+            .planned
+            .iter()
+            .map(|planned| {
+                done.remove(&planned.scenario.id).unwrap_or_else(|| {
+                    let mut missing = not_run(&planned.scenario, self.oracle(), reason);
+                    missing.selected_as_control = planned.selected_as_control;
+                    missing
+                })
+            })
+            .collect();
+    }
+
+    async fn clean_up(&self, journal: Journal, engine: &Engine, testbed: Option<Testbed>, result: &mut RunResult) {
+        let owns = self.options.reuse.is_none();
+        let keep = owns && self.options.keep && testbed.is_some();
+        // Objects of a testbed that goes as a whole go with it.
+        let outliving = testbed.as_ref().filter(|_| keep || !owns);
+        let cleaned = step(self.events, "clean up", cleanup::clean(&journal, engine, outliving, keep)).await;
+        if let Err(error) = cleaned {
+            self.failed(result, &error.to_string());
+            return;
+        }
+        if !keep {
+            self.discard(journal, result);
+            return;
+        }
+        let kept = match &testbed {
+            Some(testbed) => kept::save(journal.folder(), testbed).map_err(|error| error.to_string()),
+            None => Ok(()),
+        };
+        match kept.and_then(|()| journal.keep().map_err(|error| error.to_string())) {
+            Ok(()) => {
+                let run = &journal.run;
+                let text = format!(
+                    "the testbed stays: `run --reuse {run}` uses it again, `cleanup --run-id {run}` removes it; its kubeconfig is {}",
+                    journal.folder().join("kubeconfig").display()
+                );
+                let _ = self.events.send(Event::Notice { text });
+            }
+            Err(error) => self.failed(result, &error),
+        }
+    }
+
+    fn discard(&self, journal: Journal, result: &mut RunResult) {
+        if let Err(error) = journal.discard() {
+            self.failed(result, &error.to_string());
+        }
+    }
+}
+
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

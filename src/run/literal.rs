@@ -1,0 +1,251 @@
+//! The page's commands, typed into the real `vault` and `kubectl`, in the
+//! page's order and with its own names, against a Vault of their own.
+//!
+//! After each command its effect is checked through the APIs, because several
+//! of them end with success and do something else.
+
+mod effect;
+mod session;
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::way::{find_out, look, millis};
+use crate::cluster::RUN_LABEL;
+use crate::cluster::mendix::{OPERATOR_CONFIGURATION, OperatorConfiguration, RUNTIME, Runtime};
+use crate::cluster::wait::{self, Look};
+use crate::configure::names::SIBLING;
+use crate::configure::{Error, Site, app, auth};
+use crate::journal::{Item, Resource};
+use crate::probe::stages::fingerprint;
+use crate::scenario::command::{Command, CommandCatalogue, Effect, Example, KEYS_PLACEHOLDER};
+use crate::scenario::configuration::{AccountName, Configuration, Literal, RuntimeAccount, Switch};
+use crate::scenario::model::Scenario;
+use crate::testbed::vault::random;
+use crate::verdict::sighting::{CommandOutcome, Sighting};
+use session::Session;
+pub use session::missing_tools;
+
+/// The documented names of the token reviewer.
+const REVIEWER: &str = "vault-reviewer";
+const REVIEWER_BINDING: &str = "vault-reviewer-auth-delegator";
+
+fn cluster(what: &str) -> impl FnOnce(kube::Error) -> Error {
+    let what = what.to_owned();
+    move |source| Error::Cluster { what, source }
+}
+
+/// Types the commands, starts the app, and sees what it can read.
+///
+/// # Errors
+/// The tools are not there, or a server does not answer.
+pub async fn observe(
+    site: Site<'_>,
+    scenario: &Scenario,
+    configuration: &Configuration,
+    commands: &CommandCatalogue,
+    limit: Duration,
+    timings: &mut crate::verdict::result::Timings,
+) -> Result<Sighting, Error> {
+    let started = Instant::now();
+    let example = Example::from(scenario.base);
+    app_before_the_page(site, configuration, limit).await?;
+    let typed = type_all(site, scenario, configuration.literal, example, commands).await;
+    let done = match typed {
+        Ok((outcomes, fingerprints)) => {
+            timings.configure_ms = millis(started);
+            let started = Instant::now();
+            let seen = start_and_look(site, scenario, example, limit).await;
+            timings.observe_ms = millis(started);
+            seen.map(|sighting| Sighting { commands: outcomes, fingerprints, ..sighting })
+        }
+        Err(error) => Err(error),
+    };
+    // The next literal scenario needs the same names, whatever came of this one.
+    take_away(site, limit).await?;
+    done
+}
+
+/// PMP as it is before a reader opens the page: the operator's setting unset,
+/// the Runtime without a Service Account of its own, the app not started.
+async fn app_before_the_page(site: Site<'_>, configuration: &Configuration, limit: Duration) -> Result<(), Error> {
+    let kube = &site.run.testbed.kube;
+    let namespaces = Api::<Namespace>::all(kube.clone());
+    let name = &site.names.namespace;
+    let subject = format!("turn for namespace {name}");
+    // The namespace is the lock: who made it has it until it is gone again.
+    let there = wait::until(&subject, limit, Duration::from_millis(300), || async {
+        match namespaces.get_opt(name).await {
+            Ok(None) => Look::Done(false),
+            Ok(Some(found)) if found.labels().get(RUN_LABEL) == Some(&site.owner.run) => Look::Done(true),
+            Ok(Some(_)) => Look::NotYet("it belongs to another run".to_owned()),
+            Err(error) => Look::NotYet(error.to_string()),
+        }
+    })
+    .await?;
+    if !there {
+        let bare = Configuration { create_service_account: false, ..configuration.clone() };
+        app::prepare(site, &bare).await?;
+    }
+    let before = Configuration {
+        operator_automount: Switch::Unset,
+        runtime_service_account: RuntimeAccount::Unset,
+        ..configuration.clone()
+    };
+    app::start(site, &before, 0).await
+}
+
+type Typed = (Vec<CommandOutcome>, std::collections::BTreeMap<String, String>);
+
+async fn type_all(
+    site: Site<'_>,
+    scenario: &Scenario,
+    literal: Literal,
+    example: Example,
+    commands: &CommandCatalogue,
+) -> Result<Typed, Error> {
+    let mut session = Session::start(site, &scenario.id).await?;
+    // The page's example has 16 keys; a reader who mends it stores the rest as well.
+    let keys = site.run.keys.keys.iter().filter(|key| literal == Literal::Mended || key.in_example);
+    let mut fingerprints = std::collections::BTreeMap::new();
+    let mut list = Vec::new();
+    for key in keys {
+        let value = format!("canary-{}", random(24));
+        site.run.redactor.add(&SecretString::from(value.clone()));
+        fingerprints.extend(fingerprint(&site.run.hmac_key, &key.name, &value).map(|print| (key.name.clone(), print)));
+        list.push(format!("{}=\"{value}\"", key.name));
+    }
+    let list = list.join(" ");
+    let mut outcomes = Vec::new();
+    for command in commands.commands.iter().filter(|command| command.examples.contains(&example)) {
+        let Some(text) = command.typed(example, literal) else {
+            outcomes.push(not_typed(command, literal));
+            continue;
+        };
+        let text = text.replace(KEYS_PLACEHOLDER, &list);
+        let (code, output) = session.run(&text, command.edit.as_ref()).await?;
+        if command.effect == Effect::ReviewerExists {
+            note_reviewer(site).await?;
+        }
+        let (effect_holds, seen) = effect::holds(site, &mut session, command, example).await?;
+        let defect = command.defect.clone().filter(|_| literal == Literal::AsWritten);
+        outcomes.push(CommandOutcome {
+            id: command.id.clone(),
+            not_typed: None,
+            succeeded: code == 0,
+            effect_holds,
+            text: if code == 0 { format!("exit code 0, but {seen}") } else { format!("exit code {code}: {output}") },
+            defect,
+            claim: command.claim.clone(),
+            page: command.page.clone(),
+        });
+    }
+    session.end().await;
+    // Not the page's: what the boundary is tested with.
+    let sibling = json!({ "data": { "not-for-the-app": random(24) } });
+    site.vault.admin.write_kv(&format!("{}/data/{SIBLING}", site.names.kv_mount), &sibling).await?;
+    Ok((outcomes, fingerprints))
+}
+
+fn not_typed(command: &Command, literal: Literal) -> CommandOutcome {
+    let reason = match literal {
+        Literal::Mended => "method 2 is taken in its place, because method 1 alone does not let Vault review tokens",
+        _ => "the page keeps method 2 for clusters that name no issuer, and this one names one",
+    };
+    CommandOutcome {
+        id: command.id.clone(),
+        not_typed: Some(format!("not typed: {reason}")),
+        succeeded: false,
+        effect_holds: None,
+        text: String::new(),
+        defect: None,
+        claim: command.claim.clone(),
+        page: command.page.clone(),
+    }
+}
+
+/// Starts the app, which is what the last section of the page comes down to.
+async fn start_and_look(
+    site: Site<'_>,
+    scenario: &Scenario,
+    example: Example,
+    limit: Duration,
+) -> Result<Sighting, Error> {
+    let runtimes = Api::<Runtime>::namespaced(site.run.testbed.kube.clone(), &site.names.namespace);
+    let patch = Patch::Merge(json!({ "spec": { "replicas": 1 } }));
+    runtimes.patch(RUNTIME, &PatchParams::default(), &patch).await.map_err(cluster("the app's start"))?;
+    let mut sighting = look(site, &scenario.id, limit).await;
+    let account = match example {
+        Example::A => AccountName::PmpSecretAccessor,
+        Example::B => AccountName::Default,
+    };
+    let accessor = site.vault.admin.auth_accessor(&site.names.auth_mount).await.ok();
+    find_out(site, account.as_str(), accessor.as_deref(), Some(REVIEWER), &mut sighting).await?;
+    Ok(sighting)
+}
+
+/// What `kubectl` made outside the app's namespace goes into the journal with its UID.
+async fn note_reviewer(site: Site<'_>) -> Result<(), Error> {
+    let kube = &site.run.testbed.kube;
+    let journal = site.run.journal;
+    let account = Api::<ServiceAccount>::namespaced(kube.clone(), auth::REVIEWER_NAMESPACE);
+    if let Some(uid) = account.get_opt(REVIEWER).await.map_err(cluster(REVIEWER))?.and_then(|a| a.metadata.uid) {
+        let namespace = Some(auth::REVIEWER_NAMESPACE.to_owned());
+        let item = Item::Object { resource: Resource::ServiceAccount, namespace, name: REVIEWER.to_owned() };
+        journal.created(journal.creating(item)?, uid)?;
+    }
+    let binding = Api::<ClusterRoleBinding>::all(kube.clone());
+    let found = binding.get_opt(REVIEWER_BINDING).await.map_err(cluster(REVIEWER_BINDING))?;
+    if let Some(uid) = found.and_then(|b| b.metadata.uid) {
+        let name = REVIEWER_BINDING.to_owned();
+        let item = Item::Object { resource: Resource::ClusterRoleBinding, namespace: None, name };
+        journal.created(journal.creating(item)?, uid)?;
+    }
+    Ok(())
+}
+
+/// Takes away what has the page's own names, but for the namespace.
+async fn take_away(site: Site<'_>, limit: Duration) -> Result<(), Error> {
+    let kube = &site.run.testbed.kube;
+    let namespace = &site.names.namespace;
+    delete(&Api::<Runtime>::namespaced(kube.clone(), namespace), RUNTIME).await?;
+    delete(&Api::<OperatorConfiguration>::namespaced(kube.clone(), namespace), OPERATOR_CONFIGURATION).await?;
+    delete(&Api::<Deployment>::namespaced(kube.clone(), namespace), RUNTIME).await?;
+    let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), namespace);
+    delete(&accounts, AccountName::PmpSecretAccessor.as_str()).await?;
+    delete(&Api::<ServiceAccount>::namespaced(kube.clone(), auth::REVIEWER_NAMESPACE), REVIEWER).await?;
+    delete(&Api::<ClusterRoleBinding>::all(kube.clone()), REVIEWER_BINDING).await?;
+    let pods = Api::<Pod>::namespaced(kube.clone(), namespace);
+    let app = ListParams::default().labels(&format!("app={RUNTIME}"));
+    wait::until(&format!("end of the app in {namespace}"), limit, Duration::from_millis(150), || async {
+        match pods.list_metadata(&app).await {
+            Ok(list) if list.items.is_empty() => Look::Done(()),
+            Ok(list) => Look::NotYet(format!("{} pods", list.items.len())),
+            Err(error) => Look::NotYet(error.to_string()),
+        }
+    })
+    .await?;
+    Ok(())
+}
+
+async fn delete<K>(api: &Api<K>, name: &str) -> Result<(), Error>
+where
+    K: kube::Resource + Clone + std::fmt::Debug + DeserializeOwned,
+    K::DynamicType: Default,
+{
+    match api.delete(name, &DeleteParams::background()).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(source) => {
+            Err(Error::Cluster { what: format!("the end of {} {name}", K::kind(&K::DynamicType::default())), source })
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! One bash session, as a reader's: variables last from one command to the next.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+use crate::configure::{Error, Site};
+use crate::scenario::command::Edit;
+use crate::testbed::vault::random;
+
+/// How long one command may take.
+const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+
+/// What a reader has installed.
+pub const TOOLS: [&str; 5] = ["bash", "vault", "kubectl", "jq", "base64"];
+
+/// Makes the change that a human makes in the editor that `kubectl edit` opens.
+const EDITOR: &str = "#!/bin/sh
+kubectl patch --local -f \"$1\" --type merge --patch \"$EDIT\" -o yaml > \"$1.new\" && mv \"$1.new\" \"$1\"
+";
+
+/// A running bash session.
+pub struct Session {
+    child: Child,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+    /// Ends the output of one command; random, so that no command prints it by chance.
+    mark: String,
+}
+
+fn other(what: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+    move |error| Error::Other { what, reason: error.to_string() }
+}
+
+/// The tools that are not on the PATH.
+#[must_use]
+pub fn missing_tools() -> Vec<&'static str> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    TOOLS.into_iter().filter(|tool| !folders.iter().any(|folder| folder.join(tool).is_file())).collect()
+}
+
+impl Session {
+    /// Starts bash in a folder of its own, with an administrator's access to
+    /// the scenario's Vault and to the cluster. Nothing of the user's own
+    /// `~/.kube` or `~/.vault-token` is read or written.
+    pub async fn start(site: Site<'_>, scenario: &str) -> Result<Self, Error> {
+        let missing = missing_tools();
+        if !missing.is_empty() {
+            return Err(Error::Other {
+                what: "type the page's commands",
+                reason: format!("not on the PATH: {}; `doctor` says how to get them", missing.join(", ")),
+            });
+        }
+        let home = site.run.journal.folder().join(scenario);
+        std::fs::create_dir_all(&home).map_err(other("make a folder for the page's commands"))?;
+        let kubeconfig = home.join("kubeconfig");
+        std::fs::write(&kubeconfig, reachable_kubeconfig(site)?).map_err(other("write a kubeconfig"))?;
+        let editor = home.join("editor");
+        std::fs::write(&editor, EDITOR).map_err(other("write an editor"))?;
+        let mut child = Command::new("bash")
+            .args(["--noprofile", "--norc"])
+            .current_dir(&home)
+            .env("HOME", &home)
+            .env("KUBECONFIG", &kubeconfig)
+            .env("KUBE_EDITOR", format!("sh {}", editor.display()))
+            .env("OPERATOR_NAMESPACE", &site.names.namespace)
+            .env("VAULT_ADDR", site.vault.admin.address())
+            .env("VAULT_TOKEN", site.vault.root_token.expose_secret())
+            .env_remove("VAULT_NAMESPACE")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(other("start bash"))?;
+        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(Error::Other { what: "start bash", reason: "it has no input or output".to_owned() });
+        };
+        let mut session = Self { child, input, output: BufReader::new(output).lines(), mark: random(16) };
+        session.run("exec 2>&1", None).await?;
+        Ok(session)
+    }
+
+    /// Runs one command and gives its exit code and the last line that it printed.
+    pub async fn run(&mut self, command: &str, edit: Option<&Edit>) -> Result<(i32, String), Error> {
+        let mut text = String::new();
+        if let Some(edit) = edit {
+            text.push_str(&format!("export EDIT='{}'\n", patch(edit)));
+        }
+        text.push_str(&format!("{}\nprintf '\\n{} %d\\n' $?\n", command.trim_end(), self.mark));
+        let talk = async {
+            self.input.write_all(text.as_bytes()).await?;
+            self.input.flush().await?;
+            let mut last = String::new();
+            while let Some(line) = self.output.next_line().await? {
+                if let Some(code) = line.strip_prefix(&self.mark) {
+                    return Ok((code.trim().parse().unwrap_or(-1), last));
+                }
+                if !line.trim().is_empty() {
+                    last = line;
+                }
+            }
+            Err(std::io::Error::other("the session ended"))
+        };
+        match tokio::time::timeout(COMMAND_LIMIT, talk).await {
+            Ok(done) => done.map_err(other("type a command of the page")),
+            Err(_) => Err(Error::Other {
+                what: "type a command of the page",
+                reason: format!("not done within {} s", COMMAND_LIMIT.as_secs()),
+            }),
+        }
+    }
+
+    /// Whether a variable of the session is set and not empty. Its value stays there.
+    pub async fn has(&mut self, variable: &str) -> Result<bool, Error> {
+        Ok(self.run(&format!("[ -n \"${variable}\" ]"), None).await?.0 == 0)
+    }
+
+    /// Ends the session.
+    pub async fn end(mut self) {
+        drop(self.input);
+        // What does not end by itself is killed when it is dropped.
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.child.wait()).await;
+    }
+}
+
+/// A merge patch that sets one field, from its dotted name and its YAML value.
+fn patch(edit: &Edit) -> Value {
+    let value = match edit.value.as_str() {
+        "true" => json!(true),
+        "false" => json!(false),
+        text => json!(text),
+    };
+    edit.field.rsplit('.').fold(value, |inner, name| json!({ name: inner }))
+}
+
+/// The cluster's kubeconfig with an address that containers reach as well: the
+/// page gives Vault what `kubectl config view` says.
+fn reachable_kubeconfig(site: Site<'_>) -> Result<String, Error> {
+    let testbed = site.run.testbed;
+    let text = std::fs::read_to_string(&testbed.kubeconfig).map_err(other("read the cluster's kubeconfig"))?;
+    let with_address: Vec<String> = text
+        .lines()
+        .map(|line| match line.split_once("server:") {
+            Some((indent, _)) if indent.trim().is_empty() => format!("{indent}server: {}", testbed.api_server.address),
+            _ => line.to_owned(),
+        })
+        .collect();
+    Ok(with_address.join("\n") + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_becomes_a_merge_patch_of_that_field_alone() {
+        let edit = Edit { field: "spec.template.spec.serviceAccountName".to_owned(), value: "x".to_owned() };
+        assert_eq!(patch(&edit), json!({ "spec": { "template": { "spec": { "serviceAccountName": "x" } } } }));
+        let edit = Edit { field: "spec.on".to_owned(), value: "true".to_owned() };
+        assert_eq!(patch(&edit), json!({ "spec": { "on": true } }));
+    }
+}

@@ -1,0 +1,11 @@
+//! The one way through, in order.
+//!
+//! - [`engine`]: testbed, scenarios, controls, clean-up; the run's result.
+//! - [`way`]: one scenario: configure, start, observe, find out, judge.
+//! - [`literal`]: the page's commands, typed into the real `vault` and `kubectl`.
+//! - [`event`]: what the engine says while it works.
+
+pub mod engine;
+pub mod event;
+pub mod literal;
+pub mod way;

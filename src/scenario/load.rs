@@ -1,0 +1,310 @@
+//! Reads `scenarios/**/*.yaml`, and refuses what is not sound. Every problem of
+//! every file is reported at once, with file, line and remedy.
+//!
+//! - [`place`]: YAML into types, and on which line each value stands.
+//! - [`check`]: what the types alone cannot refuse.
+
+mod check;
+mod place;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use rust_embed::RustEmbed;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+use super::command::CommandCatalogue;
+use super::model::{KeyCatalogue, Scenario};
+use crate::verdict::CauseCatalogue;
+use place::File;
+
+/// The groups, in the order in which they are listed and run.
+pub const GROUPS: [&str; 6] = ["service-account", "binding", "auth", "secret", "url", "literal"];
+
+/// The folder of the files that are no scenarios.
+const CATALOGUE: &str = "catalogue";
+
+/// The scenarios that the harness carries with it.
+#[derive(RustEmbed)]
+#[folder = "scenarios/"]
+#[include = "*.yaml"]
+struct Embedded;
+
+/// Every scenario, and what scenarios refer to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Catalogue {
+    /// By group in the order of [`GROUPS`], then by name.
+    pub scenarios: Vec<Scenario>,
+    /// The keys of the page's revision.
+    pub keys: KeyCatalogue,
+    /// The causes.
+    pub causes: CauseCatalogue,
+    /// The page's commands.
+    pub commands: CommandCatalogue,
+}
+
+impl Catalogue {
+    /// What the harness carries with it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files.
+    pub fn embedded() -> Result<Self, LoadError> {
+        let mut problems = Vec::new();
+        let sources = embedded_sources(&mut problems);
+        Self::from_sources(sources, problems)
+    }
+
+    /// The files below `dir`. A catalogue file that is not there is taken from
+    /// what the harness carries with it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files.
+    pub fn from_dir(dir: &Path) -> Result<Self, LoadError> {
+        let mut problems = Vec::new();
+        let mut sources = BTreeMap::new();
+        if let Err(problem) = read_folder(dir, "", &mut sources, &mut problems) {
+            problems.push(problem);
+        }
+        if sources.is_empty() && problems.is_empty() {
+            problems.push(Problem {
+                file: dir.display().to_string(),
+                line: None,
+                snippet: None,
+                message: "there is no scenario file".into(),
+                remedy: "Put scenarios there as GROUP/NAME.yaml, or name another folder with --scenarios.".into(),
+            });
+        }
+        for (path, source) in embedded_sources(&mut problems) {
+            if path.starts_with(CATALOGUE) {
+                sources.entry(path).or_insert(source);
+            }
+        }
+        Self::from_sources(sources, problems)
+    }
+
+    /// The scenario with this id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Scenario> {
+        self.scenarios.iter().find(|scenario| scenario.id == id)
+    }
+
+    fn from_sources(mut sources: BTreeMap<String, Source>, mut problems: Vec<Problem>) -> Result<Self, LoadError> {
+        let keys = catalogue_file::<KeyCatalogue>("keys.yaml", &mut sources, &mut problems);
+        let causes = catalogue_file::<CauseCatalogue>("causes.yaml", &mut sources, &mut problems);
+        let commands = catalogue_file::<CommandCatalogue>("commands.yaml", &mut sources, &mut problems);
+        if let Some(file) = &keys {
+            check::keys(file, &mut problems);
+        }
+        if let Some(file) = &causes {
+            check::causes(file, &mut problems);
+        }
+        if let Some(file) = &commands {
+            check::commands(file, &mut problems);
+        }
+
+        // A file that does not parse still has its id, so that scenarios which
+        // name it as their control are not reported too.
+        let mut ids = Vec::new();
+        let mut scenarios = Vec::new();
+        for (path, source) in sources {
+            match check::id_of(&path) {
+                Some(id) => ids.push(id),
+                None => {
+                    problems.push(source.problem(
+                        1,
+                        "this is neither a scenario nor a catalogue file".into(),
+                        "Scenarios are GROUP/NAME.yaml in kebab-case; the catalogue is catalogue/keys.yaml, causes.yaml and commands.yaml.".into(),
+                    ));
+                    continue;
+                }
+            }
+            match File::<Scenario>::parse(path, source) {
+                Ok(file) => scenarios.push(file),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let references = check::References {
+            ids: &ids,
+            scenarios: &scenarios,
+            keys: keys.as_ref().map(|file| &file.value),
+            causes: causes.as_ref().map(|file| &file.value),
+        };
+        for file in &scenarios {
+            check::scenario(file, &references, &mut problems);
+        }
+
+        match (keys, causes, commands) {
+            (Some(keys), Some(causes), Some(commands)) if problems.is_empty() => {
+                let mut scenarios: Vec<Scenario> = scenarios.into_iter().map(|file| file.value).collect();
+                scenarios.sort_by_cached_key(|scenario| {
+                    let group = scenario.group().to_owned();
+                    let place = GROUPS.iter().position(|known| *known == group).unwrap_or(GROUPS.len());
+                    (place, group, scenario.name().to_owned())
+                });
+                Ok(Self { scenarios, keys: keys.value, causes: causes.value, commands: commands.value })
+            }
+            _ => {
+                problems.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+                Err(LoadError { problems })
+            }
+        }
+    }
+}
+
+/// A file's name for people, and its text.
+struct Source {
+    file: String,
+    text: String,
+}
+
+impl Source {
+    fn problem(&self, line: usize, message: String, remedy: String) -> Problem {
+        let line = line.max(1);
+        let snippet = self.text.lines().nth(line - 1).map(str::trim_end).filter(|text| !text.is_empty());
+        Problem { file: self.file.clone(), line: Some(line), snippet: snippet.map(Into::into), message, remedy }
+    }
+}
+
+fn catalogue_file<T: DeserializeOwned>(
+    name: &str,
+    sources: &mut BTreeMap<String, Source>,
+    problems: &mut Vec<Problem>,
+) -> Option<File<T>> {
+    let path = format!("{CATALOGUE}/{name}");
+    let source = sources.remove(&path)?;
+    File::parse(path, source).map_err(|problem| problems.push(problem)).ok()
+}
+
+fn embedded_sources(problems: &mut Vec<Problem>) -> BTreeMap<String, Source> {
+    let mut sources = BTreeMap::new();
+    for path in Embedded::iter() {
+        let Some(content) = Embedded::get(&path) else { continue };
+        let file = format!("scenarios/{path}");
+        take(path.into_owned(), file, content.data.into_owned(), &mut sources, problems);
+    }
+    sources
+}
+
+fn take(
+    path: String,
+    file: String,
+    bytes: Vec<u8>,
+    sources: &mut BTreeMap<String, Source>,
+    problems: &mut Vec<Problem>,
+) {
+    match String::from_utf8(bytes) {
+        Ok(text) => {
+            sources.insert(path, Source { file, text });
+        }
+        Err(error) => {
+            let good = error.utf8_error().valid_up_to();
+            let line = error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count() + 1;
+            problems.push(Problem {
+                file,
+                line: Some(line),
+                snippet: None,
+                message: "this line is not UTF-8".into(),
+                remedy: "Save the file as UTF-8.".into(),
+            });
+        }
+    }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Problem {
+    Problem {
+        file: path.display().to_string(),
+        line: None,
+        snippet: None,
+        message: format!("it cannot be read: {error}"),
+        remedy: "Check that it is there and that you may read it.".into(),
+    }
+}
+
+/// Reads every YAML file below `dir`. Hidden entries, and files of other kinds, are passed over.
+fn read_folder(
+    dir: &Path,
+    prefix: &str,
+    sources: &mut BTreeMap<String, Source>,
+    problems: &mut Vec<Problem>,
+) -> Result<(), Problem> {
+    let entries = std::fs::read_dir(dir).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    for entry in entries.map_err(|error| unreadable(dir, &error))? {
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') {
+            continue;
+        }
+        let relative = format!("{prefix}{name}");
+        let read = if path.is_dir() {
+            read_folder(&path, &format!("{relative}/"), sources, problems)
+        } else if name.ends_with(".yml") {
+            Err(Problem {
+                file: path.display().to_string(),
+                line: Some(1),
+                snippet: None,
+                message: "files with this ending are not read".into(),
+                remedy: format!("Rename it to {}.yaml.", name.trim_end_matches(".yml")),
+            })
+        } else if name.ends_with(".yaml") {
+            std::fs::read(&path)
+                .map(|bytes| take(relative, path.display().to_string(), bytes, sources, problems))
+                .map_err(|error| unreadable(&path, &error))
+        } else {
+            Ok(())
+        };
+        if let Err(problem) = read {
+            problems.push(problem);
+        }
+    }
+    Ok(())
+}
+
+/// One thing that is wrong with one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file, as people would open it.
+    pub file: String,
+    /// The line, counted from 1; absent where the file could not be read at all.
+    pub line: Option<usize>,
+    /// That line's text.
+    pub snippet: Option<String>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => writeln!(f, "{}:{line}: {}", self.file, self.message)?,
+            None => writeln!(f, "{}: {}", self.file, self.message)?,
+        }
+        if let (Some(line), Some(snippet)) = (self.line, &self.snippet) {
+            writeln!(f, "  {line} | {snippet}")?;
+        }
+        write!(f, "  remedy: {}", self.remedy)
+    }
+}
+
+/// The scenario files are not sound.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{} in the scenario files\n\n{}", count(.problems), list(.problems))]
+pub struct LoadError {
+    /// Everything that was found, by file and line.
+    pub problems: Vec<Problem>,
+}
+
+fn count(problems: &[Problem]) -> String {
+    match problems.len() {
+        1 => "1 problem".into(),
+        more => format!("{more} problems"),
+    }
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+}

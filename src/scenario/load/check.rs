@@ -1,0 +1,348 @@
+//! What is refused though it has the right shape.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::place::File;
+use super::{CATALOGUE, Problem};
+use crate::scenario::command::{CommandCatalogue, Effect};
+use crate::scenario::model::{KeyCatalogue, Reads, Scenario};
+use crate::scenario::select::near;
+use crate::verdict::cause::Signature;
+use crate::verdict::{CauseCatalogue, CauseId, Stage};
+
+/// The page's anchors.
+const ANCHORS: [&str; 5] = [
+    "#create-vault-secret",
+    "#configure-k8s-auth",
+    "#configure-k8s-for-pmp",
+    "#configure-pmp-credentials",
+    "#naming-convention",
+];
+
+/// What a scenario may refer to. A catalogue file that was refused itself is absent.
+pub(super) struct References<'a> {
+    pub ids: &'a [String],
+    pub scenarios: &'a [File<Scenario>],
+    pub keys: Option<&'a KeyCatalogue>,
+    pub causes: Option<&'a CauseCatalogue>,
+}
+
+/// The id that a scenario at this path has; none where no scenario may be there.
+pub(super) fn id_of(path: &str) -> Option<String> {
+    let (group, name) = path.strip_suffix(".yaml")?.split_once('/')?;
+    (kebab(group) && kebab(name) && group != CATALOGUE).then(|| format!("{group}.{name}"))
+}
+
+fn kebab(word: &str) -> bool {
+    word.split('-')
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()))
+}
+
+/// A sentence that offers what may have been meant.
+fn offer<'a>(word: &str, candidates: impl Iterator<Item = &'a str>, otherwise: &str) -> String {
+    match near(word, candidates) {
+        offered if offered.is_empty() => otherwise.into(),
+        offered => format!("Did you mean {}? {otherwise}", offered.join(", ")),
+    }
+}
+
+/// Collects the problems of one file.
+struct Report<'a, T> {
+    file: &'a File<T>,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl<T> Report<'_, T> {
+    fn refuse(&mut self, at: &[&str], message: impl Into<String>, remedy: impl Into<String>) {
+        self.problems.push(self.file.problem(at, message.into(), remedy.into()));
+    }
+
+    fn anchor(&mut self, at: &[&str], page: &str) {
+        if !ANCHORS.contains(&page) {
+            self.refuse(
+                at,
+                format!("`{page}` is not an anchor of the page"),
+                offer(page, ANCHORS.into_iter(), &format!("The anchors are {}.", ANCHORS.join(", "))),
+            );
+        }
+    }
+}
+
+pub(super) fn keys(file: &File<KeyCatalogue>, problems: &mut Vec<Problem>) {
+    let mut report = Report { file, problems };
+    if file.value.keys.is_empty() {
+        report.refuse(&["keys"], "the catalogue has no key", "List the keys of the page's revision.");
+    }
+    let mut seen = HashSet::new();
+    for (number, key) in file.value.keys.iter().enumerate() {
+        let at = ["keys", &number.to_string(), "name"];
+        if key.name.trim().is_empty() {
+            report.refuse(&at, "a key has no name", "Give the exact name that the secret has.");
+        } else if !seen.insert(&key.name) {
+            report.refuse(&at, format!("key `{}` is listed twice", key.name), "Remove one of the two.");
+        }
+    }
+}
+
+pub(super) fn causes(file: &File<CauseCatalogue>, problems: &mut Vec<Problem>) {
+    let mut report = Report { file, problems };
+    let mut seen = HashSet::new();
+    for (number, cause) in file.value.causes.iter().enumerate() {
+        let number = number.to_string();
+        let at = ["causes", &number, "id"];
+        if cause.id.stage().is_none() || !cause.id.as_str().split_once('.').is_some_and(|(_, name)| kebab(name)) {
+            report.refuse(
+                &at,
+                format!("cause `{}` names no stage", cause.id),
+                format!("A cause is STAGE.NAME in kebab-case; the stages are {}.", stages()),
+            );
+        } else if !seen.insert(&cause.id) {
+            report.refuse(&at, format!("cause `{}` is there twice", cause.id), "Give each cause an id of its own.");
+        }
+        if cause.signatures.is_empty() || cause.signatures.contains(&Signature::default()) {
+            report.refuse(
+                &["causes", &number, "signatures"],
+                format!("cause `{}` has no signature, or an empty one, so it would never be seen", cause.id),
+                "Give at least one of status, client, log and fact.",
+            );
+        }
+    }
+}
+
+pub(super) fn commands(file: &File<CommandCatalogue>, problems: &mut Vec<Problem>) {
+    let mut report = Report { file, problems };
+    let mut seen = HashSet::new();
+    for (number, command) in file.value.commands.iter().enumerate() {
+        let number = number.to_string();
+        let at = |field| ["commands", &*number, field];
+        if !kebab(&command.id) {
+            report.refuse(&at("id"), format!("`{}` is not kebab-case", command.id), "Write it as 01-some-words.");
+        } else if !seen.insert(&command.id) {
+            report.refuse(&at("id"), format!("command `{}` is there twice", command.id), "Give it an id of its own.");
+        }
+        report.anchor(&at("page"), &command.page);
+        if (command.effect == Effect::PrintsValue) != command.variable.is_some() {
+            report.refuse(
+                &at("effect"),
+                "`variable` belongs to the effect prints-value, and to no other",
+                "Add the variable that the command sets, or remove it.",
+            );
+        }
+        if command.run.contains("kubectl edit") != command.edit.is_some() {
+            report.refuse(
+                &at("run"),
+                "`edit` belongs to `kubectl edit`, and to no other command",
+                "Add what the human changes in the editor, or remove it.",
+            );
+        }
+        if command.mended.is_some() && command.defect.is_none() {
+            report.refuse(
+                &at("mended"),
+                "the command is mended, but has no defect",
+                "Name the defect, or remove the mended text.",
+            );
+        }
+    }
+}
+
+pub(super) fn scenario(file: &File<Scenario>, references: &References<'_>, problems: &mut Vec<Problem>) {
+    let mut report = Report { file, problems };
+    let scenario = &file.value;
+    identity(&mut report, references);
+    report.anchor(&["page"], &scenario.page);
+    expectation(&mut report, references);
+    deviation(&mut report, references);
+    control(&mut report, references);
+}
+
+fn identity(report: &mut Report<'_, Scenario>, references: &References<'_>) {
+    let id = &report.file.value.id;
+    if let Some(right) = id_of(&report.file.path).filter(|right| right != id) {
+        report.refuse(
+            &["id"],
+            format!("id `{id}` does not agree with the file's path"),
+            format!("Write `id: {right}`, or move the file to where the id says."),
+        );
+    }
+    let twin = references.scenarios.iter().find(|other| other.value.id == *id && other.path != report.file.path);
+    if let Some(twin) = twin {
+        report.refuse(
+            &["id"],
+            format!("id `{id}` is also that of {}", twin.name()),
+            "Give each scenario an id of its own.",
+        );
+    }
+}
+
+fn expectation(report: &mut Report<'_, Scenario>, references: &References<'_>) {
+    let scenario = &report.file.value;
+    let expect = &scenario.expect;
+    match (&expect.reads, expect.stops_at) {
+        (Some(_), Some(_)) => report.refuse(
+            &["expect"],
+            "`reads` and `stops-at` are both there",
+            "Keep `reads` where the app gets its keys, `stops-at` with `cause` where it does not.",
+        ),
+        (None, None) => report.refuse(
+            &["expect"],
+            "neither `reads` nor `stops-at` is there",
+            "Add `reads: all`, `reads: [KEY…]`, or `stops-at: STAGE` with `cause: ID`.",
+        ),
+        _ => {}
+    }
+    match (expect.stops_at, &expect.cause) {
+        (Some(stage), Some(id)) => cause(report, &["expect", "cause"], stage, id, references),
+        (Some(stage), None) => report.refuse(
+            &["expect", "stops-at"],
+            "`stops-at` has no `cause`",
+            format!("Add `cause: {stage}.…`: a denial for another reason proves nothing."),
+        ),
+        (None, Some(_)) => report.refuse(
+            &["expect", "cause"],
+            "`cause` is there without `stops-at`",
+            "Add `stops-at` with the cause's stage, or remove the cause.",
+        ),
+        (None, None) => {}
+    }
+    match (expect.stops_at, &expect.keys) {
+        (Some(Stage::Keys), None) => report.refuse(
+            &["expect", "stops-at"],
+            "`stops-at: keys` has no `keys`",
+            "Add `keys: all` or `keys: [KEY…]`: those that the cause concerns.",
+        ),
+        (Some(Stage::Keys), Some(Reads::Keys(keys))) if keys.is_empty() => report.refuse(
+            &["expect", "keys"],
+            "`stops-at: keys` concerns no key",
+            "Add `keys: all` or `keys: [KEY…]`: those that the cause concerns.",
+        ),
+        (Some(Stage::Keys), Some(_)) | (_, None) => {}
+        (_, Some(_)) => report.refuse(
+            &["expect", "keys"],
+            "`keys` is there without `stops-at: keys`",
+            "Remove it, or use `reads` for the keys that the app gets.",
+        ),
+    }
+    for (field, reads) in [("reads", &expect.reads), ("keys", &expect.keys)] {
+        if let (Some(Reads::Keys(names)), Some(catalogue)) = (reads, references.keys) {
+            known_keys(report, field, names, catalogue);
+        }
+    }
+    if expect.enable_again_refused && !scenario.configuration().enable_again {
+        report.refuse(
+            &["expect", "enable-again-refused"],
+            "nothing is enabled again",
+            "Add `enable-again: true` to `change`, or remove this line.",
+        );
+    }
+}
+
+fn known_keys(report: &mut Report<'_, Scenario>, field: &str, names: &BTreeSet<String>, catalogue: &KeyCatalogue) {
+    let known = || catalogue.keys.iter().map(|key| &*key.name);
+    for name in names {
+        if !known().any(|key| key == name) {
+            report.refuse(
+                &["expect", field, name],
+                format!("key `{name}` is not in the catalogue"),
+                offer(name, known(), "The keys are those of catalogue/keys.yaml, case included."),
+            );
+        }
+    }
+}
+
+fn cause(report: &mut Report<'_, Scenario>, at: &[&str], stage: Stage, id: &CauseId, references: &References<'_>) {
+    if let Some(catalogue) = references.causes.filter(|catalogue| catalogue.get(id).is_none()) {
+        let known = catalogue.causes.iter().map(|cause| cause.id.as_str());
+        report.refuse(
+            at,
+            format!("cause `{id}` is not in the catalogue"),
+            offer(id.as_str(), known, "The causes are those of catalogue/causes.yaml."),
+        );
+    } else if id.stage().is_some_and(|other| other != stage) {
+        report.refuse(
+            at,
+            format!("cause `{id}` is not of stage {stage}"),
+            format!("Take a cause `{stage}.…`, or another stage."),
+        );
+    }
+}
+
+fn deviation(report: &mut Report<'_, Scenario>, references: &References<'_>) {
+    let scenario = &report.file.value;
+    let Some(deviation) = &scenario.known_deviation else { return };
+    if scenario.expect.stops_at.is_some() {
+        report.refuse(
+            &["known-deviation"],
+            "a known deviation stands beside an expected denial",
+            "`expect` says what the page claims: use `reads` there, or remove the deviation.",
+        );
+    }
+    if !kebab(&deviation.defect) {
+        report.refuse(
+            &["known-deviation", "defect"],
+            format!("defect `{}` is not kebab-case", deviation.defect),
+            "Write it as some-words, the same in every scenario that meets it.",
+        );
+    }
+    if deviation.seen_on.is_empty() {
+        report.refuse(
+            &["known-deviation", "seen-on"],
+            "a known deviation was seen on no version",
+            "Name the versions on which it was seen.",
+        );
+    }
+    cause(report, &["known-deviation", "cause"], deviation.stops_at, &deviation.cause, references);
+}
+
+fn control(report: &mut Report<'_, Scenario>, references: &References<'_>) {
+    let scenario = &report.file.value;
+    let denial = scenario.expect.stops_at.is_some();
+    let Some(id) = &scenario.control else {
+        if denial {
+            report.refuse(
+                &["expect", "stops-at"],
+                "a denial has no control",
+                "Add `control: ID`: the permitted scenario that differs from it in one field.",
+            );
+        }
+        return;
+    };
+    if !denial && scenario.known_deviation.is_none() {
+        report.refuse(
+            &["control"],
+            "a permitted scenario has a control",
+            "Remove it: only denials and known deviations have one.",
+        );
+        return;
+    }
+    let Some(control) = references.scenarios.iter().map(|file| &file.value).find(|other| other.id == *id) else {
+        if !references.ids.contains(id) {
+            let known = references.ids.iter().map(String::as_str);
+            report.refuse(
+                &["control"],
+                format!("control `{id}` does not exist"),
+                offer(id, known, "A control is the id of a permitted scenario."),
+            );
+        }
+        return;
+    };
+    if control.expect.stops_at.is_some() || control.known_deviation.is_some() {
+        report.refuse(
+            &["control"],
+            format!("control `{id}` is not permitted itself"),
+            "Name a scenario whose keys are read.",
+        );
+    }
+    let differences = scenario.configuration().differences(&control.configuration());
+    if differences.len() != 1 {
+        let fields = if differences.is_empty() { "no field".into() } else { differences.join(", ") };
+        report.refuse(
+            &["control"],
+            format!("it differs from its control `{id}` in {fields}, not in one field"),
+            "Name the permitted scenario that differs in one field, or add one.",
+        );
+    }
+}
+
+fn stages() -> String {
+    Stage::ALL.map(Stage::as_str).join(", ")
+}

@@ -1,0 +1,329 @@
+//! The container engine: networks, images, commands in containers, removal.
+
+use std::collections::HashMap;
+
+use futures::StreamExt;
+use testcontainers::bollard::Docker;
+use testcontainers::bollard::container::LogOutput;
+use testcontainers::bollard::errors::Error as DockerError;
+use testcontainers::bollard::exec::{CreateExecOptions, StartExecResults};
+use testcontainers::bollard::models::{ContainerStateStatusEnum, NetworkCreateRequest};
+use testcontainers::bollard::query_parameters::{
+    CreateImageOptionsBuilder, ListContainersOptionsBuilder, ListNetworksOptionsBuilder, LogsOptionsBuilder,
+    RemoveContainerOptionsBuilder,
+};
+use thiserror::Error;
+
+use super::ENGINE_LABEL;
+use crate::vault::log::LogBook;
+
+/// What the container engine could not do.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// No engine answers.
+    #[error(
+        "no container engine answers: {0}; `doctor` says what is missing, `scripts/engine start` installs and starts one"
+    )]
+    NoEngine(String),
+    /// An image is neither here nor to be had.
+    #[error(
+        "image {image} is not on this machine and cannot be pulled: {reason}; \
+         build the images with `scripts/images`, or name others with --vault-image and --node-image"
+    )]
+    NoImage {
+        /// Its reference.
+        image: String,
+        /// What the engine says.
+        reason: String,
+    },
+    /// Something else.
+    #[error("the container engine cannot {what}: {reason}")]
+    Failed {
+        /// What, with the name of what it is about.
+        what: String,
+        /// What the engine says.
+        reason: String,
+    },
+}
+
+fn failed(what: impl Into<String>) -> impl FnOnce(DockerError) -> Error {
+    let what = what.into();
+    move |error| Error::Failed { what, reason: error.to_string() }
+}
+
+fn is_not_found(error: &DockerError) -> bool {
+    matches!(error, DockerError::DockerResponseServerError { status_code: 404, .. })
+}
+
+/// A connection to the container engine.
+#[derive(Clone)]
+pub struct Engine {
+    docker: Docker,
+}
+
+impl Engine {
+    /// Connects, by `DOCKER_HOST` or the local socket.
+    ///
+    /// # Errors
+    /// [`Error::NoEngine`].
+    pub async fn connect() -> Result<Self, Error> {
+        let docker = Docker::connect_with_defaults().map_err(|e| Error::NoEngine(e.to_string()))?;
+        // An old engine refuses the newest API; what it speaks is asked for once.
+        let docker = docker.negotiate_version().await.map_err(|e| Error::NoEngine(e.to_string()))?;
+        docker.ping().await.map_err(|e| Error::NoEngine(e.to_string()))?;
+        Ok(Self { docker })
+    }
+
+    /// The engine's version.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn version(&self) -> Result<String, Error> {
+        let version = self.docker.version().await.map_err(failed("give its version"))?;
+        Ok(version.version.unwrap_or_else(|| "unknown".to_owned()))
+    }
+
+    /// Makes a labelled network and gives its id.
+    ///
+    /// # Errors
+    /// The engine refuses.
+    pub async fn create_network(&self, name: &str, run: &str) -> Result<String, Error> {
+        let request = NetworkCreateRequest {
+            name: name.to_owned(),
+            driver: Some("bridge".to_owned()),
+            labels: Some(HashMap::from([(ENGINE_LABEL.to_owned(), run.to_owned())])),
+            ..NetworkCreateRequest::default()
+        };
+        let made = self.docker.create_network(request).await.map_err(failed(format!("make network {name}")))?;
+        Ok(made.id)
+    }
+
+    /// Removes a network by id or name. One that is gone counts as removed.
+    ///
+    /// # Errors
+    /// The engine refuses.
+    pub async fn remove_network(&self, id: &str) -> Result<(), Error> {
+        match self.docker.remove_network(id).await {
+            Err(error) if !is_not_found(&error) => Err(failed(format!("remove network {id}"))(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The run that a network belongs to, by its label; none where it is gone or nobody's.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn network_run(&self, name: &str) -> Result<Option<String>, Error> {
+        match self.docker.inspect_network(name, None).await {
+            Ok(network) => Ok(network.labels.and_then(|labels| labels.get(ENGINE_LABEL).cloned())),
+            Err(error) if is_not_found(&error) => Ok(None),
+            Err(error) => Err(failed(format!("look at network {name}"))(error)),
+        }
+    }
+
+    /// The names of the networks that carry a run's label.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn networks_of(&self, run: &str) -> Result<Vec<String>, Error> {
+        let filters = HashMap::from([("label", vec![format!("{ENGINE_LABEL}={run}")])]);
+        let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
+        let found = self.docker.list_networks(Some(options)).await.map_err(failed("list networks"))?;
+        Ok(found.into_iter().filter_map(|network| network.name).collect())
+    }
+
+    /// The ids of the containers, running or not, with a label.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn containers_with(&self, label: &str, value: &str) -> Result<Vec<String>, Error> {
+        let filters = HashMap::from([("label", vec![format!("{label}={value}")])]);
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+        let found = self.docker.list_containers(Some(options)).await.map_err(failed("list containers"))?;
+        Ok(found.into_iter().filter_map(|container| container.id).collect())
+    }
+
+    /// The id of the container with a name; none where there is none.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn container_id(&self, name: &str) -> Result<Option<String>, Error> {
+        match self.docker.inspect_container(name, None).await {
+            Ok(found) => Ok(found.id),
+            Err(error) if is_not_found(&error) => Ok(None),
+            Err(error) => Err(failed(format!("look at container {name}"))(error)),
+        }
+    }
+
+    /// Removes a container by force, with its anonymous volumes. One that is
+    /// gone, or on its way, counts as removed.
+    ///
+    /// # Errors
+    /// The engine refuses.
+    pub async fn remove_container(&self, id: &str) -> Result<(), Error> {
+        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        match self.docker.remove_container(id, Some(options)).await {
+            Ok(()) => Ok(()),
+            Err(DockerError::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(()),
+            Err(error) => Err(failed(format!("remove container {id}"))(error)),
+        }
+    }
+
+    /// A container's address on a network.
+    ///
+    /// # Errors
+    /// There is no such container, or it is not on that network.
+    pub async fn address(&self, container: &str, network: &str) -> Result<String, Error> {
+        let what = || format!("give the address of container {container} on network {network}");
+        let found = self.docker.inspect_container(container, None).await.map_err(failed(what()))?;
+        found
+            .network_settings
+            .and_then(|settings| settings.networks)
+            .and_then(|networks| networks.get(network).and_then(|endpoint| endpoint.ip_address.clone()))
+            .filter(|address| !address.is_empty())
+            .ok_or_else(|| Error::Failed { what: what(), reason: "it has none".to_owned() })
+    }
+
+    /// What an image is, such as `REF@sha256:…`: by digest where it was pulled,
+    /// by its local id where it was built. None where it is not here.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn image_identity(&self, image: &str) -> Result<Option<String>, Error> {
+        let found = match self.docker.inspect_image(image).await {
+            Ok(found) => found,
+            Err(error) if is_not_found(&error) => return Ok(None),
+            Err(error) => return Err(failed(format!("look at image {image}"))(error)),
+        };
+        let digest = found.repo_digests.and_then(|digests| digests.into_iter().next());
+        let name = image.split('@').next().unwrap_or(image);
+        Ok(Some(match digest.as_deref().and_then(|digest| digest.split_once('@')) {
+            Some((_, digest)) => format!("{name}@{digest}"),
+            None => format!("{name} (built here, id {})", found.id.unwrap_or_default()),
+        }))
+    }
+
+    /// Pulls an image, unless it is here already.
+    ///
+    /// # Errors
+    /// [`Error::NoImage`].
+    pub async fn ensure_image(&self, image: &str) -> Result<String, Error> {
+        if let Some(identity) = self.image_identity(image).await? {
+            return Ok(identity);
+        }
+        let no_image = |reason: String| Error::NoImage { image: image.to_owned(), reason };
+        let options = CreateImageOptionsBuilder::default().from_image(image).build();
+        let mut pull = std::pin::pin!(self.docker.create_image(Some(options), None, None));
+        while let Some(progress) = pull.next().await {
+            progress.map_err(|e| no_image(e.to_string()))?;
+        }
+        self.image_identity(image).await?.ok_or_else(|| no_image("it was pulled and is not there".to_owned()))
+    }
+
+    /// Runs a command in a container and gives its exit code and what it printed.
+    ///
+    /// # Errors
+    /// The command cannot be started.
+    pub async fn exec(
+        &self,
+        container: &str,
+        command: Vec<String>,
+        environment: Vec<String>,
+    ) -> Result<(i64, String), Error> {
+        // The command's arguments are values of the run, so they are not named.
+        let what = || format!("run `{}` in container {container}", command.first().map_or("", String::as_str));
+        let what = what();
+        let options = CreateExecOptions {
+            cmd: Some(command),
+            env: Some(environment),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            ..CreateExecOptions::default()
+        };
+        let exec = self.docker.create_exec(container, options).await.map_err(failed(what.clone()))?;
+        let started = self.docker.start_exec(&exec.id, None).await.map_err(failed(what.clone()))?;
+        let mut printed = String::new();
+        if let StartExecResults::Attached { mut output, .. } = started {
+            while let Some(part) = output.next().await {
+                let part = part.map_err(failed(what.clone()))?;
+                printed.push_str(&String::from_utf8_lossy(&part.into_bytes()));
+            }
+        }
+        let ended = self.docker.inspect_exec(&exec.id).await.map_err(failed(what))?;
+        Ok((ended.exit_code.unwrap_or(-1), printed))
+    }
+
+    /// Follows a container's log into a book from now on, until the container ends.
+    pub fn follow(&self, container: &str, book: LogBook, from_start: bool) {
+        let mut options = LogsOptionsBuilder::default().follow(true).stdout(true).stderr(true);
+        if !from_start {
+            options = options.tail("0");
+        }
+        let (docker, container, options) = (self.docker.clone(), container.to_owned(), options.build());
+        tokio::spawn(async move {
+            let mut parts = std::pin::pin!(docker.logs(&container, Some(options)));
+            let mut rest = String::new();
+            while let Some(Ok(part)) = parts.next().await {
+                let (LogOutput::StdOut { message } | LogOutput::StdErr { message } | LogOutput::Console { message }) =
+                    part
+                else {
+                    continue;
+                };
+                rest.push_str(&String::from_utf8_lossy(&message));
+                while let Some(end) = rest.find('\n') {
+                    book.take(&rest[..end]);
+                    rest.drain(..=end);
+                }
+            }
+        });
+    }
+
+    /// The last lines of a container's log, for an error.
+    pub async fn last_lines(&self, container: &str, lines: usize) -> String {
+        let options = LogsOptionsBuilder::default().stdout(true).stderr(true).tail(&lines.to_string()).build();
+        let mut parts = std::pin::pin!(self.docker.logs(container, Some(options)));
+        let mut text = String::new();
+        while let Some(Ok(part)) = parts.next().await {
+            text.push_str(&String::from_utf8_lossy(&part.into_bytes()));
+        }
+        text
+    }
+
+    /// Whether a container runs.
+    pub async fn is_running(&self, container: &str) -> bool {
+        let found = self.docker.inspect_container(container, None).await;
+        found.ok().and_then(|c| c.state).and_then(|state| state.running).unwrap_or(false)
+    }
+
+    /// Comes back when a container has ended; never while it runs or is not there yet.
+    pub async fn exit_of(&self, container: &str) {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+            let found = self.docker.inspect_container(container, None).await;
+            let status = found.ok().and_then(|c| c.state).and_then(|state| state.status);
+            if matches!(status, Some(ContainerStateStatusEnum::EXITED | ContainerStateStatusEnum::DEAD)) {
+                return;
+            }
+        }
+    }
+
+    /// Writes an image as an archive, for `kind load image-archive`.
+    ///
+    /// # Errors
+    /// The engine refuses, or the file cannot be written.
+    pub async fn save_image(&self, image: &str, file: &std::path::Path) -> Result<(), Error> {
+        use tokio::io::AsyncWriteExt as _;
+        let what = format!("save image {image}");
+        let on_disk = |error: std::io::Error| Error::Failed {
+            what: what.clone(),
+            reason: format!("{}: {error}", file.display()),
+        };
+        let mut out = tokio::fs::File::create(file).await.map_err(on_disk)?;
+        let mut parts = std::pin::pin!(self.docker.export_image(image));
+        while let Some(part) = parts.next().await {
+            let part = part.map_err(failed(what.clone()))?;
+            out.write_all(&part).await.map_err(on_disk)?;
+        }
+        out.flush().await.map_err(on_disk)
+    }
+}

@@ -1,0 +1,359 @@
+//! The default testbed: Vault in a container and a kind cluster, started at
+//! the same time on a network of the run's own.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, ResourceExt};
+use thiserror::Error;
+use tokio::process::Command;
+
+use super::docker::{self, Engine};
+use super::images::Images;
+use super::{ApiServer, Testbed, probe_image, vault};
+use crate::cluster::mendix;
+use crate::cluster::wait::{self, Look, TimedOut};
+use crate::journal::{self, Item, Journal};
+use crate::run::event::{Event, Events};
+
+/// The cluster's configuration, the same wherever the program is installed.
+const CLUSTER: &str = include_str!("../../kind-config/cluster.yaml");
+
+/// The label that kind puts on the containers of a cluster.
+pub const KIND_LABEL: &str = "io.x-k8s.kind.cluster";
+
+/// The port of the API server in the node.
+const API_PORT: u16 = 6443;
+
+/// How long Vault may take to answer; it takes a second.
+const VAULT_LIMIT: Duration = Duration::from_secs(60);
+
+/// Why there is no testbed.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The container engine fails.
+    #[error(transparent)]
+    Engine(#[from] docker::Error),
+    /// Vault does not start.
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+    /// The probe's image cannot be made.
+    #[error(transparent)]
+    Probe(#[from] probe_image::Error),
+    /// Something did not come in time.
+    #[error(transparent)]
+    TimedOut(#[from] TimedOut),
+    /// The kind command line is not there.
+    #[error("cannot start `kind`: {0}; `scripts/images` installs it, or put kind 0.33.0 on the PATH")]
+    NoKind(std::io::Error),
+    /// It is there, and failed.
+    #[error("`kind {command}` failed: {output}")]
+    Kind {
+        /// The subcommand.
+        command: String,
+        /// The end of what it printed.
+        output: String,
+    },
+    /// The cluster answers other than it should.
+    #[error("the cluster of the run cannot {what}: {reason}")]
+    Cluster {
+        /// What.
+        what: &'static str,
+        /// Why not.
+        reason: String,
+    },
+    /// A file of the run cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+fn cluster<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> Error {
+    move |error| Error::Cluster { what, reason: error.to_string() }
+}
+
+/// The name of a run's network, cluster and containers.
+#[must_use]
+pub fn name(run: &str) -> String {
+    format!("pvc-{run}")
+}
+
+/// Starts a testbed. What was made is in the journal, also after an error.
+///
+/// # Errors
+/// Anything that does not come up within the time limit.
+pub async fn start(
+    engine: Engine,
+    journal: &Journal,
+    images: &Images,
+    events: &Events,
+    limit: Duration,
+) -> Result<Testbed, Error> {
+    let name = name(&journal.run);
+    let (vault_identity, node_identity) = step(events, "find images", async {
+        tokio::try_join!(engine.ensure_image(&images.vault_image), engine.ensure_image(&images.node_image))
+    })
+    .await?;
+
+    let entry = journal.creating(Item::Network { name: name.clone() })?;
+    let network_id = engine.create_network(&name, &journal.run).await?;
+    journal.created(entry, network_id)?;
+
+    let vault_name = format!("{name}-vault");
+    let start_vault = step(events, "start Vault", async {
+        vault::start(&engine, journal, &name, &images.vault_image, &vault_name, 8200, VAULT_LIMIT).await
+    });
+    let kubeconfig = journal.folder().join("kubeconfig");
+    let start_cluster =
+        step(events, "create the kind cluster", create(&name, &images.node_image, journal, &kubeconfig, limit));
+    let archive = journal.folder().join("probe.tar");
+    let make_probe = step(events, "make the probe's image", make_probe(images, archive.clone()));
+    // All three, before the first error is looked at: what is half made by a
+    // future that was dropped would be in nobody's hands.
+    let (vault, created, probe) = tokio::join!(start_vault, start_cluster, make_probe);
+    let (vault, (), (probe_image, probe_identity)) = (vault?, created?, probe?);
+
+    let kube = client(&kubeconfig).await.map_err(|reason| Error::Cluster { what: "be reached", reason })?;
+    let load = async {
+        if images.probe_image.is_none() {
+            step(events, "load the probe's image", load_archive(&name, &archive)).await?;
+        }
+        Ok::<_, Error>(())
+    };
+    let ready = step(events, "wait for the node", wait_for_node(&kube, limit));
+    let definitions = step(events, "apply the custom resource definitions", apply_definitions(&kube));
+    let api_server = api_server(&engine, &kube, &name, &kubeconfig);
+    let ((), (), (), api_server) = tokio::try_join!(load, ready, definitions, api_server)?;
+
+    let kubernetes = kube.apiserver_version().await.map_err(cluster("give its version"))?.git_version;
+    let vault_version = vault.admin.version().await.map_err(vault::Error::from)?;
+    Ok(Testbed {
+        owner: journal.run.clone(),
+        kube,
+        kubeconfig,
+        api_server,
+        vault,
+        probe_image,
+        versions: BTreeMap::from([
+            ("vault".to_owned(), vault_version),
+            ("kubernetes".to_owned(), kubernetes),
+            ("kind".to_owned(), kind_version().await?),
+            ("container-engine".to_owned(), engine.version().await?),
+        ]),
+        images: BTreeMap::from([
+            ("vault".to_owned(), vault_identity),
+            ("node".to_owned(), node_identity),
+            ("probe".to_owned(), probe_identity),
+        ]),
+        engine,
+        network: name,
+        vault_image: images.vault_image.clone(),
+        vault_in_node: false,
+    })
+}
+
+/// Brings the image of Vault into the cluster's node, for a Vault in the cluster.
+///
+/// # Errors
+/// The image cannot be saved or loaded.
+pub async fn load_vault(testbed: &mut Testbed, folder: &Path) -> Result<(), Error> {
+    let archive = folder.join("vault.tar");
+    let loaded = async {
+        testbed.engine.save_image(&testbed.vault_image, &archive).await?;
+        load_archive(&name(&testbed.owner), &archive).await
+    };
+    let loaded = loaded.await;
+    // A third of a gigabyte that nobody needs any more.
+    let _ = tokio::fs::remove_file(&archive).await;
+    testbed.vault_in_node = loaded.is_ok();
+    loaded
+}
+
+/// Says when a step starts and when it is done.
+pub async fn step<T, E>(events: &Events, what: &str, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let started = std::time::Instant::now();
+    // Nobody listens any more only when the program ends.
+    let _ = events.send(Event::StepStarted { step: what.to_owned() });
+    let done = work.await;
+    if done.is_ok() {
+        let _ = events.send(Event::StepFinished { step: what.to_owned(), took: started.elapsed() });
+    }
+    done
+}
+
+/// The image of the probe: the one named, or one made of this program.
+pub async fn make_probe(images: &Images, archive: PathBuf) -> Result<(String, String), Error> {
+    if let Some(reference) = &images.probe_image {
+        return Ok((reference.clone(), reference.clone()));
+    }
+    let made = tokio::task::spawn_blocking(move || probe_image::export(&archive))
+        .await
+        .map_err(|e| Error::Cluster { what: "get the probe's image", reason: e.to_string() })??;
+    Ok((made.reference.clone(), format!("{} (made of this program, {})", made.reference, made.digest)))
+}
+
+/// A client for a configuration file.
+///
+/// # Errors
+/// The file cannot be used, or the API server cannot be spoken to.
+pub async fn client(kubeconfig: &Path) -> Result<Client, String> {
+    let file = Kubeconfig::read_from(kubeconfig).map_err(|e| e.to_string())?;
+    let mut config =
+        kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.map_err(|e| e.to_string())?;
+    // The API server is on loopback: a proxy of the environment leads nowhere.
+    config.proxy_url = None;
+    Client::try_from(config).map_err(|e| e.to_string())
+}
+
+async fn create(name: &str, image: &str, journal: &Journal, kubeconfig: &Path, limit: Duration) -> Result<(), Error> {
+    let config = journal.folder().join("cluster.yaml");
+    std::fs::write(&config, CLUSTER).map_err(|source| Error::File { path: config.clone(), source })?;
+    let entry = journal.creating(Item::Cluster { name: name.to_owned() })?;
+    let mut command = kind(&["create", "cluster", "--name", name, "--image", image]);
+    command.arg("--config").arg(&config).arg("--kubeconfig").arg(kubeconfig);
+    // kind joins the run's own network: nothing that is shared is left or deleted.
+    command.env("KIND_EXPERIMENTAL_DOCKER_NETWORK", name);
+    run_kind("create cluster", command, limit).await?;
+    journal.created(entry, name)?;
+    Ok(())
+}
+
+/// Loads an image archive into the nodes of a cluster.
+///
+/// # Errors
+/// kind refuses.
+pub async fn load_archive(cluster: &str, archive: &Path) -> Result<(), Error> {
+    let mut command = kind(&["load", "image-archive", "--name", cluster]);
+    command.arg(archive);
+    run_kind("load image-archive", command, Duration::from_secs(300)).await
+}
+
+fn kind(arguments: &[&str]) -> Command {
+    let mut command = Command::new("kind");
+    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    // A Ctrl-C is the harness's to handle: kind must not end before the
+    // journal knows what it made.
+    command.process_group(0);
+    command
+}
+
+async fn run_kind(what: &str, mut command: Command, limit: Duration) -> Result<(), Error> {
+    let output = tokio::time::timeout(limit, command.output()).await;
+    let failed = |output: String| Error::Kind { command: what.to_owned(), output };
+    let output =
+        output.map_err(|_| failed(format!("not done within {} s", limit.as_secs())))?.map_err(Error::NoKind)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    Err(failed(lines[lines.len().saturating_sub(8)..].join(" | ")))
+}
+
+/// kind's version, such as `v0.33.0`.
+///
+/// # Errors
+/// kind is not there or does not answer.
+pub async fn kind_version() -> Result<String, Error> {
+    let output = kind(&["version"]).output().await.map_err(Error::NoKind)?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.split_whitespace().nth(1).unwrap_or("unknown").to_owned())
+}
+
+async fn wait_for_node(kube: &Client, limit: Duration) -> Result<(), Error> {
+    let nodes = Api::<Node>::all(kube.clone());
+    let ready = wait::until("node of the cluster to be ready", limit, Duration::from_millis(200), || async {
+        let list = match nodes.list(&ListParams::default()).await {
+            Ok(list) => list,
+            Err(error) => return Look::NotYet(error.to_string()),
+        };
+        let not_ready = list.iter().find_map(|node| {
+            let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
+            let ready = conditions.into_iter().flatten().find(|condition| condition.type_ == "Ready");
+            let tainted =
+                node.spec.as_ref().and_then(|spec| spec.taints.as_ref()).is_some_and(|taints| !taints.is_empty());
+            match ready {
+                Some(condition) if condition.status == "True" && !tainted => None,
+                Some(condition) => {
+                    Some(format!("{}: {}", node.name_any(), condition.message.as_deref().unwrap_or("tainted")))
+                }
+                None => Some(format!("{}: no condition yet", node.name_any())),
+            }
+        });
+        match not_ready {
+            Some(seen) => Look::NotYet(seen),
+            None if list.items.is_empty() => Look::NotYet("no node yet".to_owned()),
+            None => Look::Done(()),
+        }
+    });
+    Ok(ready.await?)
+}
+
+async fn apply_definitions(kube: &Client) -> Result<(), Error> {
+    let definitions = Api::<CustomResourceDefinition>::all(kube.clone());
+    let wanted = mendix::custom_resource_definitions().map_err(cluster("take the custom resource definitions"))?;
+    for definition in &wanted {
+        let apply = PatchParams::apply("pmp-vault-conformance").force();
+        definitions
+            .patch(&definition.name_any(), &apply, &Patch::Apply(definition))
+            .await
+            .map_err(cluster("take the custom resource definitions"))?;
+    }
+    for definition in &wanted {
+        let name = definition.name_any();
+        wait::until(&format!("definition {name}"), Duration::from_secs(30), Duration::from_millis(100), || async {
+            let found = definitions.get(&name).await;
+            let conditions = found.ok().and_then(|d| d.status).and_then(|status| status.conditions).unwrap_or_default();
+            match conditions.iter().any(|c| c.type_ == "Established" && c.status == "True") {
+                true => Look::Done(()),
+                false => Look::NotYet("not established".to_owned()),
+            }
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// The API server as Vault must be told of it: by the node's address on the
+/// run's network, which containers and pods both reach.
+async fn api_server(engine: &Engine, kube: &Client, name: &str, kubeconfig: &Path) -> Result<ApiServer, Error> {
+    let host = engine.address(&format!("{name}-control-plane"), name).await?;
+    let file = Kubeconfig::read_from(kubeconfig).map_err(cluster("be reached"))?;
+    let ca =
+        file.clusters.into_iter().find_map(|named| named.cluster?.certificate_authority_data).ok_or_else(|| {
+            Error::Cluster { what: "be trusted", reason: "its kubeconfig has no certificate authority".to_owned() }
+        })?;
+    let ca = base64(&ca).map_err(cluster("be trusted"))?;
+    let request = http_get("/.well-known/openid-configuration").map_err(cluster("name its issuer"))?;
+    let discovery: serde_json::Value = kube.request(request).await.map_err(cluster("name its issuer"))?;
+    let issuer = discovery["issuer"].as_str().unwrap_or_default().to_owned();
+    Ok(ApiServer {
+        address: format!("https://{host}:{API_PORT}"),
+        closed_address: format!("https://{host}:1"),
+        ca,
+        issuer,
+    })
+}
+
+fn http_get(path: &str) -> Result<http::Request<Vec<u8>>, http::Error> {
+    http::Request::get(path).body(Vec::new())
+}
+
+fn base64(text: &str) -> Result<String, String> {
+    use base64::Engine as _;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(text.trim()).map_err(|e| e.to_string())?;
+    String::from_utf8(bytes).map_err(|e| e.to_string())
+}

@@ -1,0 +1,153 @@
+//! One Vault in a container, by testcontainers.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use rand::RngExt as _;
+use rand::distr::Alphanumeric;
+use secrecy::{ExposeSecret, SecretString};
+use testcontainers::bollard::models::PortBinding;
+use testcontainers::core::ContainerPort;
+use testcontainers::runners::AsyncRunner;
+use testcontainers::{GenericImage, ImageExt};
+use thiserror::Error;
+
+use super::docker::Engine;
+use super::{ENGINE_LABEL, VaultSite, docker};
+use crate::cluster::wait::{self, Look};
+use crate::journal::{self, Item, Journal};
+use crate::vault::client::{Client, Roots};
+use crate::vault::log::LogBook;
+
+/// Why there is no Vault.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The container does not start, or Vault in it does not answer.
+    #[error("Vault does not start in container {container}: {reason}")]
+    Start {
+        /// The container's name.
+        container: String,
+        /// Why, with the end of its log.
+        reason: String,
+    },
+    /// The container engine fails.
+    #[error(transparent)]
+    Engine(#[from] docker::Error),
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+    /// The Vault client cannot be made.
+    #[error(transparent)]
+    Client(#[from] crate::vault::Error),
+}
+
+/// A random string of the run: a token, a canary, an id.
+#[must_use]
+pub fn random(length: usize) -> String {
+    rand::rng().sample_iter(Alphanumeric).take(length).map(char::from).collect()
+}
+
+/// Starts a Vault that keeps everything in memory, with a random root token,
+/// published on 127.0.0.1 alone.
+///
+/// # Errors
+/// It does not start within the time limit; what was made is in the journal.
+pub async fn start(
+    engine: &Engine,
+    journal: &Journal,
+    network: &str,
+    image: &str,
+    name: &str,
+    port: u16,
+    limit: Duration,
+) -> Result<VaultSite, Error> {
+    // Vault refuses a chosen token that looks like one of its own.
+    let root_token = SecretString::from(format!("root-{}", random(40)));
+    let (repository, tag) = split(image);
+    let tcp = ContainerPort::Tcp(port);
+    let request = GenericImage::new(repository, tag)
+        .with_exposed_port(tcp)
+        .with_cmd(["server", "-dev", "-dev-no-store-token"])
+        .with_env_var("VAULT_DEV_ROOT_TOKEN_ID", root_token.expose_secret())
+        .with_env_var("VAULT_DEV_LISTEN_ADDRESS", format!("0.0.0.0:{port}"))
+        .with_env_var("VAULT_LOG_LEVEL", "debug")
+        .with_env_var("VAULT_LOG_FORMAT", "json")
+        // The official image would otherwise try to lock memory, which a dev server does not need.
+        .with_env_var("SKIP_SETCAP", "true")
+        .with_container_name(name)
+        .with_network(network)
+        .with_label(ENGINE_LABEL, &journal.run)
+        .with_startup_timeout(limit)
+        .with_host_config_modifier(move |host| {
+            // testcontainers publishes on all addresses unless it is told otherwise.
+            host.publish_all_ports = Some(false);
+            let loopback = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: Some(String::new()) };
+            host.port_bindings = Some(HashMap::from([(format!("{port}/tcp"), Some(vec![loopback]))]));
+        });
+    let entry = journal.creating(Item::Container { name: name.to_owned() })?;
+    let failed = |reason: String| Error::Start { container: name.to_owned(), reason };
+    let container = request.start().await.map_err(|error| failed(error.to_string()))?;
+    journal.created(entry, container.id())?;
+    let published = container.get_host_port_ipv4(tcp).await.map_err(|error| failed(error.to_string()))?;
+    // From here on the journal alone says when the container goes.
+    std::mem::forget(container);
+    let admin = Client::new(&format!("http://127.0.0.1:{published}"), Some(root_token.clone()), &Roots::Public)?;
+    answer(engine, &admin, name, &root_token, limit).await?;
+    let log = LogBook::default();
+    engine.follow(name, log.clone(), true);
+    let pod_host = engine.address(name, network).await?;
+    Ok(VaultSite { admin, root_token, pod_host, log, container: Some(name.to_owned()) })
+}
+
+/// Waits until Vault answers, or until it has ended.
+async fn answer(
+    engine: &Engine,
+    admin: &Client,
+    container: &str,
+    root_token: &SecretString,
+    limit: Duration,
+) -> Result<(), Error> {
+    let subject = format!("Vault in container {container}");
+    let answers = wait::until(&subject, limit, Duration::from_millis(50), || async {
+        match admin.version().await {
+            Ok(_) => Look::Done(()),
+            Err(error) => Look::NotYet(error.to_string()),
+        }
+    });
+    let reason = tokio::select! {
+        answered = answers => match answered {
+            Ok(()) => return Ok(()),
+            Err(error) => error.to_string(),
+        },
+        () = engine.exit_of(container) => "it ended".to_owned(),
+    };
+    let log = engine.last_lines(container, 5).await.replace(root_token.expose_secret(), "[redacted]");
+    let log: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    Err(Error::Start {
+        container: container.to_owned(),
+        reason: format!("{reason}; the end of its log: {}", log.join(" | ")),
+    })
+}
+
+/// `REPOSITORY` and `TAG` of a reference; a digest stays with the tag's part,
+/// which the engine takes as it stands.
+fn split(image: &str) -> (&str, &str) {
+    let slash = image.rfind('/').map_or(0, |at| at + 1);
+    match image[slash..].find(':') {
+        Some(colon) => (&image[..slash + colon], &image[slash + colon + 1..]),
+        None => (image, "latest"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_reference_is_split_at_its_tag_and_not_at_its_registrys_port() {
+        assert_eq!(split("hashicorp/vault:1.21.0"), ("hashicorp/vault", "1.21.0"));
+        assert_eq!(split("localhost:5000/vault:1"), ("localhost:5000/vault", "1"));
+        assert_eq!(split("localhost:5000/vault"), ("localhost:5000/vault", "latest"));
+        assert_eq!(split("vault:1@sha256:ab"), ("vault", "1@sha256:ab"));
+    }
+}

@@ -1,0 +1,168 @@
+//! What an administrator does with Vault: the page's steps, and the questions
+//! that a verdict needs answered.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::client::{Client, Error};
+use super::objects;
+
+/// How often a fresh KV version 2 mount is asked again while it upgrades itself.
+const UPGRADE_ATTEMPTS: u32 = 50;
+
+impl Client {
+    /// Vault's version, from `GET /sys/health`.
+    ///
+    /// # Errors
+    /// Vault does not answer, or is not active and unsealed.
+    pub async fn version(&self) -> Result<String, Error> {
+        let reply = self.call(Method::GET, "sys/health", None).await?;
+        text(&reply.body, &["version"]).ok_or_else(|| self.shape(Method::GET, "sys/health", "version"))
+    }
+
+    /// Enables a KV engine.
+    ///
+    /// # Errors
+    /// Also where the path is in use: status 400.
+    pub async fn enable_kv(&self, mount: &str, version: u8) -> Result<(), Error> {
+        self.call(Method::POST, &format!("sys/mounts/{mount}"), Some(&objects::kv_mount(version))).await?;
+        Ok(())
+    }
+
+    /// Which version of KV is mounted there; none where nothing is.
+    ///
+    /// # Errors
+    /// Vault does not answer.
+    pub async fn kv_version(&self, mount: &str) -> Result<Option<u8>, Error> {
+        let reply = self.send(Method::GET, &format!("sys/mounts/{mount}"), None).await?;
+        if text(&reply.body, &["type"]).as_deref() != Some("kv") {
+            return Ok(None);
+        }
+        // An absent option means version 1.
+        Ok(Some(text(&reply.body, &["options", "version"]).and_then(|v| v.parse().ok()).unwrap_or(1)))
+    }
+
+    /// Writes to a KV engine by its API path. A fresh version 2 mount answers
+    /// 400 while it upgrades itself; that answer alone is waited out.
+    ///
+    /// # Errors
+    /// Vault does not answer, or refuses.
+    pub async fn write_kv(&self, path: &str, body: &Value) -> Result<(), Error> {
+        let mut attempt = 0;
+        loop {
+            match self.call(Method::POST, path, Some(body)).await {
+                Ok(_) => return Ok(()),
+                Err(Error::Status { status: 400, text, .. })
+                    if attempt < UPGRADE_ATTEMPTS && text.contains("Upgrading from non-versioned") =>
+                {
+                    attempt += 1;
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Deletes the latest version of a version 2 secret.
+    ///
+    /// # Errors
+    /// Vault does not answer, or refuses.
+    pub async fn delete_latest(&self, mount: &str, name: &str) -> Result<(), Error> {
+        self.call(Method::DELETE, &format!("{mount}/data/{name}"), None).await?;
+        Ok(())
+    }
+
+    /// Destroys the first version of a version 2 secret, its latest here.
+    ///
+    /// # Errors
+    /// Vault does not answer, or refuses.
+    pub async fn destroy_first(&self, mount: &str, name: &str) -> Result<(), Error> {
+        self.call(Method::PUT, &format!("{mount}/destroy/{name}"), Some(&json!({ "versions": [1] }))).await?;
+        Ok(())
+    }
+
+    /// Whether a path can be read with this client's token.
+    ///
+    /// # Errors
+    /// Vault does not answer.
+    pub async fn is_there(&self, path: &str) -> Result<bool, Error> {
+        Ok(self.send(Method::GET, path, None).await?.status == 200)
+    }
+
+    /// Enables Kubernetes auth at a path and gives the mount's accessor, by
+    /// which Vault's log names it.
+    ///
+    /// # Errors
+    /// Also where the path is in use: status 400.
+    pub async fn enable_kubernetes_auth(&self, mount: &str) -> Result<String, Error> {
+        let body = objects::kubernetes_auth_mount();
+        self.call(Method::POST, &format!("sys/auth/{mount}"), Some(&body)).await?;
+        self.auth_accessor(mount).await
+    }
+
+    /// The accessor of an auth mount.
+    ///
+    /// # Errors
+    /// Nothing is mounted there: status 400.
+    pub async fn auth_accessor(&self, mount: &str) -> Result<String, Error> {
+        let path = format!("sys/auth/{mount}");
+        let reply = self.call(Method::GET, &path, None).await?;
+        text(&reply.body, &["accessor"]).ok_or_else(|| self.shape(Method::GET, &path, "accessor"))
+    }
+
+    /// Writes `auth/MOUNT/config`.
+    ///
+    /// # Errors
+    /// Vault does not answer, or refuses.
+    pub async fn write_auth_config(&self, mount: &str, config: &Value) -> Result<(), Error> {
+        self.call(Method::POST, &format!("auth/{mount}/config"), Some(config)).await?;
+        Ok(())
+    }
+
+    /// Writes `auth/MOUNT/role/NAME`.
+    ///
+    /// # Errors
+    /// Vault does not answer, or refuses.
+    pub async fn write_role(&self, mount: &str, name: &str, role: &Value) -> Result<(), Error> {
+        self.call(Method::POST, &format!("auth/{mount}/role/{name}"), Some(role)).await?;
+        Ok(())
+    }
+
+    /// Writes a policy.
+    ///
+    /// # Errors
+    /// Vault does not answer, or refuses.
+    pub async fn write_policy(&self, name: &str, policy: &Value) -> Result<(), Error> {
+        self.call(Method::PUT, &format!("sys/policies/acl/{name}"), Some(policy)).await?;
+        Ok(())
+    }
+
+    /// Whether a policy exists.
+    ///
+    /// # Errors
+    /// Vault does not answer.
+    pub async fn policy_exists(&self, name: &str) -> Result<bool, Error> {
+        self.is_there(&format!("sys/policies/acl/{name}")).await
+    }
+
+    /// Removes what a path of `sys/` names: a mount, an auth mount, a policy.
+    /// What is not there already counts as removed.
+    ///
+    /// # Errors
+    /// Vault does not answer, or refuses.
+    pub async fn remove(&self, sys_path: &str) -> Result<(), Error> {
+        self.call(Method::DELETE, &format!("sys/{sys_path}"), None).await?;
+        Ok(())
+    }
+
+    fn shape(&self, method: Method, path: &str, field: &'static str) -> Error {
+        Error::Shape { method, url: format!("{}/v1/{path}", self.address()), field }
+    }
+}
+
+/// A string somewhere in a body.
+fn text(body: &Value, path: &[&str]) -> Option<String> {
+    path.iter().try_fold(body, |value, name| value.get(name)).and_then(Value::as_str).map(str::to_owned)
+}

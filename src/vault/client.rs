@@ -1,0 +1,254 @@
+//! One exchange with Vault, its errors, and why a request got no answer.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::probe::observation::Transport;
+
+/// Vault itself gives up on an API server that drops packets after 30 s, so a
+/// client that wants to see what Vault says of it waits longer.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// Longer than a slow network needs, far shorter than a run's time limit.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a request to Vault gave no usable answer.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// No answer at all.
+    #[error("{method} {url}: {}", transport_text(.source))]
+    NoAnswer {
+        /// The HTTP method.
+        method: Method,
+        /// The URL.
+        url: String,
+        /// What the HTTP client says.
+        source: reqwest::Error,
+    },
+    /// An answer, but another than was needed.
+    #[error("{method} {url}: Vault answered {status}: {text}")]
+    Status {
+        /// The HTTP method.
+        method: Method,
+        /// The URL.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// Vault's `errors`.
+        text: String,
+    },
+    /// An answer whose body lacks a field.
+    #[error("{method} {url}: Vault's answer has no `{field}`")]
+    Shape {
+        /// The HTTP method.
+        method: Method,
+        /// The URL.
+        url: String,
+        /// The field.
+        field: &'static str,
+    },
+    /// The HTTP client cannot be made.
+    #[error("cannot make an HTTP client for {address}: {reason}")]
+    Client {
+        /// Vault's address.
+        address: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Vault's status, where there was an answer.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+}
+
+/// The innermost causes, which say more than "error sending request".
+fn transport_text(error: &reqwest::Error) -> String {
+    let mut text = String::new();
+    let mut source: Option<&(dyn StdError + 'static)> = error.source();
+    while let Some(inner) = source {
+        text = inner.to_string();
+        source = inner.source();
+    }
+    match (text.is_empty(), error.is_timeout()) {
+        (_, true) => "no answer in time".to_owned(),
+        (true, false) => error.to_string(),
+        (false, false) => text,
+    }
+}
+
+/// Why there was no answer, told from the chain of causes.
+#[must_use]
+pub fn transport(error: &reqwest::Error) -> (Transport, String) {
+    let mut kind = Transport::Other;
+    let mut source: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(inner) = source {
+        if inner.downcast_ref::<rustls::Error>().is_some() {
+            kind = Transport::Tls;
+        } else if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            match io.kind() {
+                std::io::ErrorKind::ConnectionRefused => kind = Transport::Refused,
+                std::io::ErrorKind::TimedOut => kind = Transport::Timeout,
+                _ => {}
+            }
+            // An I/O error does not name what it holds as its source, but what that has as one.
+            source = io.get_ref().map(|held| held as &(dyn StdError + 'static)).or_else(|| inner.source());
+            continue;
+        } else if kind == Transport::Other && inner.to_string().starts_with("dns error") {
+            kind = Transport::NameNotFound;
+        }
+        source = inner.source();
+    }
+    if kind == Transport::Other && error.is_timeout() {
+        kind = Transport::Timeout;
+    }
+    (kind, transport_text(error))
+}
+
+/// Whom the client trusts for TLS.
+#[derive(Debug, Clone, Default)]
+pub enum Roots {
+    /// The public certificate authorities that Mozilla trusts, compiled in.
+    #[default]
+    Public,
+    /// These, in PEM, and no other.
+    Pem(Vec<u8>),
+}
+
+/// An HTTP client that works in an image without any file: its roots of trust
+/// are given, and names are resolved without the C library.
+///
+/// # Errors
+/// The PEM holds no certificate, or a broken one.
+pub fn http_client(roots: &Roots, timeout: Duration) -> Result<reqwest::Client, String> {
+    let mut store = RootCertStore::empty();
+    match roots {
+        Roots::Public => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Roots::Pem(pem) => {
+            for certificate in CertificateDer::pem_slice_iter(pem) {
+                let certificate = certificate.map_err(|e| format!("broken PEM: {e}"))?;
+                store.add(certificate).map_err(|e| e.to_string())?;
+            }
+            if store.is_empty() {
+                return Err("the PEM holds no certificate".to_owned());
+            }
+        }
+    }
+    let tls = rustls::ClientConfig::builder().with_root_certificates(store).with_no_client_auth();
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .hickory_dns(true)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(timeout)
+        .build()
+        .map_err(|e| transport_text(&e))
+}
+
+/// An answer of Vault.
+#[derive(Debug)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body; `null` where it is empty or not JSON.
+    pub body: Value,
+}
+
+impl Reply {
+    /// Vault's `errors`, joined with `; `, each on one line.
+    #[must_use]
+    pub fn errors(&self) -> String {
+        let Some(errors) = self.body.get("errors").and_then(Value::as_array) else { return String::new() };
+        let texts: Vec<String> = errors
+            .iter()
+            .filter_map(Value::as_str)
+            .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        texts.join("; ")
+    }
+}
+
+/// A Vault at an address, with or without a token.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    address: Arc<str>,
+    token: Option<SecretString>,
+}
+
+impl Client {
+    /// A client for the Vault at `address`, such as `http://127.0.0.1:8200`.
+    ///
+    /// # Errors
+    /// The roots of trust are unusable.
+    pub fn new(address: &str, token: Option<SecretString>, roots: &Roots) -> Result<Self, Error> {
+        let http = http_client(roots, REQUEST_TIMEOUT)
+            .map_err(|reason| Error::Client { address: address.to_owned(), reason })?;
+        Ok(Self { http, address: address.trim_end_matches('/').into(), token })
+    }
+
+    /// The same Vault with another token, or with none.
+    #[must_use]
+    pub fn with_token(&self, token: Option<SecretString>) -> Self {
+        Self { token, ..self.clone() }
+    }
+
+    /// Vault's address.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Sends one request to `/v1/PATH`, whatever the status of the answer.
+    ///
+    /// # Errors
+    /// [`Error::NoAnswer`] only.
+    pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply, Error> {
+        let url = format!("{}/v1/{path}", self.address);
+        let mut request = self.http.request(method.clone(), &url).header("X-Vault-Request", "true");
+        if let Some(token) = &self.token {
+            request = request.header("X-Vault-Token", token.expose_secret());
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let failed = |source: reqwest::Error| Error::NoAnswer { method: method.clone(), url: url.clone(), source };
+        let response = request.send().await.map_err(failed)?;
+        let status = response.status().as_u16();
+        let bytes = response.bytes().await.map_err(failed)?;
+        Ok(Reply { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
+    }
+
+    /// Sends one request that must succeed.
+    ///
+    /// # Errors
+    /// [`Error::NoAnswer`], or [`Error::Status`] for every status but 2xx.
+    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply, Error> {
+        let reply = self.send(method.clone(), path, body).await?;
+        if StatusCode::from_u16(reply.status).is_ok_and(|status| status.is_success()) {
+            return Ok(reply);
+        }
+        Err(Error::Status {
+            method,
+            url: format!("{}/v1/{path}", self.address),
+            status: reply.status,
+            text: reply.errors(),
+        })
+    }
+}

@@ -1,0 +1,13 @@
+//! A typed HTTP client for the dozen endpoints of Vault that the page needs.
+//!
+//! - [`client`]: one exchange, its errors, and why a request got no answer.
+//! - [`admin`]: what an administrator does: mounts, KV, policies, Kubernetes auth.
+//! - [`objects`]: the documented request bodies, as pure constructors.
+//! - [`log`]: Vault's log in JSON, and the lines that belong to one auth mount.
+
+pub mod admin;
+pub mod client;
+pub mod log;
+pub mod objects;
+
+pub use client::{Client, Error, Reply};

@@ -1,0 +1,73 @@
+//! The request bodies of the page's `vault` commands, as pure constructors.
+
+use serde_json::{Value, json};
+
+/// `vault secrets enable -path=MOUNT kv-v2` (`#create-vault-secret`), and the
+/// same for version 1. Vault API: `POST /sys/mounts/:path`.
+#[must_use]
+pub fn kv_mount(version: u8) -> Value {
+    json!({ "type": "kv", "options": { "version": version.to_string() } })
+}
+
+/// `vault auth enable -path=MOUNT kubernetes`. Vault API: `POST /sys/auth/:path`.
+#[must_use]
+pub fn kubernetes_auth_mount() -> Value {
+    json!({ "type": "kubernetes" })
+}
+
+/// Method 1 of `#configure-k8s-auth`. Vault API: `POST /auth/kubernetes/config`.
+#[must_use]
+pub fn issuer_config(issuer: &str, host: &str, ca: &str) -> Value {
+    json!({ "issuer": issuer, "kubernetes_host": host, "kubernetes_ca_cert": ca })
+}
+
+/// Method 2 of `#configure-k8s-auth`. Vault API: `POST /auth/kubernetes/config`.
+#[must_use]
+pub fn token_reviewer_config(token_reviewer_jwt: &str, host: &str, ca: &str) -> Value {
+    json!({ "token_reviewer_jwt": token_reviewer_jwt, "kubernetes_host": host, "kubernetes_ca_cert": ca })
+}
+
+/// The policy's text: `read` on one path. Vault API: `PUT /sys/policies/acl/:name`.
+#[must_use]
+pub fn read_policy(path: &str) -> Value {
+    json!({ "policy": format!("path \"{path}\" {{\n  capabilities = [\"read\"]\n}}\n") })
+}
+
+/// The documented role, `ttl=24h`. Vault API: `POST /auth/kubernetes/role/:name`.
+#[must_use]
+pub fn role(service_account: &str, namespace: &str, policy: &str, audience: Option<&str>) -> Value {
+    let mut role = json!({
+        "bound_service_account_names": [service_account],
+        "bound_service_account_namespaces": [namespace],
+        "policies": [policy],
+        "ttl": ROLE_TTL,
+    });
+    if let Some(audience) = audience {
+        role["audience"] = json!(audience);
+    }
+    role
+}
+
+/// The `ttl` that the page gives the role.
+pub const ROLE_TTL: &str = "24h";
+
+/// The same in seconds, as `lease_duration` gives it back.
+pub const ROLE_TTL_SECONDS: u64 = 86_400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_objects_of_vault_are_as_the_page_has_them() {
+        insta::assert_json_snapshot!(json!({
+            "mount": kv_mount(2),
+            "auth": kubernetes_auth_mount(),
+            "method 1": issuer_config("https://issuer", "https://host:6443", "PEM"),
+            "method 2": token_reviewer_config("JWT", "https://host:6443", "PEM"),
+            "policy": read_policy("pmp-dev/data/admin"),
+            "example A": role("pmp-secret-accessor", "feature-test", "pmp-secret-access", None),
+            "example B": role("default", "feature-test", "pmp-secret-access", None),
+        }));
+    }
+}

@@ -1,0 +1,198 @@
+//! The verdict of each stage, key, command and step. Every stage and every key
+//! of the catalogue has its case in every scenario, whatever happened.
+
+use super::oracle::{Expected, expected_state};
+use super::result::{Case, Finding, Observed, Subject};
+use super::sighting::{CommandOutcome, Seen, Sighting};
+use super::stage::{Stage, Verdict};
+use crate::probe::observation::{KeyObservation, KeyState, Observation};
+use crate::scenario::model::{KeyCatalogue, Scenario};
+
+fn case(subject: Subject, verdict: Verdict, message: impl Into<String>) -> Case {
+    Case { subject, verdict, message: message.into(), cause: None, key_state: None }
+}
+
+/// One case a stage.
+pub fn stages(scenario: &Scenario, observed: &Observed, verdict: Verdict, reason: &str) -> Vec<Case> {
+    let should_stop = match Expected::of(&scenario.expect) {
+        Expected::Stops(stage, _) => Some(stage),
+        Expected::Reads(_) => None,
+    };
+    let judge = |stage: Stage| {
+        let subject = Subject::Stage(stage);
+        if !observed.complete {
+            return case(subject, Verdict::Inconclusive, reason);
+        }
+        // What went wrong is said where it went wrong: at the stop, at the stop
+        // that did not come, or at the keys, where only a key is not as expected.
+        let passed = observed.stage.is_none_or(|stop| stage < stop);
+        let blamed = observed.stage == Some(stage)
+            || (passed && should_stop == Some(stage))
+            || (stage == Stage::Keys
+                && observed.stage.is_none()
+                && should_stop.is_none()
+                && verdict != Verdict::Conformant);
+        let mut case = if blamed {
+            let message = if verdict == Verdict::Conformant { "" } else { reason };
+            case(subject, verdict, message)
+        } else if passed {
+            case(subject, Verdict::Conformant, "")
+        } else {
+            let stop = observed.stage.map_or("", Stage::as_str);
+            case(subject, Verdict::Skipped, format!("not reached: the way stops at {stop}"))
+        };
+        if observed.stage == Some(stage) {
+            case.cause.clone_from(&observed.cause);
+        }
+        case
+    };
+    Stage::ALL.into_iter().map(judge).collect()
+}
+
+/// One case a key of the catalogue.
+pub fn keys(
+    scenario: &Scenario,
+    catalogue: &KeyCatalogue,
+    sighting: &Sighting,
+    observed: &Observed,
+    verdict: Verdict,
+    reason: &str,
+) -> Vec<Case> {
+    let observation = match &sighting.seen {
+        Seen::Observed(observation) => Some(&**observation),
+        _ => None,
+    };
+    catalogue
+        .keys
+        .iter()
+        .map(|key| {
+            let found = observation
+                .filter(|observation| observation.read_with_token)
+                .and_then(|observation| observation.secret.as_ref())
+                .and_then(|secret| secret.keys.iter().find(|candidate| candidate.name == key.name));
+            let (verdict, message) = match (observed.complete, observation) {
+                (false, _) => (Verdict::Inconclusive, reason.to_owned()),
+                (true, None) if verdict == Verdict::Conformant => {
+                    (Verdict::Skipped, "no pod could run, so nothing could ask for the key".to_owned())
+                }
+                (true, None) => (verdict, reason.to_owned()),
+                (true, Some(observation)) => {
+                    key_verdict(scenario, &key.name, observation, found, sighting, verdict, reason)
+                }
+            };
+            let mut case = case(Subject::Key(key.name.clone()), verdict, message);
+            case.key_state = found.map(|found| found.state);
+            if verdict != Verdict::Conformant {
+                case.cause.clone_from(&observed.cause);
+            }
+            case
+        })
+        .collect()
+}
+
+fn key_verdict(
+    scenario: &Scenario,
+    name: &str,
+    observation: &Observation,
+    found: Option<&KeyObservation>,
+    sighting: &Sighting,
+    verdict: Verdict,
+    reason: &str,
+) -> (Verdict, String) {
+    if matches!(verdict, Verdict::KnownDeviation | Verdict::Inconclusive) {
+        return (verdict, reason.to_owned());
+    }
+    let conformant = (Verdict::Conformant, String::new());
+    match (expected_state(&scenario.expect, name), found) {
+        (Some(expected), Some(found)) => {
+            let right_value = sighting.fingerprints.get(name).is_none_or(|right| found.hmac.as_ref() == Some(right));
+            match found.state {
+                state if state != expected => {
+                    (Verdict::Nonconformant, format!("expected {}, found {}", word(expected), word(state)))
+                }
+                KeyState::Present if !right_value => {
+                    (Verdict::Nonconformant, "the value is not the one that was stored".to_owned())
+                }
+                _ => conformant,
+            }
+        }
+        (Some(KeyState::Missing), None) if verdict == Verdict::Conformant => conformant,
+        (Some(expected), None) => (Verdict::Nonconformant, format!("expected {}; {reason}", word(expected))),
+        // Under a denial the secret was asked for all the same; the key must not have come.
+        (None, Some(found)) if found.state != KeyState::Missing => {
+            (Verdict::Nonconformant, format!("read ({}) though the way should have stopped before", word(found.state)))
+        }
+        (None, _) if verdict != Verdict::Conformant => (verdict, reason.to_owned()),
+        (None, _) => {
+            let refused = observation.read.as_ref().is_some_and(|read| read.refused());
+            let absent = observation.read.as_ref().is_some_and(|read| read.status == Some(200))
+                && observation.secret.as_ref().is_none_or(|secret| secret.keys.is_empty());
+            if refused || absent {
+                conformant
+            } else {
+                (Verdict::Inconclusive, "the request for the secret was neither refused nor answered".to_owned())
+            }
+        }
+    }
+}
+
+fn word(state: KeyState) -> &'static str {
+    match state {
+        KeyState::Present => "present",
+        KeyState::Empty => "empty",
+        KeyState::NotAString => "not a string",
+        KeyState::Missing => "missing",
+    }
+}
+
+/// One case a typed command and one a promised step, with what they say of the page.
+pub fn commands_and_steps(scenario: &Scenario, sighting: &Sighting, observed: &Observed) -> (Vec<Case>, Vec<Finding>) {
+    let mut cases = Vec::new();
+    let mut findings = Vec::new();
+    for command in &sighting.commands {
+        let (verdict, message) = command_verdict(command, observed);
+        if let (Verdict::KnownDeviation, Some(defect)) = (verdict, &command.defect) {
+            findings.push(Finding {
+                defect: defect.clone(),
+                claim: command.claim.clone(),
+                happens: message.clone(),
+                page: command.page.clone(),
+            });
+        }
+        cases.push(case(Subject::Command(command.id.clone()), verdict, message));
+    }
+    if scenario.expect.enable_again_refused {
+        let subject = Subject::Step("secrets-enable-again".to_owned());
+        cases.push(match &sighting.enable_again {
+            Some(step) if step.refused => case(subject, Verdict::Conformant, ""),
+            Some(step) => case(
+                subject,
+                Verdict::Nonconformant,
+                format!("a second `vault secrets enable` was accepted, though it \"fails safely\": {}", step.text),
+            ),
+            None => case(subject, Verdict::Inconclusive, "the second `vault secrets enable` was not run"),
+        });
+    }
+    (cases, findings)
+}
+
+fn command_verdict(command: &CommandOutcome, observed: &Observed) -> (Verdict, String) {
+    if let Some(reason) = &command.not_typed {
+        return (Verdict::Skipped, reason.clone());
+    }
+    // Whether Vault can validate a token is told by the app's own login alone.
+    let effect = match command.effect_holds {
+        Some(holds) => holds,
+        None if !observed.complete => return (Verdict::Inconclusive, observed.text.clone()),
+        None => observed.stage.is_none_or(|stage| stage > Stage::Login),
+    };
+    match (command.succeeded && effect, &command.defect) {
+        (true, None) => (Verdict::Conformant, String::new()),
+        (true, Some(defect)) => (
+            Verdict::Nonconformant,
+            format!("the recorded defect {defect} no longer occurs; take it out of the catalogue of commands"),
+        ),
+        (false, Some(_)) if command.succeeded => (Verdict::KnownDeviation, command.text.clone()),
+        (false, _) => (Verdict::Nonconformant, command.text.clone()),
+    }
+}

@@ -1,0 +1,27 @@
+//! A denial counts only where its control passed in the same run on the same
+//! testbed: otherwise everything may have been denied.
+
+use std::collections::HashMap;
+
+use super::result::ScenarioResult;
+use super::stage::Verdict;
+
+/// Turns each conformant denial whose control did not pass into `inconclusive`.
+pub fn apply(results: &mut [ScenarioResult]) {
+    let verdicts: HashMap<String, Verdict> = results.iter().map(|r| (r.id.clone(), r.verdict)).collect();
+    for result in results.iter_mut().filter(|result| result.verdict == Verdict::Conformant) {
+        let Some(control) = &result.control else { continue };
+        let seen = verdicts.get(control);
+        if seen == Some(&Verdict::Conformant) {
+            continue;
+        }
+        let said = seen.map_or("did not run".to_owned(), |verdict| format!("is {verdict}"));
+        let reason = format!("its control {control} {said}, so this denial proves nothing");
+        result.verdict = Verdict::Inconclusive;
+        for case in result.cases.iter_mut().filter(|case| case.verdict == Verdict::Conformant) {
+            case.verdict = Verdict::Inconclusive;
+            case.message.clone_from(&reason);
+        }
+        result.reason = reason;
+    }
+}

@@ -1,0 +1,191 @@
+//! Where the way ended, and why.
+
+use std::collections::BTreeSet;
+
+use super::cause::{CauseCatalogue, Clues, Fact};
+use super::result::Observed;
+use super::sighting::{Seen, Sighting};
+use super::stage::Stage;
+use crate::probe::observation::{Answer, Boundary, KeyState, Login, Observation, Secret, TokenState, Transport};
+use crate::vault::objects::ROLE_TTL_SECONDS;
+
+/// Where the way ended. A key that is missing ends it at stage `keys` only
+/// where `wanted` says that it must be there.
+#[must_use]
+pub fn of(sighting: &Sighting, causes: &CauseCatalogue, wanted: impl Fn(&str) -> bool) -> Observed {
+    match &sighting.seen {
+        Seen::Nothing(reason) => Observed { text: reason.clone(), ..Observed::default() },
+        Seen::NotAdmitted(message) => Stop::new(Stage::Pod).server(message).into_observed(sighting, causes),
+        Seen::Observed(observation) => match stop(observation, sighting, wanted) {
+            Ok(Some(stop)) => stop.into_observed(sighting, causes),
+            Ok(None) => Observed { complete: true, ..Observed::default() },
+            Err(reason) => Observed { text: reason, ..Observed::default() },
+        },
+    }
+}
+
+/// A stop with its clues.
+struct Stop<'a> {
+    stage: Stage,
+    status: Option<u16>,
+    text: String,
+    server: Option<&'a str>,
+    facts: BTreeSet<Fact>,
+}
+
+impl<'a> Stop<'a> {
+    fn new(stage: Stage) -> Self {
+        Self { stage, status: None, text: String::new(), server: None, facts: BTreeSet::new() }
+    }
+
+    fn server(mut self, message: &'a str) -> Self {
+        self.server = Some(message);
+        message.clone_into(&mut self.text);
+        self
+    }
+
+    fn answer(mut self, answer: &Answer) -> Self {
+        self.status = answer.status;
+        self.text.clone_from(&answer.text);
+        self.facts.extend(answer.transport.and_then(|transport| match transport {
+            Transport::Refused => Some(Fact::VaultRefused),
+            Transport::Timeout => Some(Fact::VaultTimeout),
+            Transport::NameNotFound => Some(Fact::VaultNameNotFound),
+            Transport::Tls => Some(Fact::VaultTlsFailed),
+            Transport::Other => None,
+        }));
+        self
+    }
+
+    fn fact(mut self, fact: Fact, holds: bool) -> Self {
+        if holds {
+            self.facts.insert(fact);
+        }
+        self
+    }
+
+    fn into_observed(self, sighting: &Sighting, causes: &CauseCatalogue) -> Observed {
+        // What the harness found out belongs to the stages at which a server
+        // decides; the probe's own finds belong to theirs.
+        let mut facts = self.facts;
+        if matches!(self.stage, Stage::Login | Stage::Read) {
+            facts.extend(&sighting.facts);
+        }
+        let clues =
+            Clues { stage: self.stage, status: self.status, client: &self.text, log: self.server, facts: &facts };
+        Observed {
+            stage: Some(self.stage),
+            cause: causes.identify(&clues).map(|cause| cause.id.clone()),
+            status: self.status,
+            server: self.server.map(str::to_owned),
+            text: self.text,
+            complete: true,
+        }
+    }
+}
+
+/// The first stage that the way did not pass; none where it passed all.
+fn stop<'a>(
+    observation: &Observation,
+    sighting: &'a Sighting,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Option<Stop<'a>>, String> {
+    match observation.token {
+        TokenState::Present => {}
+        state => {
+            return Ok(Some(
+                Stop::new(Stage::Token)
+                    .fact(Fact::TokenAbsent, state == TokenState::Absent)
+                    .fact(Fact::TokenUnreadable, state == TokenState::Unreadable),
+            ));
+        }
+    }
+    let login = observation.login.as_ref().ok_or("the probe had a token and reports no login")?;
+    if login.answer.status != Some(200) {
+        let bare = login.answer.text == "permission denied";
+        let mut stop = Stop::new(Stage::Login)
+            .answer(&login.answer)
+            .fact(Fact::AuthMountMissing, bare && login.empty_login_status == Some(403));
+        stop.server = sighting.vault_log.as_deref();
+        return Ok(Some(stop));
+    }
+    let read = observation.read.as_ref().ok_or("the probe reports no read")?;
+    let secret = observation.secret.as_ref();
+    let version_2 = secret.is_some_and(|secret| secret.version_2_shape);
+    if read.status != Some(200) || !version_2 {
+        return Ok(Some(
+            Stop::new(Stage::Read)
+                .answer(read)
+                .fact(Fact::NotVersion2Shape, read.status == Some(200) && !version_2)
+                .fact(Fact::SecretDeleted, secret.is_some_and(|secret| secret.deleted && !secret.destroyed))
+                .fact(Fact::VersionDestroyed, secret.is_some_and(|secret| secret.destroyed)),
+        ));
+    }
+    let secret = secret.ok_or("the probe read the secret and does not say what is in it")?;
+    if let Some(stop) = at_keys(secret, sighting, wanted) {
+        return Ok(Some(stop));
+    }
+    let boundary = observation.boundary.as_ref().ok_or("the probe does not say what the Vault token can do")?;
+    at_boundary(boundary, login)
+}
+
+/// The gravest thing wrong with the wanted keys.
+fn at_keys<'a>(secret: &Secret, sighting: &Sighting, wanted: impl Fn(&str) -> bool) -> Option<Stop<'a>> {
+    let wrong_value =
+        |name: &str, hmac: Option<&String>| sighting.fingerprints.get(name).is_some_and(|right| Some(right) != hmac);
+    let mut worst: Option<(u8, Fact, Vec<&str>)> = None;
+    for key in &secret.keys {
+        let (rank, fact) = match key.state {
+            KeyState::Present if wrong_value(&key.name, key.hmac.as_ref()) => (4, Fact::KeyWrongValue),
+            KeyState::Present => continue,
+            KeyState::NotAString => (3, Fact::KeyNotAString),
+            KeyState::Empty => (2, Fact::KeyEmpty),
+            KeyState::Missing if !wanted(&key.name) => continue,
+            KeyState::Missing => (1, Fact::KeyMissing),
+        };
+        match &mut worst {
+            Some((most, _, names)) if *most == rank => names.push(&key.name),
+            Some((most, _, _)) if *most > rank => {}
+            _ => worst = Some((rank, fact, vec![&key.name])),
+        }
+    }
+    let (_, fact, names) = worst?;
+    let mut stop = Stop::new(Stage::Keys).fact(fact, true);
+    stop.status = Some(200);
+    stop.text = match names.as_slice() {
+        [name] => format!("key {name}"),
+        [first, ..] => format!("{} keys, {first} the first", names.len()),
+        [] => String::new(),
+    };
+    Some(stop)
+}
+
+/// What the Vault token can do and must not.
+fn at_boundary<'a>(boundary: &Boundary, login: &Login) -> Result<Option<Stop<'a>>, String> {
+    let refused = |answer: &Answer| match answer.status {
+        Some(status) => Ok(matches!(status, 403 | 405)),
+        None => Err(format!("no answer at stage boundary: {}", answer.text)),
+    };
+    let checks = [
+        (Fact::ListAllowed, &boundary.list, refused(&boundary.list)?),
+        (Fact::WriteAllowed, &boundary.write, refused(&boundary.write)?),
+        (Fact::DeleteAllowed, &boundary.delete, refused(&boundary.delete)?),
+        (Fact::SiblingAllowed, &boundary.sibling, refused(&boundary.sibling)?),
+        (
+            Fact::TokenSurvivesRevocation,
+            &boundary.after_revocation,
+            boundary.revoke.status == Some(204) && refused(&boundary.after_revocation)?,
+        ),
+    ];
+    for (fact, answer, holds) in checks {
+        if !holds {
+            return Ok(Some(Stop::new(Stage::Boundary).answer(answer).fact(fact, true)));
+        }
+    }
+    if login.lease_duration == Some(ROLE_TTL_SECONDS) {
+        return Ok(None);
+    }
+    let mut stop = Stop::new(Stage::Boundary).fact(Fact::LeaseNotTtl, true);
+    stop.text = format!("lease_duration {:?} s, the role's ttl is {ROLE_TTL_SECONDS} s", login.lease_duration);
+    Ok(Some(stop))
+}

@@ -1,0 +1,23 @@
+//! The oracle: what was observed against what a scenario says. Pure: nothing
+//! here talks to a server.
+//!
+//! - [`stage`]: the six stages of the way, and the five verdicts.
+//! - [`cause`]: the catalogue of causes, and which one the clues show.
+//! - [`sighting`]: everything that was seen of one scenario.
+//! - [`end`]: where the way ended, and why.
+//! - [`oracle`]: a scenario's verdict.
+//! - [`cases`]: the verdict of each stage, key, command and step.
+//! - [`control`]: a denial counts only where its control passed.
+//! - [`result`]: what reports are drawn from.
+
+pub mod cases;
+pub mod cause;
+pub mod control;
+pub mod end;
+pub mod oracle;
+pub mod result;
+pub mod sighting;
+pub mod stage;
+
+pub use cause::{Cause, CauseCatalogue, CauseId};
+pub use stage::{Stage, Verdict};

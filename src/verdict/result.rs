@@ -1,0 +1,123 @@
+//! What a run says of one scenario. Reports are drawn from these alone.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{CauseId, Stage, Verdict};
+use crate::probe::observation::KeyState;
+use crate::scenario::model::Evidence;
+
+/// Where and how a way ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Observed {
+    /// The stage at which it stopped; absent where it went all the way, or where nothing was observed.
+    pub stage: Option<Stage>,
+    /// The cause, where it could be told.
+    pub cause: Option<CauseId>,
+    /// The HTTP status that the client saw there.
+    pub status: Option<u16>,
+    /// What the client saw there, or why nothing was observed.
+    pub text: String,
+    /// The line of Vault's log (or the API server's message) that belongs to it.
+    pub server: Option<String>,
+    /// Whether the way was observed to its end or to a stop at all.
+    pub complete: bool,
+}
+
+/// What one JUnit case is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "name")]
+pub enum Subject {
+    /// A stage of the way.
+    Stage(Stage),
+    /// A key of the catalogue.
+    Key(String),
+    /// A command of the page, by its id.
+    Command(String),
+    /// A configuration step whose outcome the page promises, by its id.
+    Step(String),
+}
+
+/// One checked thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Case {
+    /// What was checked.
+    pub subject: Subject,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// Why, one sentence; empty only where the verdict is conformant.
+    pub message: String,
+    /// The cause, where one is known.
+    pub cause: Option<CauseId>,
+    /// With a key: what the probe found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_state: Option<KeyState>,
+}
+
+/// Something that the run says of the page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Finding {
+    /// The defect's id; the same defect met by several scenarios has one id.
+    pub defect: String,
+    /// What the page claims.
+    pub claim: String,
+    /// What happens.
+    pub happens: String,
+    /// The page's anchor.
+    pub page: String,
+}
+
+/// Milliseconds of one scenario.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Timings {
+    /// To put the configuration into Vault and the cluster.
+    pub configure_ms: u64,
+    /// From the app's start to the observation.
+    pub observe_ms: u64,
+    /// The whole scenario, waiting for its turn left out.
+    pub total_ms: u64,
+}
+
+/// A scenario's verdict with everything that reports need.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct ScenarioResult {
+    /// The scenario's id, `GROUP.NAME`.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// The page's anchor.
+    pub page: String,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// One sentence: why.
+    pub reason: String,
+    /// What the scenario says must follow, as a phrase such as `stops at login: login.role-not-found`.
+    pub expected: String,
+    /// What was observed.
+    pub observed: Observed,
+    /// Who decided it.
+    pub evidence: Evidence,
+    /// The control, where it is a denial.
+    pub control: Option<String>,
+    /// Whether it was not selected itself, only needed as a control.
+    pub selected_as_control: bool,
+    /// Every stage, then every key of the catalogue, then commands and steps.
+    pub cases: Vec<Case>,
+    /// What it says of the page.
+    pub findings: Vec<Finding>,
+    /// How long it took.
+    pub timings: Timings,
+}
+
+impl ScenarioResult {
+    /// The folder part of the id.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        self.id.split_once('.').map_or("", |(group, _)| group)
+    }
+}

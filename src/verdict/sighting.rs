@@ -1,0 +1,80 @@
+//! Everything that was seen of one scenario.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cause::Fact;
+use crate::probe::observation::Observation;
+
+/// What came of the app's pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// The probe said what it saw.
+    Observed(Box<Observation>),
+    /// The API server admitted no pod, and said why.
+    NotAdmitted(String),
+    /// Nothing was observed, and this is why.
+    Nothing(String),
+}
+
+/// One command of the page, as it was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandOutcome {
+    /// Its id in the catalogue of commands.
+    pub id: String,
+    /// Why it was not typed, where the page says so.
+    pub not_typed: Option<String>,
+    /// Whether it ended with exit code 0.
+    pub succeeded: bool,
+    /// Whether what the page says of it holds afterwards; none where only the
+    /// app's own login can tell.
+    pub effect_holds: Option<bool>,
+    /// What was seen, one sentence.
+    pub text: String,
+    /// The defect recorded for it, where it was typed as the page has it.
+    pub defect: Option<String>,
+    /// What the page claims of it.
+    pub claim: String,
+    /// The page's anchor.
+    pub page: String,
+}
+
+/// What became of a second `vault secrets enable`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnableAgain {
+    /// Whether Vault refused it.
+    pub refused: bool,
+    /// What Vault said.
+    pub text: String,
+}
+
+/// Everything that was seen of one scenario.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// What came of the app's pod.
+    pub seen: Seen,
+    /// The line of Vault's log that tells why the login was refused.
+    pub vault_log: Option<String>,
+    /// What the harness found out beside it.
+    pub facts: BTreeSet<Fact>,
+    /// For each key that was stored with a usable value: the fingerprint that the probe must give.
+    pub fingerprints: BTreeMap<String, String>,
+    /// The second `secrets enable`, where the scenario has one.
+    pub enable_again: Option<EnableAgain>,
+    /// The page's commands, where they were typed.
+    pub commands: Vec<CommandOutcome>,
+}
+
+impl Sighting {
+    /// Nothing was observed.
+    #[must_use]
+    pub fn nothing(reason: impl Into<String>) -> Self {
+        Self {
+            seen: Seen::Nothing(reason.into()),
+            vault_log: None,
+            facts: BTreeSet::new(),
+            fingerprints: BTreeMap::new(),
+            enable_again: None,
+            commands: Vec::new(),
+        }
+    }
+}
