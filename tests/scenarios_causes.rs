@@ -1,0 +1,110 @@
+//! From what is seen, the catalogue tells the one cause, and none where it cannot.
+
+use std::collections::BTreeSet;
+
+use pmp_vault_conformance::scenario::load::Catalogue;
+use pmp_vault_conformance::verdict::Stage;
+use pmp_vault_conformance::verdict::cause::{Clues, Fact};
+use rstest::rstest;
+
+const FORBIDDEN: &str = r#"tokenreviews.authentication.k8s.io is forbidden: User "system:serviceaccount:ns:sa" cannot create resource "tokenreviews" in API group "authentication.k8s.io" at the cluster scope"#;
+const DENIED: &str = "1 error occurred: * permission denied";
+
+fn identify(stage: Stage, status: Option<u16>, client: &str, log: Option<&str>, facts: &[Fact]) -> String {
+    let catalogue = Catalogue::embedded().unwrap_or_else(|error| panic!("{error}"));
+    let facts: BTreeSet<Fact> = facts.iter().copied().collect();
+    let clues = Clues { stage, status, client, log, facts: &facts };
+    catalogue.causes.identify(&clues).map_or("unknown".into(), |cause| cause.id.to_string())
+}
+
+#[rstest]
+#[case("unknown", 403, "permission denied", None, &[])]
+#[case("unknown", 403, "permission denied", Some("something that no version said so far"), &[])]
+#[case("unknown", 403, "permission denied", Some(FORBIDDEN), &[])]
+#[case("login.auth-mount-missing", 403, "permission denied", None, &[Fact::AuthMountMissing])]
+#[case("login.role-not-found", 400, r#"invalid role name "pmp-secret-accessor-role""#, None, &[])]
+#[case("login.incomplete-request", 400, "missing jwt", None, &[])]
+#[case("login.not-configured", 500, "could not load backend configuration", None, &[])]
+#[case("login.other-auth-method", 500, "failed to determine alias name from login request", None, &[])]
+#[case("login.other-auth-method", 400, "could not load configuration", None, &[])]
+#[case("login.service-account-not-authorized", 403, "service account name not authorized", None, &[])]
+#[case("login.namespace-not-authorized", 403, "namespace not authorized", None, &[])]
+#[case("login.issuer-mismatch", 403, "invalid issuer (iss) claim", None, &[])]
+#[case("login.audience-mismatch", 403, "invalid audience (aud) claim: audience claim does not match any expected audience", None, &[])]
+#[case("login.token-expired", 403, "invalid expiration time (exp) claim: token is expired", None, &[])]
+#[case("login.malformed-token", 403, "permission denied", Some("error verifying token signature: no known key"), &[])]
+#[case("login.vault-sealed", 503, "Vault is sealed", None, &[])]
+#[case("login.app-may-not-review", 403, "permission denied", Some(FORBIDDEN), &[Fact::ReviewByApp])]
+#[case("login.reviewer-may-not-review", 403, "permission denied", Some(FORBIDDEN), &[Fact::ReviewByReviewer])]
+#[case("login.vault-may-not-review", 403, "permission denied", Some(FORBIDDEN), &[Fact::ReviewByVault])]
+#[case("login.reviewer-unauthorized", 403, "permission denied", Some("lookup failed: service account unauthorized; this could mean it has been deleted or recreated with a new token"), &[])]
+#[case("login.app-token-rejected", 403, "permission denied", Some("lookup failed: [invalid bearer token, go-jose/go-jose: error in cryptographic primitive]"), &[])]
+#[case("login.app-token-rejected", 403, "permission denied", Some(r#"lookup failed: [invalid bearer token, serviceaccounts "x" not found]"#), &[])]
+#[case("login.app-token-rejected", 403, "permission denied", Some("lookup failed: [invalid bearer token, service account token has been invalidated]"), &[])]
+#[case("login.api-server-certificate", 403, "permission denied", Some(r#"Post "https://h:6443/apis": tls: failed to verify certificate: x509: certificate signed by unknown authority"#), &[])]
+#[case("login.api-server-unreachable", 403, "permission denied", Some("dial tcp 127.0.0.1:1: connect: connection refused"), &[])]
+#[case("login.api-server-unreachable", 403, "permission denied", Some("dial tcp: lookup h: no such host"), &[])]
+#[case("login.api-server-unreachable", 403, "permission denied", Some("dial tcp 10.0.0.1:6443: i/o timeout"), &[])]
+#[case("login.api-server-unreachable", 403, "permission denied", Some("net/http: TLS handshake timeout"), &[])]
+fn a_login_s_end_shows(
+    #[case] cause: &str,
+    #[case] status: u16,
+    #[case] client: &str,
+    #[case] log: Option<&str>,
+    #[case] facts: &[Fact],
+) {
+    assert_eq!(identify(Stage::Login, Some(status), client, log, facts), cause);
+}
+
+#[rstest]
+#[case("unknown", 403, "something else", &[])]
+#[case("unknown", 200, "", &[])]
+#[case("read.policy-denies", 403, DENIED, &[])]
+#[case("read.policy-missing", 403, DENIED, &[Fact::PolicyMissing])]
+#[case("read.trailing-slash", 403, DENIED, &[Fact::TrailingSlash])]
+#[case("read.vault-token-not-accepted", 403, "2 errors occurred: * permission denied * invalid token", &[])]
+#[case("read.vault-token-not-accepted", 403, "permission denied; invalid token", &[])]
+#[case("read.secret-not-found", 404, "", &[])]
+#[case("read.secret-at-data-data", 404, "", &[Fact::SecretAtDataData])]
+#[case("read.kv-version-1", 404, "", &[Fact::KvVersion1])]
+#[case("read.not-version-2-shape", 200, "", &[Fact::NotVersion2Shape, Fact::KvVersion1])]
+#[case("read.secret-deleted", 404, "", &[Fact::SecretDeleted])]
+#[case("read.version-destroyed", 404, "", &[Fact::VersionDestroyed])]
+fn a_read_s_end_shows(#[case] cause: &str, #[case] status: u16, #[case] client: &str, #[case] facts: &[Fact]) {
+    assert_eq!(identify(Stage::Read, Some(status), client, None, facts), cause);
+}
+
+#[test]
+fn a_pod_that_is_not_admitted_shows_its_service_account() {
+    let message = r#"pods "p" is forbidden: error looking up service account ns/x: serviceaccount "x" not found"#;
+    assert_eq!(identify(Stage::Pod, None, message, Some(message), &[]), "pod.service-account-not-found");
+    let quota = r#"pods "p" is forbidden: exceeded quota: q"#;
+    assert_eq!(identify(Stage::Pod, None, quota, Some(quota), &[]), "unknown");
+}
+
+#[rstest]
+#[case("token.not-mounted", Stage::Token, Fact::TokenAbsent)]
+#[case("token.unreadable", Stage::Token, Fact::TokenUnreadable)]
+#[case("login.vault-unreachable", Stage::Login, Fact::VaultRefused)]
+#[case("login.vault-unreachable", Stage::Login, Fact::VaultTimeout)]
+#[case("login.vault-unreachable", Stage::Login, Fact::VaultNameNotFound)]
+#[case("login.vault-tls", Stage::Login, Fact::VaultTlsFailed)]
+#[case("keys.missing", Stage::Keys, Fact::KeyMissing)]
+#[case("keys.empty", Stage::Keys, Fact::KeyEmpty)]
+#[case("keys.not-a-string", Stage::Keys, Fact::KeyNotAString)]
+#[case("keys.wrong-value", Stage::Keys, Fact::KeyWrongValue)]
+#[case("keys.unexpected", Stage::Keys, Fact::KeyUnexpected)]
+#[case("boundary.list-allowed", Stage::Boundary, Fact::ListAllowed)]
+#[case("boundary.write-allowed", Stage::Boundary, Fact::WriteAllowed)]
+#[case("boundary.delete-allowed", Stage::Boundary, Fact::DeleteAllowed)]
+#[case("boundary.sibling-allowed", Stage::Boundary, Fact::SiblingAllowed)]
+#[case("boundary.token-survives-revocation", Stage::Boundary, Fact::TokenSurvivesRevocation)]
+#[case("boundary.lease-not-ttl", Stage::Boundary, Fact::LeaseNotTtl)]
+fn a_fact_alone_shows(#[case] cause: &str, #[case] stage: Stage, #[case] fact: Fact) {
+    assert_eq!(identify(stage, None, "", None, &[fact]), cause);
+}
+
+#[test]
+fn two_facts_that_say_different_things_show_no_cause() {
+    assert_eq!(identify(Stage::Keys, None, "", None, &[Fact::KeyEmpty, Fact::KeyWrongValue]), "unknown");
+}

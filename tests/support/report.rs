@@ -1,0 +1,207 @@
+//! A run with every verdict in it, for the tests of the reports.
+
+use std::collections::BTreeMap;
+
+use pmp_vault_conformance::probe::observation::KeyState;
+use pmp_vault_conformance::run::event::{Ending, RunFacts, RunResult};
+use pmp_vault_conformance::scenario::model::Evidence;
+use pmp_vault_conformance::verdict::result::{Case, Finding, Observed, ScenarioResult, Subject, Timings};
+use pmp_vault_conformance::verdict::{CauseId, Stage, Verdict};
+
+/// The keys of the fixture's catalogue.
+pub const KEYS: [&str; 3] = ["VCS.GitlabAdminPAT", "VCS.GithubAdminPAT", "MDAStorage.AwsSecretAccessKey"];
+
+pub fn cause(id: &str) -> CauseId {
+    CauseId(id.to_owned())
+}
+
+/// Every stage and every key, with one verdict and one message.
+pub fn cases(verdict: Verdict, message: &str) -> Vec<Case> {
+    let stages = Stage::ALL.into_iter().map(Subject::Stage);
+    let keys = KEYS.into_iter().map(|key| Subject::Key(key.to_owned()));
+    let case = |subject: Subject| Case {
+        key_state: matches!((&subject, verdict), (Subject::Key(_), Verdict::Conformant)).then_some(KeyState::Present),
+        subject,
+        verdict,
+        message: message.to_owned(),
+        cause: None,
+    };
+    stages.chain(keys).map(case).collect()
+}
+
+pub fn scenario(id: &str, title: &str, verdict: Verdict, reason: &str) -> ScenarioResult {
+    ScenarioResult {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        page: "#configure-k8s-auth".to_owned(),
+        verdict,
+        reason: reason.to_owned(),
+        expected: "reads all keys".to_owned(),
+        observed: Observed { complete: true, ..Observed::default() },
+        evidence: Evidence::Real,
+        control: None,
+        selected_as_control: false,
+        cases: cases(verdict, if verdict == Verdict::Conformant { "" } else { reason }),
+        findings: Vec::new(),
+        timings: Timings { configure_ms: 200, observe_ms: 1000, total_ms: 1234 },
+    }
+}
+
+fn stopped(stage: Stage, id: Option<&str>, status: Option<u16>, text: &str, server: Option<&str>) -> Observed {
+    Observed {
+        stage: Some(stage),
+        cause: id.map(cause),
+        status,
+        text: text.to_owned(),
+        server: server.map(str::to_owned),
+        complete: true,
+    }
+}
+
+fn denial() -> ScenarioResult {
+    let mut denial = scenario(
+        "service-account.custom-automount-off",
+        "A custom Service Account whose token is not mounted",
+        Verdict::Conformant,
+        "as the page says",
+    );
+    denial.expected = "stops at token: token.not-mounted".to_owned();
+    denial.observed = stopped(Stage::Token, Some("token.not-mounted"), None, "no token file", None);
+    denial.control = Some("service-account.custom-automount-on".to_owned());
+    denial
+}
+
+fn deviation(id: &str, command: bool) -> ScenarioResult {
+    let reason = "the page's path holds `data/` twice";
+    let mut deviation = scenario(id, "The secret, put as the page says", Verdict::KnownDeviation, reason);
+    deviation.page = "#create-vault-secret".to_owned();
+    deviation.observed =
+        stopped(Stage::Read, Some("read.not-found"), Some(404), "no handler", Some("path=pmp-dev/data/admin"));
+    for case in &mut deviation.cases[..3] {
+        case.verdict = Verdict::Conformant;
+        case.message = String::new();
+    }
+    deviation.findings.push(Finding {
+        defect: "kv-put-path".to_owned(),
+        claim: "`kv put` needs `/data/` in its path".to_owned(),
+        happens: "the secret lands at pmp-dev/data/data/admin".to_owned(),
+        page: "#create-vault-secret".to_owned(),
+    });
+    if command {
+        for (id, verdict) in [("enable-kv", Verdict::Conformant), ("kv-put", Verdict::KnownDeviation)] {
+            deviation.cases.push(Case {
+                subject: Subject::Command(id.to_owned()),
+                verdict,
+                message: if verdict == Verdict::Conformant { String::new() } else { reason.to_owned() },
+                cause: None,
+                key_state: None,
+            });
+        }
+    }
+    deviation
+}
+
+fn failure() -> ScenarioResult {
+    let mut failure = scenario(
+        "binding.custom-as-default",
+        "The role binds the default Service Account, the app runs with it",
+        Verdict::Nonconformant,
+        "the way stops at login, and all keys were expected",
+    );
+    let id = "login.service-account-not-authorized";
+    failure.observed = stopped(
+        Stage::Login,
+        Some(id),
+        Some(403),
+        "service account name not authorized",
+        Some("[DEBUG] auth.kubernetes.abc: login unauthorized <&> \"quoted\""),
+    );
+    for case in &mut failure.cases[..2] {
+        case.verdict = Verdict::Conformant;
+        case.message = String::new();
+    }
+    for case in &mut failure.cases[2..] {
+        case.cause = Some(cause(id));
+    }
+    failure
+}
+
+fn inconclusive() -> ScenarioResult {
+    let mut inconclusive = scenario(
+        "binding.wrong-namespace",
+        "The role binds another namespace",
+        Verdict::Inconclusive,
+        "no line of Vault's log came within 5 s",
+    );
+    inconclusive.observed = Observed { text: "no observation".to_owned(), ..Observed::default() };
+    inconclusive
+}
+
+fn skipped() -> ScenarioResult {
+    let mut skipped =
+        scenario("url.port-80", "The URL without a port", Verdict::Skipped, "this testbed has no Vault on port 80");
+    skipped.observed = Observed::default();
+    skipped.timings = Timings::default();
+    skipped
+}
+
+fn stand_in() -> ScenarioResult {
+    let mut operator =
+        scenario("operator.field-unset", "The operator's field is left unset", Verdict::Conformant, "as the page says");
+    operator.evidence = Evidence::StandIn;
+    operator.selected_as_control = true;
+    operator.cases.push(Case {
+        subject: Subject::Step("enable-again".to_owned()),
+        verdict: Verdict::Conformant,
+        message: String::new(),
+        cause: None,
+        key_state: None,
+    });
+    operator
+}
+
+/// Every verdict, every kind of case.
+pub fn run() -> RunResult {
+    let pairs = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    RunResult {
+        facts: RunFacts {
+            id: "r4k2".to_owned(),
+            harness: "0.1.0".to_owned(),
+            started: "2026-01-02T03:04:05".to_owned(),
+            profile: "all".to_owned(),
+            key_revision: "full-30".to_owned(),
+            testbed: "kind".to_owned(),
+            reused: None,
+            versions: pairs(&[("vault", "1.21.0"), ("kubernetes", "v1.37.2")]),
+            images: pairs(&[("vault", "hashicorp/vault:1.21.0@sha256:0123"), ("node", "kindest/node:v1.37.0")]),
+            stand_ins: vec!["the Mendix Operator, which is not public".to_owned()],
+        },
+        scenarios: vec![
+            scenario(
+                "service-account.custom-automount-on",
+                "A custom Service Account whose token is mounted",
+                Verdict::Conformant,
+                "as the page says",
+            ),
+            denial(),
+            deviation("secret.kv-put-as-documented", false),
+            deviation("literal.example-a", true),
+            failure(),
+            inconclusive(),
+            skipped(),
+            stand_in(),
+        ],
+        ending: Ending::Complete,
+        problems: Vec::new(),
+        timings: BTreeMap::from([("testbed".to_owned(), 20_000), ("total".to_owned(), 45_600)]),
+    }
+}
+
+/// A run of these verdicts only.
+pub fn run_of(verdicts: &[Verdict]) -> RunResult {
+    let scenarios = verdicts.iter().enumerate();
+    RunResult {
+        scenarios: scenarios.map(|(n, v)| scenario(&format!("group.s{n}"), "A scenario", *v, "a reason")).collect(),
+        ..run()
+    }
+}
