@@ -251,16 +251,40 @@ fn kind(arguments: &[&str]) -> Command {
 }
 
 async fn run_kind(what: &str, mut command: Command, limit: Duration) -> Result<(), Error> {
-    let output = tokio::time::timeout(limit, command.output()).await;
     let failed = |output: String| Error::Kind { command: what.to_owned(), output };
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let child = command.spawn().map_err(Error::NoKind)?;
+    // kind's own children make containers: they end with it, wherever this future is dropped.
+    let group = Group(child.id());
+    let output = tokio::time::timeout(limit, child.wait_with_output()).await;
     let output =
         output.map_err(|_| failed(format!("not done within {} s", limit.as_secs())))?.map_err(Error::NoKind)?;
+    group.ended();
     if output.status.success() {
         return Ok(());
     }
     let text = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     Err(failed(lines[lines.len().saturating_sub(8)..].join(" | ")))
+}
+
+/// A process group that is killed unless it is over.
+struct Group(Option<u32>);
+
+impl Group {
+    fn ended(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let group = self.0.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        if let Some(group) = group {
+            // It may have ended by itself at this moment.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
 }
 
 /// kind's version, such as `v0.33.0`.

@@ -62,7 +62,7 @@ pub fn export(archive: &Path) -> Result<ProbeImage, Error> {
     let binary = std::fs::read(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
     let architecture = check_static(&binary).map_err(|reason| Error::NotStatic { reason })?;
     let io = |source| Error::Io { path: archive.to_owned(), source };
-    let layer = layer(&binary).map_err(io)?;
+    let layer = layer(&strip(&binary).map_err(|reason| Error::NotStatic { reason })?).map_err(io)?;
     drop(binary);
     let diff_id = digest(&layer);
     let config = json!({
@@ -139,6 +139,23 @@ fn append<W: Write>(tar: &mut tar::Builder<W>, name: &str, content: &[u8], mode:
 fn digest(content: &[u8]) -> String {
     let hash = Sha256::digest(content);
     format!("sha256:{}", hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+}
+
+/// The program without symbols and debug information, which are half of it.
+fn strip(binary: &[u8]) -> Result<Vec<u8>, String> {
+    let unreadable = |error: object::build::Error| format!("it cannot be stripped: {error}");
+    let mut builder = object::build::elf::Builder::read(binary).map_err(unreadable)?;
+    for section in &mut builder.sections {
+        let name = section.name.as_slice();
+        section.delete = name.starts_with(b".debug") || name == b".symtab" || name == b".strtab";
+    }
+    for symbol in &mut builder.symbols {
+        symbol.delete = true;
+    }
+    builder.delete_orphans();
+    let mut stripped = Vec::with_capacity(binary.len());
+    builder.write(&mut stripped).map_err(unreadable)?;
+    Ok(stripped)
 }
 
 /// The OCI name of the architecture of a static Linux program.
