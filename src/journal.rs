@@ -100,7 +100,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Another process is at it.
-    #[error("run {run} is still going on (its journal is locked)")]
+    #[error("run {run} is still going on, or another run uses its testbed (its journal is locked)")]
     Locked {
         /// Whose journal.
         run: String,
@@ -160,6 +160,35 @@ impl Runs {
             entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
         runs.sort();
         Ok(runs)
+    }
+}
+
+/// A hold on another run's kept testbed: while it is held, nobody cleans that
+/// testbed away. Several runs may hold it at once.
+#[derive(Debug)]
+pub struct Hold {
+    _lock: File,
+}
+
+impl Hold {
+    /// Holds the testbed of a run.
+    ///
+    /// # Errors
+    /// There is no such run, or it is still going on, or it is just being cleaned.
+    pub fn on(runs: &Runs, run: &str) -> Result<Self, Error> {
+        let path = runs.folder(run).join("lock");
+        let lock = match File::open(&path) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Error::Unknown { run: run.to_owned(), path: runs.folder.clone() });
+            }
+            Err(error) => return Err(io("open", &path)(error)),
+        };
+        lock.try_lock_shared().map_err(|error| match error {
+            std::fs::TryLockError::WouldBlock => Error::Locked { run: run.to_owned() },
+            std::fs::TryLockError::Error(source) => io("lock", &path)(source),
+        })?;
+        Ok(Self { _lock: lock })
     }
 }
 
@@ -379,6 +408,18 @@ mod tests {
         drop(running);
         assert!(Journal::open(&runs, "r1").is_ok());
         assert!(matches!(Journal::open(&runs, "r2"), Err(Error::Unknown { .. })));
+    }
+
+    #[test]
+    fn a_testbed_in_use_is_not_opened_for_cleaning() {
+        let state = tempfile::tempdir().unwrap();
+        let runs = Runs::new(Some(state.path()));
+        drop(Journal::create(&runs, "r1").unwrap());
+        let (one, two) = (Hold::on(&runs, "r1").unwrap(), Hold::on(&runs, "r1").unwrap());
+        assert!(matches!(Journal::open(&runs, "r1"), Err(Error::Locked { .. })));
+        drop((one, two));
+        assert!(Journal::open(&runs, "r1").is_ok());
+        assert!(matches!(Hold::on(&runs, "r2"), Err(Error::Unknown { .. })));
     }
 
     #[test]

@@ -69,7 +69,7 @@ fn a_command_of_the_page_that_does_something_else_is_named_by_its_case() {
         let deviating: Vec<&str> = commands
             .iter()
             .filter(|command| command["verdict"] == "known-deviation")
-            .map(|command| command["name"].as_str().unwrap())
+            .map(|command| command["id"].as_str().unwrap())
             .collect();
         assert_eq!(deviating, ["02-kv-put", "07-config-issuer"], "{id}");
     }

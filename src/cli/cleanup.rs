@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{INCONCLUSIVE, USAGE, fail};
+use super::{INCONCLUSIVE, fail};
 use crate::cleanup::{Error, clean_by_label, clean_run};
 use crate::journal::{self, Journal, Runs};
 use crate::testbed::docker::Engine;
@@ -10,7 +10,7 @@ use crate::testbed::docker::Engine;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Only this run, also where its testbed was kept or its journal is lost
-    #[arg(long, value_name = "RUN-ID")]
+    #[arg(long, value_name = "RUN-ID", value_parser = super::run_id)]
     run_id: Option<String>,
     /// Kept testbeds as well
     #[arg(long, conflicts_with = "run_id")]
@@ -30,11 +30,6 @@ pub async fn cleanup(arguments: &Arguments, runs: &Runs) -> ExitCode {
 }
 
 async fn one(runs: &Runs, engine: &Engine, run: &str) -> ExitCode {
-    let valid =
-        run.starts_with('r') && run.len() > 1 && run.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    if !valid {
-        return fail(USAGE, &format!("`{run}` is no run id; they look like rk3f9xa2b, and a run says its own first"));
-    }
     match clean_run(runs, engine, run).await {
         Ok(()) => {
             println!("run {run}: removed");

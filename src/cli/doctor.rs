@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use super::INCONCLUSIVE;
 use crate::journal::Runs;
 use crate::run::literal;
-use crate::testbed::docker::Engine;
+use crate::testbed::docker::{self, Engine};
 use crate::testbed::images::Images;
-use crate::testbed::{kind, probe_image};
+use crate::testbed::probe_image;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -19,6 +19,8 @@ pub struct Arguments {
 struct Check {
     what: &'static str,
     found: Result<String, String>,
+    /// Whether no run starts without it.
+    needed: bool,
     remedy: &'static str,
 }
 
@@ -30,18 +32,22 @@ pub async fn doctor(arguments: &Arguments, runs: &Runs) -> ExitCode {
         what: "container engine",
         found: match &engine {
             Ok(engine) => engine.version().await.map_err(|error| error.to_string()),
+            Err(docker::Error::NoEngine(reason)) => Err(reason.clone()),
             Err(error) => Err(error.to_string()),
         },
+        needed: true,
         remedy: "`scripts/engine start` installs and starts one (Debian, as root), or install Docker Engine",
     });
     checks.push(Check {
         what: "docker command line",
         found: version("docker", &["--version"]).await,
+        needed: true,
         remedy: "`scripts/engine start` installs it; kind needs it",
     });
     checks.push(Check {
         what: "kind",
-        found: kind::kind_version().await.map_err(|error| error.to_string()),
+        found: version("kind", &["version"]).await,
+        needed: true,
         remedy: "`scripts/images` installs kind 0.33.0, or put it on the PATH",
     });
     if let Ok(engine) = &engine {
@@ -55,6 +61,7 @@ pub async fn doctor(arguments: &Arguments, runs: &Runs) -> ExitCode {
                     Ok(None) => Err(format!("{reference} is not here; a run tries to pull it")),
                     Err(error) => Err(error.to_string()),
                 },
+                needed: false,
                 remedy: "`scripts/images` pulls or builds both images",
             });
         }
@@ -65,12 +72,21 @@ pub async fn doctor(arguments: &Arguments, runs: &Runs) -> ExitCode {
     let missing = literal::missing_tools();
     checks.push(Check {
         what: "tools of the literal scenarios",
-        found: if missing.is_empty() { Ok("vault, kubectl, jq, bash, base64".to_owned()) } else { Err(format!("missing: {}", missing.join(", "))) },
-        remedy: "`scripts/images` installs vault and kubectl, `apt-get install jq` the rest; only `literal.*` needs them",
+        found: if missing.is_empty() {
+            Ok("vault, kubectl, jq, bash, base64".to_owned())
+        } else {
+            Err(format!("missing: {}", missing.join(", ")))
+        },
+        needed: false,
+        remedy: "`scripts/setup` installs vault, kubectl and jq; only the scenarios `literal.*` need them",
     });
     checks.push(Check {
         what: "state folder",
-        found: runs.list().map(|runs| format!("{} runs known", runs.len())).map_err(|error| error.to_string()),
+        found: runs
+            .list()
+            .map(|runs| format!("runs that left something there: {}", runs.len()))
+            .map_err(|error| error.to_string()),
+        needed: true,
         remedy: "name another folder with --state-dir",
     });
     let mut fine = true;
@@ -78,13 +94,14 @@ pub async fn doctor(arguments: &Arguments, runs: &Runs) -> ExitCode {
         match check.found {
             Ok(found) => println!("ok       {}: {found}", check.what),
             Err(reason) => {
-                fine = false;
-                println!("MISSING  {}: {reason}\n         {}", check.what, check.remedy);
+                fine &= !check.needed;
+                let word = if check.needed { "MISSING" } else { "not here" };
+                println!("{word:8} {}: {reason}\n         {}", check.what, check.remedy);
             }
         }
     }
     if fine {
-        println!("everything that a run needs is here");
+        println!("a run can start");
         ExitCode::SUCCESS
     } else {
         ExitCode::from(INCONCLUSIVE)
@@ -102,6 +119,7 @@ fn probe() -> Check {
     Check {
         what: "probe",
         found,
+        needed: true,
         remedy: "`scripts/build` builds a static program; --probe-image names an image of it",
     }
 }

@@ -94,6 +94,15 @@ fn fail(code: u8, text: &str) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// A run's id, which is also the name of its folder and part of many others.
+fn run_id(text: &str) -> Result<String, String> {
+    let own = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    if text.len() > 1 && text.starts_with('r') && text.bytes().all(own) {
+        return Ok(text.to_owned());
+    }
+    Err("run ids look like rk3f9xa2b, and a run says its own first".to_owned())
+}
+
 /// The scenarios: the program's own, or those of a folder.
 fn catalogue(folder: Option<&PathBuf>) -> Result<Catalogue, LoadError> {
     match folder {

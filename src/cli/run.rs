@@ -12,7 +12,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
 use super::{INCONCLUSIVE, USAGE, catalogue, fail};
-use crate::journal::Runs;
+use crate::journal::{Hold, Runs};
 use crate::redact::Redactor;
 use crate::report::terminal::Terminal;
 use crate::report::{self, file};
@@ -27,7 +27,7 @@ pub struct Arguments {
     /// What to run against
     #[arg(long, value_enum, default_value_t = Kind::Kind)]
     testbed: Kind,
-    /// Run these scenarios only, by id or pattern such as `binding.*`; may be given more than once
+    /// Run these scenarios only, whatever their profile, by id or pattern such as `binding.*`; may be given more than once
     #[arg(long = "scenario", value_name = "GLOB")]
     scenarios_named: Vec<String>,
     /// Which scenarios to run, where none is named
@@ -39,8 +39,8 @@ pub struct Arguments {
     /// Leave the testbed up afterwards, for --reuse
     #[arg(long, conflicts_with = "reuse")]
     keep: bool,
-    /// Use the testbed that a run with --keep left up
-    #[arg(long, value_name = "RUN-ID")]
+    /// Use the testbed that a run with --keep left up, with its images of Vault and the node
+    #[arg(long, value_name = "RUN-ID", value_parser = super::run_id)]
     reuse: Option<String>,
     /// Also end with exit code 1 where this is observed
     #[arg(long, value_name = "VERDICT", value_enum)]
@@ -102,11 +102,15 @@ pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> ExitCo
             return fail(USAGE, &format!("{error}; {}", error.remedy()));
         }
     }
+    let reuse = match arguments.reuse.map(|owner| Hold::on(&runs, &owner).map(|hold| (owner, Arc::new(hold)))) {
+        Some(Err(error)) => return fail(USAGE, &error.to_string()),
+        held => held.and_then(Result::ok),
+    };
     let options = Options {
         images: arguments.images,
         jobs: usize::from(arguments.jobs),
         keep: arguments.keep,
-        reuse: arguments.reuse,
+        reuse,
         timeout: arguments.timeout,
         profile: profile_name.to_owned(),
         runs,

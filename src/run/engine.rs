@@ -16,7 +16,7 @@ use crate::cleanup;
 use crate::cluster::operator;
 use crate::cluster::pod::Apps;
 use crate::configure::Run;
-use crate::journal::{Journal, Runs};
+use crate::journal::{Hold, Journal, Runs};
 use crate::redact::Redactor;
 use crate::scenario::configuration::VaultPlace;
 use crate::scenario::load::Catalogue;
@@ -43,8 +43,8 @@ pub struct Options {
     pub jobs: usize,
     /// Whether the testbed stays.
     pub keep: bool,
-    /// The run whose testbed is used again.
-    pub reuse: Option<String>,
+    /// The run whose testbed is used again, held so that nobody cleans it away.
+    pub reuse: Option<(String, Arc<Hold>)>,
     /// The whole run's time limit, clean-up left out.
     pub timeout: Duration,
     /// The profile's name, for the reports.
@@ -107,13 +107,18 @@ impl RunOf<'_> {
             profile: self.options.profile.clone(),
             key_revision: self.catalogue.keys.revision.clone(),
             testbed: "kind".to_owned(),
-            reused: self.options.reuse.clone(),
+            reused: self.owner().map(str::to_owned),
             stand_ins: vec![
                 "the Mendix Operator, which is not public: its defaults are our stand-in's".to_owned(),
                 "the Mendix app: the probe takes its Secret Name URL apart".to_owned(),
             ],
             ..RunFacts::default()
         }
+    }
+
+    /// The run whose testbed is used again.
+    fn owner(&self) -> Option<&str> {
+        self.options.reuse.as_ref().map(|(owner, _)| owner.as_str())
     }
 
     fn failed(&self, result: &mut RunResult, problem: &str) {
@@ -177,7 +182,7 @@ impl RunOf<'_> {
     }
 
     async fn testbed(&self, engine: &Engine, journal: &Journal) -> Result<Testbed, String> {
-        let mut testbed = match &self.options.reuse {
+        let mut testbed = match self.owner() {
             None => kind::start(engine.clone(), journal, &self.options.images, self.events, self.options.timeout)
                 .await
                 .map_err(|error| error.to_string())?,
@@ -187,7 +192,7 @@ impl RunOf<'_> {
         if !testbed.vault_in_node && self.planned.iter().any(in_cluster) {
             let load = kind::load_vault(&mut testbed, journal.folder());
             step(self.events, "load Vault's image into the node", load).await.map_err(|error| error.to_string())?;
-            if let Some(owner) = &self.options.reuse {
+            if let Some(owner) = self.owner() {
                 kept::save(&self.options.runs.folder(owner), &testbed).map_err(|error| error.to_string())?;
             }
         }

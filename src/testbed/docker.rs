@@ -51,6 +51,16 @@ fn failed(what: impl Into<String>) -> impl FnOnce(DockerError) -> Error {
     move |error| Error::Failed { what, reason: error.to_string() }
 }
 
+/// The innermost cause says what is wrong with the socket.
+fn no_engine(error: DockerError) -> Error {
+    let mut innermost: &dyn std::error::Error = &error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let host = std::env::var("DOCKER_HOST").unwrap_or_else(|_| "the local socket".to_owned());
+    Error::NoEngine(format!("{innermost} ({host})"))
+}
+
 fn is_not_found(error: &DockerError) -> bool {
     matches!(error, DockerError::DockerResponseServerError { status_code: 404, .. })
 }
@@ -67,10 +77,10 @@ impl Engine {
     /// # Errors
     /// [`Error::NoEngine`].
     pub async fn connect() -> Result<Self, Error> {
-        let docker = Docker::connect_with_defaults().map_err(|e| Error::NoEngine(e.to_string()))?;
+        let docker = Docker::connect_with_defaults().map_err(no_engine)?;
         // An old engine refuses the newest API; what it speaks is asked for once.
-        let docker = docker.negotiate_version().await.map_err(|e| Error::NoEngine(e.to_string()))?;
-        docker.ping().await.map_err(|e| Error::NoEngine(e.to_string()))?;
+        let docker = docker.negotiate_version().await.map_err(no_engine)?;
+        docker.ping().await.map_err(no_engine)?;
         Ok(Self { docker })
     }
 

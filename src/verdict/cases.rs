@@ -125,10 +125,12 @@ fn key_verdict(
         (None, _) if verdict != Verdict::Conformant => (verdict, reason.to_owned()),
         (None, _) => {
             let refused = observation.read.as_ref().is_some_and(|read| read.refused());
-            let absent = observation.read.as_ref().is_some_and(|read| read.status == Some(200))
-                && observation.secret.as_ref().is_none_or(|secret| secret.keys.is_empty());
-            if refused || absent {
+            let answered = observation.read.as_ref().is_some_and(|read| read.status == Some(200));
+            let absent = observation.secret.as_ref().is_none_or(|secret| secret.keys.is_empty());
+            if refused || (answered && absent) {
                 conformant
+            } else if answered {
+                (Verdict::Nonconformant, "the secret was given though the way should have stopped before".to_owned())
             } else {
                 (Verdict::Inconclusive, "the request for the secret was neither refused nor answered".to_owned())
             }
@@ -146,16 +148,23 @@ fn word(state: KeyState) -> &'static str {
 }
 
 /// One case a typed command and one a promised step, with what they say of the page.
-pub fn commands_and_steps(scenario: &Scenario, sighting: &Sighting, observed: &Observed) -> (Vec<Case>, Vec<Finding>) {
+pub fn commands_and_steps(
+    scenario: &Scenario,
+    sighting: &Sighting,
+    observed: &Observed,
+    verdict: Verdict,
+) -> (Vec<Case>, Vec<Finding>) {
     let mut cases = Vec::new();
     let mut findings = Vec::new();
     for command in &sighting.commands {
-        let (verdict, message) = command_verdict(command, observed);
+        let (verdict, message) = command_verdict(scenario, command, observed, verdict);
         if let (Verdict::KnownDeviation, Some(defect)) = (verdict, &command.defect) {
+            // What the scenario records of the same defect says more than one command shows.
+            let recorded = scenario.known_deviation.as_ref().filter(|deviation| deviation.defect == *defect);
             findings.push(Finding {
                 defect: defect.clone(),
-                claim: command.claim.clone(),
-                happens: message.clone(),
+                claim: recorded.map_or(&command.claim, |deviation| &deviation.claim).clone(),
+                happens: recorded.map_or(&message, |deviation| &deviation.happens).clone(),
                 page: command.page.clone(),
             });
         }
@@ -176,15 +185,35 @@ pub fn commands_and_steps(scenario: &Scenario, sighting: &Sighting, observed: &O
     (cases, findings)
 }
 
-fn command_verdict(command: &CommandOutcome, observed: &Observed) -> (Verdict, String) {
+fn command_verdict(
+    scenario: &Scenario,
+    command: &CommandOutcome,
+    observed: &Observed,
+    verdict: Verdict,
+) -> (Verdict, String) {
     if let Some(reason) = &command.not_typed {
         return (Verdict::Skipped, reason.clone());
     }
+    // A defect is met only where the way ends as the scenario records it.
+    let recorded = match &scenario.known_deviation {
+        Some(deviation) if command.effect_holds.is_none() && command.defect.as_ref() == Some(&deviation.defect) => {
+            observed.stage == Some(deviation.stops_at) && observed.cause.as_ref() == Some(&deviation.cause)
+        }
+        _ => true,
+    };
     // Whether Vault can validate a token is told by the app's own login alone.
-    let effect = match command.effect_holds {
-        Some(holds) => holds,
-        None if !observed.complete => return (Verdict::Inconclusive, observed.text.clone()),
-        None => observed.stage.is_none_or(|stage| stage > Stage::Login),
+    let effect = match (command.effect_holds, observed.stage) {
+        (Some(holds), _) => holds,
+        (None, _) if !observed.complete => return (Verdict::Inconclusive, observed.text.clone()),
+        (None, None) => true,
+        (None, Some(stage)) if stage > Stage::Login => true,
+        (None, Some(stage)) if stage < Stage::Login => {
+            return (Verdict::Inconclusive, format!("the way stops at {stage}, so no login tells whether it holds"));
+        }
+        (None, Some(_)) if verdict == Verdict::Inconclusive => {
+            return (Verdict::Inconclusive, "no usable answer to the login tells whether it holds".to_owned());
+        }
+        (None, Some(_)) => false,
     };
     match (command.succeeded && effect, &command.defect) {
         (true, None) => (Verdict::Conformant, String::new()),
@@ -192,7 +221,7 @@ fn command_verdict(command: &CommandOutcome, observed: &Observed) -> (Verdict, S
             Verdict::Nonconformant,
             format!("the recorded defect {defect} no longer occurs; take it out of the catalogue of commands"),
         ),
-        (false, Some(_)) if command.succeeded => (Verdict::KnownDeviation, command.text.clone()),
+        (false, Some(_)) if command.succeeded && recorded => (Verdict::KnownDeviation, command.text.clone()),
         (false, _) => (Verdict::Nonconformant, command.text.clone()),
     }
 }

@@ -6,10 +6,12 @@ use std::collections::HashMap;
 use super::result::ScenarioResult;
 use super::stage::Verdict;
 
-/// Turns each conformant denial whose control did not pass into `inconclusive`.
+/// Turns each denial whose control did not pass into `inconclusive`, one that
+/// is a known deviation of the page included.
 pub fn apply(results: &mut [ScenarioResult]) {
     let verdicts: HashMap<String, Verdict> = results.iter().map(|r| (r.id.clone(), r.verdict)).collect();
-    for result in results.iter_mut().filter(|result| result.verdict == Verdict::Conformant) {
+    let counts = |verdict| matches!(verdict, Verdict::Conformant | Verdict::KnownDeviation);
+    for result in results.iter_mut().filter(|result| counts(result.verdict)) {
         let Some(control) = &result.control else { continue };
         let seen = verdicts.get(control);
         if seen == Some(&Verdict::Conformant) {
@@ -18,10 +20,12 @@ pub fn apply(results: &mut [ScenarioResult]) {
         let said = seen.map_or("did not run".to_owned(), |verdict| format!("is {verdict}"));
         let reason = format!("its control {control} {said}, so this denial proves nothing");
         result.verdict = Verdict::Inconclusive;
-        for case in result.cases.iter_mut().filter(|case| case.verdict == Verdict::Conformant) {
+        for case in result.cases.iter_mut().filter(|case| counts(case.verdict)) {
             case.verdict = Verdict::Inconclusive;
             case.message.clone_from(&reason);
         }
+        // Nor does it say anything of the page.
+        result.findings.clear();
         result.reason = reason;
     }
 }

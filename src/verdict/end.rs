@@ -162,20 +162,22 @@ fn at_keys<'a>(secret: &Secret, sighting: &Sighting, wanted: impl Fn(&str) -> bo
 
 /// What the Vault token can do and must not.
 fn at_boundary<'a>(boundary: &Boundary, login: &Login) -> Result<Option<Stop<'a>>, String> {
-    let refused = |answer: &Answer| match answer.status {
-        Some(status) => Ok(matches!(status, 403 | 405)),
+    // A Vault that fails did not allow anything.
+    let usable = |answer: &Answer| match answer.status {
+        Some(status) if status >= 500 || status == 429 => {
+            Err(format!("no usable answer at stage boundary: HTTP {status} {}", answer.text))
+        }
+        Some(status) => Ok(status),
         None => Err(format!("no answer at stage boundary: {}", answer.text)),
     };
+    let refused = |answer: &Answer| usable(answer).map(|status| matches!(status, 403 | 405));
+    let (revoked, dead) = (usable(&boundary.revoke)? == 204, refused(&boundary.after_revocation)?);
     let checks = [
         (Fact::ListAllowed, &boundary.list, refused(&boundary.list)?),
         (Fact::WriteAllowed, &boundary.write, refused(&boundary.write)?),
         (Fact::DeleteAllowed, &boundary.delete, refused(&boundary.delete)?),
         (Fact::SiblingAllowed, &boundary.sibling, refused(&boundary.sibling)?),
-        (
-            Fact::TokenSurvivesRevocation,
-            &boundary.after_revocation,
-            boundary.revoke.status == Some(204) && refused(&boundary.after_revocation)?,
-        ),
+        (Fact::TokenSurvivesRevocation, &boundary.after_revocation, revoked && dead),
     ];
     for (fact, answer, holds) in checks {
         if !holds {
