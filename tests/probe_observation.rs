@@ -147,10 +147,13 @@ struct Request {
     body: Value,
 }
 
+/// A method and a path.
+type Ask = (&'static str, &'static str);
+
 /// What it answers: by method and path, else 403.
 #[derive(Clone, Default)]
 struct Vault {
-    answers: Arc<BTreeMap<(&'static str, &'static str), (u16, Value)>>,
+    answers: Arc<BTreeMap<Ask, (u16, Value)>>,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
@@ -171,8 +174,8 @@ async fn handle(State(vault): State<Vault>, method: Method, uri: Uri, headers: H
     (StatusCode::from_u16(status).unwrap(), body).into_response()
 }
 
-const LOGIN: (&str, &str) = ("POST", "auth/kubernetes/login");
-const READ: (&str, &str) = ("GET", "pmp-dev/data/admin");
+const LOGIN: Ask = ("POST", "auth/kubernetes/login");
+const READ: Ask = ("GET", "pmp-dev/data/admin");
 
 fn values() -> Value {
     json!({ "A.Present": "canary-1-of-the-run", "A.Empty": "", "A.Number": 4_711_081_547_u64, "Nobodys.Key": "canary-2" })
@@ -194,10 +197,7 @@ struct Outcome {
 }
 
 /// Observes a Vault that answers so.
-async fn observed(
-    answers: impl IntoIterator<Item = ((&'static str, &'static str), (u16, Value))>,
-    change: impl FnOnce(&mut Input),
-) -> Outcome {
+async fn observed(answers: impl IntoIterator<Item = (Ask, (u16, Value))>, change: impl FnOnce(&mut Input)) -> Outcome {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let vault = Vault { answers: Arc::new(answers.into_iter().collect()), ..Vault::default() };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
