@@ -127,6 +127,9 @@ fn probe() -> Check {
 async fn version(program: &str, arguments: &[&str]) -> Result<String, String> {
     let output = tokio::process::Command::new(program).args(arguments).output().await;
     let output = output.map_err(|error| format!("{program} cannot be started: {error}"))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.lines().next().unwrap_or("present").to_owned())
+    let first = |text: &[u8]| String::from_utf8_lossy(text).lines().next().unwrap_or_default().trim().to_owned();
+    if !output.status.success() {
+        return Err(format!("{program} is there and fails ({}): {}", output.status, first(&output.stderr)));
+    }
+    Ok(first(&output.stdout))
 }

@@ -96,6 +96,9 @@ pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> ExitCo
         Ok(planned) => planned,
         Err(error) => return fail(USAGE, &error.to_string()),
     };
+    if arguments.junit.is_some() && arguments.junit == arguments.json {
+        return fail(USAGE, "--junit and --json name the same file; give each its own");
+    }
     // A path that cannot be written is said before the work, not after it.
     for path in arguments.junit.iter().chain(&arguments.json) {
         if let Err(error) = file::check_writable(path) {

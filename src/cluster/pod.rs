@@ -22,8 +22,9 @@ use crate::probe::observation::Observation;
 /// How often to look at what the watches brought, which costs nothing.
 const INTERVAL: Duration = Duration::from_millis(40);
 
-/// How often to ask for a pod's log, which costs the API server and the kubelet something.
-const LOG_INTERVAL: Duration = Duration::from_millis(200);
+/// How soon to ask for a pod's log again, at first and at most: each time costs
+/// the API server and the kubelet something, the more the busier they are.
+const LOG_INTERVALS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(1600));
 
 /// A container needs this long to start, so its log is not asked for before.
 const START_TAKES: Duration = Duration::from_millis(500);
@@ -127,7 +128,7 @@ pub async fn observe(
 ) -> Result<Outcome, Error> {
     let pods = Api::<Pod>::namespaced(apps.client.clone(), namespace);
     let refused_since = std::cell::Cell::new(None::<Instant>);
-    let ask_from = std::cell::Cell::new(None::<Instant>);
+    let log = Asking::default();
     let subject = format!("observation of the app in namespace {namespace}");
     let found = wait::until(&subject, limit, INTERVAL, || async {
         let Some(pod) = apps.newest(namespace) else {
@@ -145,13 +146,10 @@ pub async fn observe(
         if pod.spec.as_ref().is_none_or(|spec| spec.node_name.is_none()) {
             return Look::NotYet(state(&pod));
         }
-        let now = Instant::now();
-        let from = ask_from.get().unwrap_or(now + START_TAKES);
-        ask_from.set(Some(from));
-        if now < from {
+        if !log.is_due(container_statuses(&pod).any(|c| c.state.as_ref().is_some_and(|state| state.running.is_some())))
+        {
             return Look::NotYet(state(&pod));
         }
-        ask_from.set(Some(now + LOG_INTERVAL));
         let name = pod.name_any();
         let unusable = |reason| Err(Error::Pod { namespace: namespace.to_owned(), pod: name.clone(), reason });
         // The kubelet knows of a started container before the pod's status does, so the log is asked for at once.
@@ -176,6 +174,36 @@ pub async fn observe(
     })
     .await;
     found?
+}
+
+/// When to ask for a pod's log.
+#[derive(Default)]
+struct Asking {
+    next: std::cell::Cell<Option<Instant>>,
+    interval: std::cell::Cell<Duration>,
+    running: std::cell::Cell<bool>,
+}
+
+impl Asking {
+    /// Whether to ask now. The pod's status says late that the container runs,
+    /// so it is asked for before, less and less often, and at once when it does.
+    fn is_due(&self, running: bool) -> bool {
+        let now = Instant::now();
+        let news = running && !self.running.replace(running);
+        let Some(next) = self.next.get() else {
+            self.next.set(Some(now + START_TAKES));
+            self.interval.set(LOG_INTERVALS.0);
+            return news;
+        };
+        if news {
+            self.interval.set(LOG_INTERVALS.0);
+        } else if now < next {
+            return false;
+        }
+        self.next.set(Some(now + self.interval.get()));
+        self.interval.set((self.interval.get() * 3 / 2).min(LOG_INTERVALS.1));
+        true
+    }
 }
 
 /// Whether the container ended, now or before its last restart.

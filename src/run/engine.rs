@@ -18,7 +18,7 @@ use crate::cluster::pod::Apps;
 use crate::configure::Run;
 use crate::journal::{Hold, Journal, Runs};
 use crate::redact::Redactor;
-use crate::scenario::configuration::VaultPlace;
+use crate::scenario::configuration::{Literal, VaultPlace};
 use crate::scenario::load::Catalogue;
 use crate::scenario::select::Planned;
 use crate::testbed::docker::Engine;
@@ -243,12 +243,19 @@ impl RunOf<'_> {
             limit: SCENARIO_LIMIT,
         };
         let jobs = Semaphore::new(self.options.jobs);
-        let mut going: FuturesUnordered<_> = self
-            .planned
-            .iter()
+        // Those that take longest start first: a Vault of their own, one after another.
+        let mut order: Vec<&Planned> = self.planned.iter().collect();
+        order.sort_by_key(|planned| {
+            let configuration = planned.scenario.configuration();
+            configuration.literal == Literal::No && configuration.vault == VaultPlace::Outside
+        });
+        let mut going: FuturesUnordered<_> = order
+            .into_iter()
             .map(|planned| async {
-                let _place = jobs.acquire().await;
                 let scenario = &planned.scenario;
+                // What waits for its turn takes no other's place.
+                let _turn = way.turn(scenario).await;
+                let _place = jobs.acquire().await;
                 let _ =
                     self.events.send(Event::ScenarioStarted { id: scenario.id.clone(), evidence: scenario.evidence });
                 let mut result = way.go(scenario).await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::literal;
 use crate::cluster::objects::{Owner, user_name};
@@ -38,14 +38,18 @@ pub struct Way<'a> {
 }
 
 impl Way<'_> {
+    /// Waits until no other literal scenario goes on, where this is one.
+    pub async fn turn(&self, scenario: &Scenario) -> Option<MutexGuard<'_, ()>> {
+        match scenario.configuration().literal {
+            Literal::No => None,
+            Literal::AsWritten | Literal::Mended => Some(self.literal_turn.lock().await),
+        }
+    }
+
     /// Goes the way of one scenario to its verdict. It never fails: what could
     /// not be done is an inconclusive verdict with its reason.
     pub async fn go(&self, scenario: &Scenario) -> ScenarioResult {
         let configuration = scenario.configuration();
-        let _turn = match configuration.literal {
-            Literal::No => None,
-            Literal::AsWritten | Literal::Mended => Some(self.literal_turn.lock().await),
-        };
         let started = Instant::now();
         let mut timings = Timings::default();
         let work = self.observe(scenario, &configuration, &mut timings);

@@ -293,6 +293,10 @@ impl Drop for Group {
 /// kind is not there or does not answer.
 pub async fn kind_version() -> Result<String, Error> {
     let output = kind(&["version"]).output().await.map_err(Error::NoKind)?;
+    if !output.status.success() {
+        let output = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(Error::Kind { command: "version".to_owned(), output });
+    }
     let text = String::from_utf8_lossy(&output.stdout);
     Ok(text.split_whitespace().nth(1).unwrap_or("unknown").to_owned())
 }

@@ -2,7 +2,8 @@
 //! archive is made here, without a container engine, so that it can be made
 //! and carried anywhere.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -59,12 +60,15 @@ fn program() -> PathBuf {
 /// The program is not static, not for Linux, or a file cannot be read or written.
 pub fn export(archive: &Path) -> Result<ProbeImage, Error> {
     let path = program();
-    let binary = std::fs::read(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
-    let architecture = check_static(&binary).map_err(|reason| Error::NotStatic { reason })?;
+    let unreadable = |source| Error::Io { path: path.clone(), source };
     let io = |source| Error::Io { path: archive.to_owned(), source };
-    let layer = layer(&strip(&binary).map_err(|reason| Error::NotStatic { reason })?).map_err(io)?;
-    drop(binary);
-    let diff_id = digest(&layer);
+    let mut binary = File::open(&path).map_err(unreadable)?;
+    let architecture = check_static(&mut binary).map_err(|reason| Error::NotStatic { reason })?;
+    // The layer goes through a file: the program is too large to be held in memory twice.
+    let folder = archive.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut layer = tempfile::tempfile_in(folder).map_err(io)?;
+    let (diff_id, layer_size) = write_layer(binary, &layer).map_err(io)?;
+    layer.rewind().map_err(io)?;
     let config = json!({
         "architecture": architecture,
         "os": "linux",
@@ -72,18 +76,18 @@ pub fn export(archive: &Path) -> Result<ProbeImage, Error> {
         "rootfs": { "type": "layers", "diff_ids": [diff_id] },
     })
     .to_string();
-    let descriptor = |kind: &str, content: &[u8]| json!({ "mediaType": format!("application/vnd.oci.image.{kind}"), "digest": digest(content), "size": content.len() });
+    let descriptor = |kind: &str, digest: String, size: u64| json!({ "mediaType": format!("application/vnd.oci.image.{kind}"), "digest": digest, "size": size });
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": descriptor("config.v1+json", config.as_bytes()),
-        "layers": [descriptor("layer.v1.tar", &layer)],
+        "config": descriptor("config.v1+json", digest(config.as_bytes()), config.len() as u64),
+        "layers": [descriptor("layer.v1.tar", diff_id.clone(), layer_size)],
     })
     .to_string();
     let manifest_digest = digest(manifest.as_bytes());
     let tag: String = manifest_digest.trim_start_matches("sha256:").chars().take(16).collect();
     let reference = format!("localhost/pmp-vault-conformance/probe:{tag}");
-    let mut entry = descriptor("manifest.v1+json", manifest.as_bytes());
+    let mut entry = descriptor("manifest.v1+json", manifest_digest.clone(), manifest.len() as u64);
     entry["platform"] = json!({ "architecture": architecture, "os": "linux" });
     entry["annotations"] = json!({
         "io.containerd.image.name": reference,
@@ -102,34 +106,63 @@ pub fn export(archive: &Path) -> Result<ProbeImage, Error> {
     let for_old_engines =
         json!([{ "Config": blob(&config_digest), "RepoTags": [reference], "Layers": [blob(&diff_id)] }]).to_string();
 
-    let file = std::fs::File::create(archive).map_err(io)?;
+    let file = File::create(archive).map_err(io)?;
     let mut tar = tar::Builder::new(std::io::BufWriter::new(file));
-    let files: [(String, &[u8]); 6] = [
+    let files: [(String, &[u8]); 5] = [
         ("oci-layout".to_owned(), br#"{"imageLayoutVersion":"1.0.0"}"#),
         ("index.json".to_owned(), index.as_bytes()),
         (blob(&manifest_digest), manifest.as_bytes()),
         ("manifest.json".to_owned(), for_old_engines.as_bytes()),
         (blob(&config_digest), config.as_bytes()),
-        (blob(&diff_id), &layer),
     ];
     for (name, content) in files {
-        append(&mut tar, &name, content, 0o644).map_err(io)?;
+        append(&mut tar, &name, content, content.len() as u64, 0o644).map_err(io)?;
     }
+    append(&mut tar, &blob(&diff_id), &layer, layer_size, 0o644).map_err(io)?;
     tar.into_inner().and_then(|mut file| file.flush()).map_err(io)?;
     Ok(ProbeImage { reference, digest: manifest_digest })
 }
 
-/// The one layer: the program alone.
-fn layer(binary: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut tar = tar::Builder::new(Vec::with_capacity(binary.len() + 4096));
-    append(&mut tar, PROGRAM, binary, 0o755)?;
-    tar.into_inner()
+/// The one layer: the program alone. Gives its digest and its size.
+fn write_layer(binary: File, layer: &File) -> std::io::Result<(String, u64)> {
+    let size = binary.metadata()?.len();
+    let mut tar = tar::Builder::new(Hashed { out: std::io::BufWriter::new(layer), hash: Sha256::new(), size: 0 });
+    append(&mut tar, PROGRAM, binary, size, 0o755)?;
+    let mut hashed = tar.into_inner()?;
+    hashed.flush()?;
+    Ok((hex(&hashed.hash.finalize()), hashed.size))
+}
+
+/// Writes on, and hashes and counts what goes by.
+struct Hashed<W> {
+    out: W,
+    hash: Sha256,
+    size: u64,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// The same content gives the same bytes, whenever it is written.
-fn append<W: Write>(tar: &mut tar::Builder<W>, name: &str, content: &[u8], mode: u32) -> std::io::Result<()> {
+fn append<W: Write>(
+    tar: &mut tar::Builder<W>,
+    name: &str,
+    content: impl Read,
+    size: u64,
+    mode: u32,
+) -> std::io::Result<()> {
     let mut header = tar::Header::new_gnu();
-    header.set_size(content.len() as u64);
+    header.set_size(size);
     header.set_mode(mode);
     header.set_mtime(0);
     header.set_cksum();
@@ -137,31 +170,22 @@ fn append<W: Write>(tar: &mut tar::Builder<W>, name: &str, content: &[u8], mode:
 }
 
 fn digest(content: &[u8]) -> String {
-    let hash = Sha256::digest(content);
+    hex(&Sha256::digest(content))
+}
+
+fn hex(hash: &[u8]) -> String {
     format!("sha256:{}", hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
-/// The program without symbols and debug information, which are half of it.
-fn strip(binary: &[u8]) -> Result<Vec<u8>, String> {
-    let unreadable = |error: object::build::Error| format!("it cannot be stripped: {error}");
-    let mut builder = object::build::elf::Builder::read(binary).map_err(unreadable)?;
-    for section in &mut builder.sections {
-        let name = section.name.as_slice();
-        section.delete = name.starts_with(b".debug") || name == b".symtab" || name == b".strtab";
-    }
-    for symbol in &mut builder.symbols {
-        symbol.delete = true;
-    }
-    builder.delete_orphans();
-    let mut stripped = Vec::with_capacity(binary.len());
-    builder.write(&mut stripped).map_err(unreadable)?;
-    Ok(stripped)
-}
-
 /// The OCI name of the architecture of a static Linux program.
-fn check_static(binary: &[u8]) -> Result<&'static str, String> {
+fn check_static(binary: &mut (impl Read + Seek)) -> Result<&'static str, String> {
     use object::read::elf::{FileHeader as _, ProgramHeader as _};
     const NO_ELF: &str = "it is not a 64-bit Linux program";
+    // Both headers stand at the start.
+    let mut start = Vec::new();
+    let read = binary.take(16 * 1024).read_to_end(&mut start).and_then(|_| binary.rewind());
+    read.map_err(|error| error.to_string())?;
+    let binary = start.as_slice();
     let endian = object::Endianness::Little;
     let header = object::elf::FileHeader64::<object::Endianness>::parse(binary).map_err(|_| NO_ELF.to_owned())?;
     let segments = header.program_headers(endian, binary).map_err(|_| NO_ELF.to_owned())?;
@@ -181,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_is_no_linux_program_cannot_be_the_probe() {
-        assert!(check_static(b"MZ").unwrap_err().contains("not a 64-bit Linux program"));
+        assert!(check_static(&mut std::io::Cursor::new(b"MZ")).unwrap_err().contains("not a 64-bit Linux program"));
     }
 
     #[test]
