@@ -212,6 +212,11 @@ pub async fn clean_by_label(runs: &Runs, engine: &Engine, run: &str) -> Result<u
     for owner in runs.list()? {
         if let Ok(testbed) = kept::load(&runs.folder(&owner), &owner, engine.clone()).await {
             removed += clean_objects(&testbed.kube, run).await;
+            // Vault knows no labels; what a run makes there has its id in the name.
+            let admin = &testbed.vault.admin;
+            for path in admin.find(&format!("-{run}-")).await.unwrap_or_default() {
+                removed += usize::from(admin.remove(&path).await.is_ok());
+            }
         }
     }
     Ok(removed)

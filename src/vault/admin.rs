@@ -157,6 +157,25 @@ impl Client {
         Ok(())
     }
 
+    /// The mounts, auth mounts and policies whose name contains a word, as paths
+    /// for [`Client::remove`].
+    ///
+    /// # Errors
+    /// Vault does not answer, or refuses.
+    pub async fn find(&self, word: &str) -> Result<Vec<String>, Error> {
+        let mut found = Vec::new();
+        for kind in ["mounts", "auth"] {
+            let reply = self.call(Method::GET, &format!("sys/{kind}"), None).await?;
+            let names =
+                reply.body["data"].as_object().into_iter().flatten().map(|(name, _)| name.trim_end_matches('/'));
+            found.extend(names.filter(|name| name.contains(word)).map(|name| format!("{kind}/{name}")));
+        }
+        let reply = self.call(Method::GET, "sys/policies/acl?list=true", None).await?;
+        let names = reply.body["data"]["keys"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        found.extend(names.filter(|name| name.contains(word)).map(|name| format!("policies/acl/{name}")));
+        Ok(found)
+    }
+
     fn shape(&self, method: Method, path: &str, field: &'static str) -> Error {
         Error::Shape { method, url: format!("{}/v1/{path}", self.address()), field }
     }
