@@ -103,9 +103,9 @@ async fn vault_with_tls(name: &str) -> (ContainerAsync<GenericImage>, String) {
     (container, authority.pem())
 }
 
-#[test]
+#[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Vault and a kind cluster: scripts/test --kind"]
-fn in_an_empty_image_the_probe_resolves_names() {
+async fn in_an_empty_image_the_probe_resolves_names_and_speaks_https_under_a_private_authority() {
     let image = Image::load();
     let container = record()["vault-container"].as_str().unwrap().to_owned();
     let seen = image.observe(&format!("http://{container}:8200/pmp-dev/admin"), None).read.unwrap();
@@ -113,12 +113,7 @@ fn in_an_empty_image_the_probe_resolves_names() {
     assert_eq!(seen.status, Some(403), "{seen:?}");
     let seen = image.observe("http://no-such-name.invalid:8200/pmp-dev/admin", None).read.unwrap();
     assert_eq!(seen.transport, Some(Transport::NameNotFound), "{seen:?}");
-}
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a Vault and a kind cluster: scripts/test --kind"]
-async fn in_an_empty_image_the_probe_speaks_https_under_a_private_authority() {
-    let image = Image::load();
     let name = format!("pvc-{}-tls", testbed::owner());
     let (_vault, authority) = vault_with_tls(&name).await;
     let url = format!("https://{name}:8200/pmp-dev/admin");

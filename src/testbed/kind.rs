@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Node;
@@ -117,26 +118,31 @@ pub async fn start(
         vault::start(&engine, journal, &name, &images.vault_image, &vault_name, 8200, VAULT_LIMIT).await
     });
     let kubeconfig = journal.folder().join("kubeconfig");
-    let start_cluster =
-        step(events, "create the kind cluster", create(&name, &images.node_image, journal, &kubeconfig, limit));
+    let created = AtomicBool::new(false);
+    let start_cluster = async {
+        let create = create(&name, &images.node_image, journal, &kubeconfig, limit);
+        let done = step(events, "create the kind cluster", create).await;
+        created.store(true, Ordering::Relaxed);
+        done
+    };
     let archive = journal.folder().join("probe.tar");
-    let make_probe = step(events, "make the probe's image", make_probe(images, archive.clone()));
+    let probe = async {
+        let made = step(events, "make the probe's image", make_probe(images, archive.clone())).await?;
+        if images.probe_image.is_none() {
+            step(events, "load the probe's image", load_early(&name, &archive, &created)).await?;
+        }
+        Ok::<_, Error>(made)
+    };
     // All three, before the first error is looked at: what is half made by a
     // future that was dropped would be in nobody's hands.
-    let (vault, created, probe) = tokio::join!(start_vault, start_cluster, make_probe);
+    let (vault, created, probe) = tokio::join!(start_vault, start_cluster, probe);
     let (vault, (), (probe_image, probe_identity)) = (vault?, created?, probe?);
 
     let kube = client(&kubeconfig).await.map_err(|reason| Error::Cluster { what: "be reached", reason })?;
-    let load = async {
-        if images.probe_image.is_none() {
-            step(events, "load the probe's image", load_archive(&name, &archive)).await?;
-        }
-        Ok::<_, Error>(())
-    };
     let ready = step(events, "wait for the node", wait_for_node(&kube, limit));
     let definitions = step(events, "apply the custom resource definitions", apply_definitions(&kube));
     let api_server = api_server(&engine, &kube, &name, &kubeconfig);
-    let ((), (), (), api_server) = tokio::try_join!(load, ready, definitions, api_server)?;
+    let ((), (), api_server) = tokio::try_join!(ready, definitions, api_server)?;
 
     let kubernetes = kube.apiserver_version().await.map_err(cluster("give its version"))?.git_version;
     let vault_version = vault.admin.version().await.map_err(vault::Error::from)?;
@@ -229,6 +235,20 @@ async fn create(name: &str, image: &str, journal: &Journal, kubeconfig: &Path, l
     run_kind("create cluster", command, limit).await?;
     journal.created(entry, name)?;
     Ok(())
+}
+
+/// Loads an image archive while the cluster is still being created: the node
+/// takes images long before its API server answers. It is tried until the
+/// creation is over, and once more then.
+async fn load_early(cluster: &str, archive: &Path, created: &AtomicBool) -> Result<(), Error> {
+    loop {
+        let last = created.load(Ordering::Relaxed);
+        match load_archive(cluster, archive).await {
+            Ok(()) => return Ok(()),
+            Err(error) if last => return Err(error),
+            Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+        }
+    }
 }
 
 /// Loads an image archive into the nodes of a cluster.
