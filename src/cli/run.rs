@@ -34,7 +34,7 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = ProfileName::Core)]
     profile: ProfileName,
     /// How many scenarios go on at once
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=200))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=200))]
     jobs: u16,
     /// Leave the testbed up afterwards, for --reuse
     #[arg(long, conflicts_with = "reuse")]
