@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::api::{Api, DeleteParams, ListParams, Preconditions, PropagationPolicy};
 use kube::{Client, Resource as _, ResourceExt};
@@ -11,10 +11,14 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::cluster::RUN_LABEL;
+use crate::cluster::wait::{self, Look};
+use crate::existing::connect;
 use crate::journal::{Entry, Item, Journal, Resource, Runs};
+use crate::ledger::Ledger;
 use crate::testbed::docker::{self, Engine};
 use crate::testbed::kind::{KIND_LABEL, name as testbed_name};
 use crate::testbed::{ENGINE_LABEL, Testbed, kept};
+use crate::vault::Client as Vault;
 
 /// Something that is still there.
 #[derive(Debug, Error)]
@@ -25,6 +29,9 @@ pub enum Error {
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] crate::journal::Error),
+    /// A customer's cluster cannot be reached, or refuses; in words.
+    #[error("{0}")]
+    Cluster(String),
     /// Some items are left.
     #[error("left behind: {}; `cleanup --run-id {run}` tries again", .left.join("; "))]
     Left {
@@ -53,7 +60,7 @@ pub async fn clean(
         .partition(|entry| matches!(entry.item, Item::Object { .. } | Item::Vault { .. }));
     let removals = objects.into_iter().map(|entry| async move {
         let result = match testbed {
-            Some(testbed) => remove_object(&journal.run, &entry, testbed).await,
+            Some(testbed) => remove_object(&journal.run, &entry, &testbed.kube, Some(&testbed.vault.admin)).await,
             None => Ok(()),
         };
         (entry, result)
@@ -131,22 +138,64 @@ async fn remove_cluster(engine: &Engine, name: &str, whole: bool) -> Result<(), 
     }
 }
 
-async fn remove_object(run: &str, entry: &Entry, testbed: &Testbed) -> Result<(), String> {
-    let kube = testbed.kube.clone();
+/// Removes the objects that a journal names on a customer's cluster, the last
+/// first, and waits until each is gone.
+///
+/// # Errors
+/// What is left, each with the reason.
+pub async fn clean_cluster(journal: &Journal, kube: &Client) -> Result<(), Error> {
+    let mut left = Vec::new();
+    for entry in journal.open_entries() {
+        let result = remove_object(&journal.run, &entry, kube, None).await;
+        note(journal, &entry, result, &mut left)?;
+    }
+    if left.is_empty() { Ok(()) } else { Err(Error::Left { run: journal.run.clone(), left }) }
+}
+
+async fn remove_object(run: &str, entry: &Entry, kube: &Client, vault: Option<&Vault>) -> Result<(), String> {
+    let kube = kube.clone();
     let uid = entry.uid.as_deref();
     match &entry.item {
-        Item::Vault { path } => testbed.vault.admin.remove(path).await.map_err(|e| e.to_string()),
-        Item::Object { resource, namespace, name } => match resource {
-            // From here on the API server removes it with all that is in it, whatever becomes of us.
-            Resource::Namespace => remove_by_uid(&Api::<Namespace>::all(kube), run, name, uid).await,
-            Resource::ClusterRoleBinding => remove_by_uid(&Api::<ClusterRoleBinding>::all(kube), run, name, uid).await,
-            Resource::ServiceAccount => {
-                let namespace = namespace.as_deref().unwrap_or("default");
-                remove_by_uid(&Api::<ServiceAccount>::namespaced(kube, namespace), run, name, uid).await
-            }
+        Item::Vault { path } => match vault {
+            Some(vault) => vault.remove(path).await.map_err(|e| e.to_string()),
+            None => Ok(()),
         },
+        Item::Object { resource, namespace, name } => {
+            let namespace = namespace.as_deref().unwrap_or("default");
+            match resource {
+                // From here on the API server removes it with all that is in it, whatever becomes of us.
+                Resource::Namespace => remove_by_uid(&Api::<Namespace>::all(kube), run, name, uid).await,
+                Resource::ClusterRoleBinding => {
+                    remove_by_uid(&Api::<ClusterRoleBinding>::all(kube), run, name, uid).await
+                }
+                Resource::ServiceAccount => {
+                    remove_by_uid(&Api::<ServiceAccount>::namespaced(kube, namespace), run, name, uid).await
+                }
+                Resource::Pod => {
+                    let pods = Api::<Pod>::namespaced(kube, namespace);
+                    remove_by_uid(&pods, run, name, uid).await?;
+                    gone(&pods, name, uid).await
+                }
+            }
+        }
         _ => Ok(()),
     }
+}
+
+/// Waits until a pod is gone: it is only asked to end, and has a second for it.
+async fn gone(pods: &Api<Pod>, name: &str, uid: Option<&str>) -> Result<(), String> {
+    let subject = format!("end of pod {name}");
+    wait::until(&subject, Duration::from_secs(60), Duration::from_millis(200), || async {
+        match pods.get_metadata_opt(name).await {
+            Ok(Some(pod)) if uid.is_none_or(|uid| pod.uid().as_deref() == Some(uid)) => {
+                Look::NotYet("it is on its way out".to_owned())
+            }
+            Ok(_) => Look::Done(()),
+            Err(error) => Look::NotYet(error.to_string()),
+        }
+    })
+    .await
+    .map_err(|error| error.to_string())
 }
 
 /// Deletes an object only where it has that UID or, where none was noted any
@@ -180,16 +229,47 @@ where
 ///
 /// # Errors
 /// The run is going on, or something is left.
-pub async fn clean_run(runs: &Runs, engine: &Engine, run: &str) -> Result<(), Error> {
+pub async fn clean_run(runs: &Runs, run: &str) -> Result<(), Error> {
     let journal = Journal::open(runs, run)?;
+    if let Some(cluster) = journal.cluster() {
+        let kube = connect::cluster(&cluster, &Ledger::default()).await.map_err(Error::Cluster)?;
+        clean_cluster(&journal, &kube).await?;
+        return Ok(journal.discard()?);
+    }
+    let engine = Engine::connect().await?;
     // Objects on another run's testbed are there only while that testbed is.
     let testbed = match journal.testbed() {
         Some(owner) if owner != run => kept::load(&runs.folder(&owner), &owner, engine.clone()).await.ok(),
         _ => None,
     };
-    clean(&journal, engine, testbed.as_ref(), false).await?;
+    clean(&journal, &engine, testbed.as_ref(), false).await?;
     journal.discard()?;
     Ok(())
+}
+
+/// Finds in namespaces of a customer's cluster what a run left, by its label
+/// alone, and removes it. Gives how many things it removed.
+///
+/// # Errors
+/// The API server refuses.
+pub async fn clean_namespaces(kube: &Client, namespaces: &[String], run: &str) -> Result<usize, Error> {
+    let refused = |error: kube::Error| Error::Cluster(error.to_string());
+    let ours = ListParams::default().labels(&format!("{RUN_LABEL}={run}"));
+    let mut removed = 0;
+    for namespace in namespaces {
+        let pods = Api::<Pod>::namespaced(kube.clone(), namespace);
+        for pod in pods.list_metadata(&ours).await.map_err(refused)?.items {
+            remove_by_uid(&pods, run, &pod.name_any(), None).await.map_err(Error::Cluster)?;
+            gone(&pods, &pod.name_any(), pod.uid().as_deref()).await.map_err(Error::Cluster)?;
+            removed += 1;
+        }
+        let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), namespace);
+        for account in accounts.list_metadata(&ours).await.map_err(refused)?.items {
+            remove_by_uid(&accounts, run, &account.name_any(), None).await.map_err(Error::Cluster)?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
 }
 
 /// Finds what a run left by its label alone, where its journal is lost, and
@@ -197,7 +277,8 @@ pub async fn clean_run(runs: &Runs, engine: &Engine, run: &str) -> Result<(), Er
 ///
 /// # Errors
 /// The container engine or a kept testbed does not answer.
-pub async fn clean_by_label(runs: &Runs, engine: &Engine, run: &str) -> Result<usize, Error> {
+pub async fn clean_by_label(runs: &Runs, run: &str) -> Result<usize, Error> {
+    let engine = Engine::connect().await?;
     let mut removed = 0;
     let mut containers = engine.containers_with(ENGINE_LABEL, run).await?;
     containers.extend(engine.containers_with(KIND_LABEL, &testbed_name(run)).await?);

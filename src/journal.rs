@@ -12,6 +12,8 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::existing::target::ClusterChoice;
+
 /// Something that a run creates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
@@ -47,6 +49,39 @@ pub enum Item {
     },
 }
 
+impl Item {
+    /// The command that removes it by hand.
+    #[must_use]
+    pub fn by_hand(&self, cluster: Option<&ClusterChoice>) -> String {
+        match self {
+            Self::Network { name } => format!("docker network rm {name}"),
+            Self::Container { name } => format!("docker rm --force --volumes {name}"),
+            Self::Cluster { name } => format!("kind delete cluster --name {name}"),
+            Self::Vault { path } => format!("vault delete sys/{path}"),
+            Self::Object { resource, namespace, name } => {
+                let kind = match resource {
+                    Resource::Namespace => "namespace",
+                    Resource::ClusterRoleBinding => "clusterrolebinding",
+                    Resource::ServiceAccount => "serviceaccount",
+                    Resource::Pod => "pod",
+                };
+                let mut command = "kubectl".to_owned();
+                if let Some(path) = cluster.and_then(|cluster| cluster.kubeconfig.as_ref()) {
+                    command.push_str(&format!(" --kubeconfig {}", path.display()));
+                }
+                if let Some(context) = cluster.and_then(|cluster| cluster.context.as_ref()) {
+                    command.push_str(&format!(" --context {context}"));
+                }
+                command.push_str(&format!(" delete {kind} {name}"));
+                if let Some(namespace) = namespace {
+                    command.push_str(&format!(" --namespace {namespace}"));
+                }
+                command
+            }
+        }
+    }
+}
+
 /// The resources that a run creates outside its own namespaces, and the namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -57,6 +92,8 @@ pub enum Resource {
     ClusterRoleBinding,
     /// A Service Account.
     ServiceAccount,
+    /// A pod, on a customer's cluster.
+    Pod,
 }
 
 /// One line of the journal.
@@ -65,6 +102,8 @@ pub enum Resource {
 enum Line {
     /// The testbed that objects of the cluster and of Vault are on: a run's id.
     Testbed { run: String },
+    /// The customer's cluster that objects are on.
+    Cluster { cluster: ClusterChoice },
     /// About to be created.
     Creating { entry: u64, item: Item },
     /// Created, with its id or UID.
@@ -209,6 +248,7 @@ struct State {
     next: u64,
     open: Vec<Entry>,
     testbed: Option<String>,
+    cluster: Option<ClusterChoice>,
     kept: bool,
 }
 
@@ -249,6 +289,7 @@ impl Journal {
             next: 0,
             open: Vec::new(),
             testbed: None,
+            cluster: None,
             kept: false,
         };
         let text = std::fs::read_to_string(&path).map_err(io("read", &path))?;
@@ -271,6 +312,20 @@ impl Journal {
     /// The journal cannot be written.
     pub fn on_testbed(&self, run: &str) -> Result<(), Error> {
         self.write(Line::Testbed { run: run.to_owned() })
+    }
+
+    /// Notes which customer's cluster the objects are on.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn on_cluster(&self, cluster: &ClusterChoice) -> Result<(), Error> {
+        self.write(Line::Cluster { cluster: cluster.clone() })
+    }
+
+    /// The customer's cluster that the objects are on; none for a testbed of our own.
+    #[must_use]
+    pub fn cluster(&self) -> Option<ClusterChoice> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).cluster.clone()
     }
 
     /// Notes what is about to be created, and gives the entry's number.
@@ -354,6 +409,7 @@ impl State {
     fn apply(&mut self, line: Line) {
         match line {
             Line::Testbed { run } => self.testbed = Some(run),
+            Line::Cluster { cluster } => self.cluster = Some(cluster),
             Line::Creating { entry, item } => {
                 self.next = self.next.max(entry);
                 self.open.push(Entry { entry, item, uid: None });

@@ -101,7 +101,7 @@ fn the_version_is_the_packages() {
 #[case::no_command(&[], "Usage:")]
 #[case::an_unknown_command(&["rum"], "run")]
 #[case::an_unknown_flag(&["run", "--juint", "x"], "--junit")]
-#[case::an_unknown_testbed(&["run", "--testbed", "minikube"], "[possible values: kind]")]
+#[case::an_unknown_testbed(&["run", "--testbed", "minikube"], "[possible values: kind, existing]")]
 #[case::an_unknown_profile(&["run", "--profile", "most"], "[possible values: core, all]")]
 #[case::an_unknown_verdict_to_deny(&["run", "--deny", "everything"], "known-deviation")]
 #[case::no_jobs(&["run", "--jobs", "0"], "1..=200")]

@@ -49,6 +49,7 @@ impl Image {
             hmac_key: None,
             sibling: None,
             stay_up: false,
+            ask: None,
         };
         let variable = format!("{VARIABLE}={}", serde_json::to_string(&input).unwrap());
         let network = record()["network"].as_str().unwrap().to_owned();

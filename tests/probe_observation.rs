@@ -37,6 +37,7 @@ fn small() -> Observation {
         read_with_token: false,
         secret: None,
         boundary: None,
+        asked: None,
         millis: 1,
     }
 }
@@ -219,6 +220,7 @@ async fn observed(answers: impl IntoIterator<Item = (Ask, (u16, Value))>, change
         hmac_key: Some(RUN_KEY.to_owned()),
         sibling: Some("sibling".to_owned()),
         stay_up: false,
+        ask: None,
     };
     change(&mut input);
     let observation = observe(&input).await.unwrap();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pmp_vault_conformance::probe::observation::Transport;
-use pmp_vault_conformance::vault::client::{Roots, http_client, transport};
+use pmp_vault_conformance::vault::client::{Proxy, Roots, http_client, transport};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rstest::rstest;
 use rustls::pki_types::PrivateKeyDer;
@@ -17,7 +17,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 /// Asks, with a short patience.
 async fn ask(url: &str, roots: &Roots) -> Result<u16, (Transport, String)> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = http_client(roots, Duration::from_millis(1500)).unwrap();
+    let client = http_client(roots, Duration::from_millis(1500), Proxy::Never).unwrap();
     match client.get(url).send().await {
         Ok(response) => Ok(response.status().as_u16()),
         Err(error) => Err(transport(&error)),
@@ -172,6 +172,6 @@ async fn a_certificate_for_another_name_is_a_failure_of_tls() {
 #[case::a_certificate_cut_off("-----BEGIN CERTIFICATE-----\nAAAA\n", "")]
 fn roots_are_refused_where_the_pem_holds(#[case] pem: &str, #[case] reason: &str) {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let error = http_client(&Roots::Pem(pem.as_bytes().to_vec()), Duration::from_secs(1)).unwrap_err();
+    let error = http_client(&Roots::Pem(pem.as_bytes().to_vec()), Duration::from_secs(1), Proxy::Never).unwrap_err();
     assert!(!error.is_empty() && error.contains(reason), "{error}");
 }

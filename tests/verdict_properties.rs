@@ -194,6 +194,7 @@ fn sighting() -> BoxedStrategy<Sighting> {
             fingerprints: prints.into_iter().map(|key| (key.to_owned(), print_of(key))).collect(),
             enable_again: again.map(|refused| EnableAgain { refused, text: String::new() }),
             commands,
+            ruled_out: None,
         },
     );
     // What some scenario lays down, so that passes are not rare.

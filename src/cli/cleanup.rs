@@ -1,11 +1,14 @@
 //! `cleanup`: what a killed run left, or a kept testbed.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{INCONCLUSIVE, fail};
-use crate::cleanup::{Error, clean_by_label, clean_run};
+use crate::cleanup::{Error, clean_by_label, clean_namespaces, clean_run};
+use crate::existing::connect;
+use crate::existing::target::ClusterChoice;
 use crate::journal::{self, Journal, Runs};
-use crate::testbed::docker::Engine;
+use crate::ledger::Ledger;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -15,27 +18,50 @@ pub struct Arguments {
     /// Kept testbeds as well
     #[arg(long, conflicts_with = "run_id")]
     kept: bool,
+    /// With --run-id, where the journal is lost: the context of the cluster to look in
+    #[arg(long, value_name = "NAME", requires_all = ["run_id", "namespace"])]
+    context: Option<String>,
+    /// The kubeconfig that has it [default: as kubectl finds it]
+    #[arg(long, value_name = "FILE", requires = "context")]
+    kubeconfig: Option<PathBuf>,
+    /// The namespaces to look in, may be given more than once
+    #[arg(long, value_name = "NAME", requires = "context")]
+    namespace: Vec<String>,
 }
 
 /// Removes, and says what.
 pub async fn cleanup(arguments: &Arguments, runs: &Runs) -> ExitCode {
-    let engine = match Engine::connect().await {
-        Ok(engine) => engine,
-        Err(error) => return fail(INCONCLUSIVE, &error.to_string()),
-    };
-    match &arguments.run_id {
-        Some(run) => one(runs, &engine, run).await,
-        None => all(runs, &engine, arguments.kept).await,
+    match (&arguments.run_id, &arguments.context) {
+        (Some(run), Some(context)) => on_cluster(run, context, arguments).await,
+        (Some(run), None) => one(runs, run).await,
+        (None, _) => all(runs, arguments.kept).await,
     }
 }
 
-async fn one(runs: &Runs, engine: &Engine, run: &str) -> ExitCode {
-    match clean_run(runs, engine, run).await {
+/// What a run left on a customer's cluster, by its label: for a journal that is
+/// lost, or that was in a pod of that cluster.
+async fn on_cluster(run: &str, context: &str, arguments: &Arguments) -> ExitCode {
+    let choice = ClusterChoice { kubeconfig: arguments.kubeconfig.clone(), context: Some(context.to_owned()) };
+    let kube = match connect::cluster(&choice, &Ledger::default()).await {
+        Ok(kube) => kube,
+        Err(error) => return fail(INCONCLUSIVE, &error),
+    };
+    match clean_namespaces(&kube, &arguments.namespace, run).await {
+        Ok(count) => {
+            println!("run {run}: {count} things with its label removed from {}", arguments.namespace.join(", "));
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(INCONCLUSIVE, &error.to_string()),
+    }
+}
+
+async fn one(runs: &Runs, run: &str) -> ExitCode {
+    match clean_run(runs, run).await {
         Ok(()) => {
             println!("run {run}: removed");
             ExitCode::SUCCESS
         }
-        Err(Error::Journal(journal::Error::Unknown { .. })) => match clean_by_label(runs, engine, run).await {
+        Err(Error::Journal(journal::Error::Unknown { .. })) => match clean_by_label(runs, run).await {
             Ok(0) => {
                 println!("run {run}: nothing is left of it, neither a journal nor anything with its label");
                 ExitCode::SUCCESS
@@ -50,28 +76,27 @@ async fn one(runs: &Runs, engine: &Engine, run: &str) -> ExitCode {
     }
 }
 
-async fn all(runs: &Runs, engine: &Engine, kept: bool) -> ExitCode {
+async fn all(runs: &Runs, kept: bool) -> ExitCode {
     let known = match runs.list() {
         Ok(known) => known,
         Err(error) => return fail(INCONCLUSIVE, &error.to_string()),
     };
-    let mut code = ExitCode::SUCCESS;
-    let mut removed = 0;
+    let (mut code, mut quiet) = (ExitCode::SUCCESS, true);
     for run in known {
         match Journal::open(runs, &run).map(|journal| journal.is_kept()) {
             Err(journal::Error::Locked { .. }) => println!("run {run}: goes on, left alone"),
-            Err(error) => code = fail(INCONCLUSIVE, &error.to_string()),
+            Err(error) => (code, quiet) = (fail(INCONCLUSIVE, &error.to_string()), false),
             Ok(true) if !kept => println!("run {run}: kept; `cleanup --run-id {run}` or `cleanup --kept` removes it"),
-            Ok(_) => match clean_run(runs, engine, &run).await {
+            Ok(_) => match clean_run(runs, &run).await {
                 Ok(()) => {
                     println!("run {run}: removed");
-                    removed += 1;
+                    quiet = false;
                 }
-                Err(error) => code = fail(INCONCLUSIVE, &error.to_string()),
+                Err(error) => (code, quiet) = (fail(INCONCLUSIVE, &error.to_string()), false),
             },
         }
     }
-    if removed == 0 {
+    if quiet {
         println!("nothing to remove");
     }
     code

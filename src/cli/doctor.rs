@@ -2,8 +2,14 @@
 
 use std::process::ExitCode;
 
-use super::INCONCLUSIVE;
+use super::existing::Arguments as Existing;
+use super::run::Testbed;
+use super::{INCONCLUSIVE, USAGE, fail};
+use crate::existing::inspect::token_rights;
+use crate::existing::run::missing_rights;
+use crate::existing::{connect, rights};
 use crate::journal::Runs;
+use crate::ledger::Ledger;
 use crate::run::literal;
 use crate::testbed::docker::{self, Engine};
 use crate::testbed::images::Images;
@@ -11,84 +17,43 @@ use crate::testbed::probe_image;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
+    /// What a run would be against
+    #[arg(long, value_enum, default_value_t = Testbed::Kind)]
+    testbed: Testbed,
     #[command(flatten)]
     images: Images,
+    #[command(flatten)]
+    existing: Existing,
 }
 
 /// One thing that a run needs.
 struct Check {
-    what: &'static str,
+    what: String,
     found: Result<String, String>,
     /// Whether no run starts without it.
     needed: bool,
     remedy: &'static str,
 }
 
+impl Check {
+    /// Something without which no run starts.
+    fn needed(what: impl Into<String>, found: Result<String, String>, remedy: &'static str) -> Self {
+        Self { what: what.into(), found, needed: true, remedy }
+    }
+}
+
 /// Prints one line a check; exit code 3 where a run could not start.
 pub async fn doctor(arguments: &Arguments, runs: &Runs) -> ExitCode {
-    let mut checks = Vec::new();
-    let engine = Engine::connect().await;
-    checks.push(Check {
-        what: "container engine",
-        found: match &engine {
-            Ok(engine) => engine.version().await.map_err(|error| error.to_string()),
-            Err(docker::Error::NoEngine(reason)) => Err(reason.clone()),
-            Err(error) => Err(error.to_string()),
+    let mut checks = match arguments.testbed {
+        Testbed::Kind => for_kind(arguments).await,
+        Testbed::Existing => match for_existing(arguments).await {
+            Ok(checks) => checks,
+            Err(error) => return fail(USAGE, &error),
         },
-        needed: true,
-        remedy: "`scripts/engine start` installs and starts one (Debian, as root), or install Docker Engine",
-    });
-    checks.push(Check {
-        what: "docker command line",
-        found: version("docker", &["--version"]).await,
-        needed: true,
-        remedy: "`scripts/engine start` installs it; kind needs it",
-    });
-    checks.push(Check {
-        what: "kind",
-        found: version("kind", &["version"]).await,
-        needed: true,
-        remedy: "`scripts/images` installs kind 0.33.0, or put it on the PATH",
-    });
-    if let Ok(engine) = &engine {
-        for (what, reference) in
-            [("image of Vault", &arguments.images.vault_image), ("node image", &arguments.images.node_image)]
-        {
-            checks.push(Check {
-                what,
-                found: match engine.image_identity(reference).await {
-                    Ok(Some(identity)) => Ok(identity),
-                    Ok(None) => Err(format!("{reference} is not here; a run tries to pull it")),
-                    Err(error) => Err(error.to_string()),
-                },
-                needed: false,
-                remedy: "`scripts/images` pulls or builds both images",
-            });
-        }
-    }
-    if arguments.images.probe_image.is_none() {
-        checks.push(probe());
-    }
-    let missing = literal::missing_tools();
-    checks.push(Check {
-        what: "tools of the literal scenarios",
-        found: if missing.is_empty() {
-            Ok("vault, kubectl, jq, bash, base64".to_owned())
-        } else {
-            Err(format!("missing: {}", missing.join(", ")))
-        },
-        needed: false,
-        remedy: "`scripts/setup` installs vault, kubectl and jq; only the scenarios `literal.*` need them",
-    });
-    checks.push(Check {
-        what: "state folder",
-        found: runs
-            .list()
-            .map(|runs| format!("runs that left something there: {}", runs.len()))
-            .map_err(|error| error.to_string()),
-        needed: true,
-        remedy: "name another folder with --state-dir",
-    });
+    };
+    let found = runs.list().map(|runs| format!("runs that left something there: {}", runs.len()));
+    let found = found.map_err(|error| error.to_string());
+    checks.push(Check::needed("state folder", found, "name another folder with --state-dir"));
     let mut fine = true;
     for check in checks {
         match check.found {
@@ -108,6 +73,132 @@ pub async fn doctor(arguments: &Arguments, runs: &Runs) -> ExitCode {
     }
 }
 
+/// What a check of a cluster and a Vault of one's own needs: every single right
+/// is asked for, and nothing is created.
+async fn for_existing(arguments: &Arguments) -> Result<Vec<Check>, String> {
+    const RBAC: &str = "`print rbac` with the same flags prints the Role that grants it";
+    const POLICY: &str = "`print policy` with the same flags prints the policy that grants it";
+    let keys = super::catalogue(None).map_err(|error| error.to_string())?.keys;
+    let image = arguments.images.probe_image.clone();
+    let target = arguments.existing.target(&keys, image.as_deref().unwrap_or_default())?;
+    let mut checks = vec![Check::needed(
+        "probe",
+        image.ok_or("--probe-image is missing".to_owned()),
+        "`images export` writes this program as an image; bring it into a registry that your nodes can pull from",
+    )];
+    let ledger = Ledger::default();
+    let kube = connect::cluster(&target.cluster, &ledger).await;
+    let version = match &kube {
+        Ok(kube) => {
+            kube.apiserver_version().await.map(|version| version.git_version).map_err(|error| error.to_string())
+        }
+        Err(error) => Err(error.clone()),
+    };
+    let reached = version.is_ok();
+    checks.push(Check::needed("cluster", version, "see `kubectl --context NAME version`"));
+    if let Ok(kube) =
+        kube.as_ref().map_err(String::clone).and_then(|kube| reached.then_some(kube).ok_or_else(String::new))
+    {
+        let rules = rights::rules(&target);
+        let missing = missing_rights(kube, &rules).await?;
+        for right in rights::each(&rules).map(|right| right.to_string()) {
+            let found =
+                if missing.contains(&right) { Err("your user may not".to_owned()) } else { Ok("granted".to_owned()) };
+            checks.push(Check::needed(right, found, RBAC));
+        }
+    }
+    if let Some(access) = &target.vault {
+        let vault = connect::vault(&target, access, &ledger).map_err(|error| error.to_string())?;
+        match token_rights(&vault, &target, access).await {
+            Err(error) => checks.push(Check::needed(
+                "Vault token",
+                Err(error.to_string()),
+                "look the token up with `vault token lookup`",
+            )),
+            Ok((missing, excess)) => {
+                for path in rights::vault_paths(&target, &access.policies) {
+                    let right = format!("read on {path}");
+                    let found = if missing.contains(&right) {
+                        Err("the Vault token may not".to_owned())
+                    } else {
+                        Ok("granted".to_owned())
+                    };
+                    checks.push(Check::needed(right, found, POLICY));
+                }
+                checks.push(Check {
+                    what: "Vault token can do no more".to_owned(),
+                    found: if excess.is_empty() {
+                        Ok("it only reads what is needed".to_owned())
+                    } else {
+                        Err(excess.join("; "))
+                    },
+                    needed: false,
+                    remedy: "the check only reads; `print policy` prints the least policy for it",
+                });
+            }
+        }
+    }
+    Ok(checks)
+}
+
+async fn for_kind(arguments: &Arguments) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let engine = Engine::connect().await;
+    checks.push(Check {
+        what: "container engine".to_owned(),
+        found: match &engine {
+            Ok(engine) => engine.version().await.map_err(|error| error.to_string()),
+            Err(docker::Error::NoEngine(reason)) => Err(reason.clone()),
+            Err(error) => Err(error.to_string()),
+        },
+        needed: true,
+        remedy: "`scripts/engine start` installs and starts one (Debian, as root), or install Docker Engine",
+    });
+    checks.push(Check {
+        what: "docker command line".to_owned(),
+        found: version("docker", &["--version"]).await,
+        needed: true,
+        remedy: "`scripts/engine start` installs it; kind needs it",
+    });
+    checks.push(Check {
+        what: "kind".to_owned(),
+        found: version("kind", &["version"]).await,
+        needed: true,
+        remedy: "`scripts/images` installs kind 0.33.0, or put it on the PATH",
+    });
+    if let Ok(engine) = &engine {
+        for (what, reference) in
+            [("image of Vault", &arguments.images.vault_image), ("node image", &arguments.images.node_image)]
+        {
+            checks.push(Check {
+                what: what.to_owned(),
+                found: match engine.image_identity(reference).await {
+                    Ok(Some(identity)) => Ok(identity),
+                    Ok(None) => Err(format!("{reference} is not here; a run tries to pull it")),
+                    Err(error) => Err(error.to_string()),
+                },
+                needed: false,
+                remedy: "`scripts/images` pulls or builds both images",
+            });
+        }
+    }
+    if arguments.images.probe_image.is_none() {
+        checks.push(probe());
+    }
+    let missing = literal::missing_tools();
+    checks.push(Check {
+        what: "tools of the literal scenarios".to_owned(),
+        found: if missing.is_empty() {
+            Ok("vault, kubectl, jq, bash, base64".to_owned())
+        } else {
+            Err(format!("missing: {}", missing.join(", ")))
+        },
+        needed: false,
+        remedy: "`scripts/setup` installs vault, kubectl and jq; only the scenarios `literal.*` need them",
+    });
+    checks
+}
+
 /// Whether this program can be the probe.
 fn probe() -> Check {
     let found = match tempfile::tempdir() {
@@ -117,7 +208,7 @@ fn probe() -> Check {
         Err(error) => Err(error.to_string()),
     };
     Check {
-        what: "probe",
+        what: "probe".to_owned(),
         found,
         needed: true,
         remedy: "`scripts/build` builds a static program; --probe-image names an image of it",

@@ -2,10 +2,12 @@
 
 mod cleanup;
 mod doctor;
+mod existing;
 mod explain;
 mod images;
 mod list;
 mod logging;
+mod print;
 mod run;
 
 use std::path::PathBuf;
@@ -41,15 +43,17 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run scenarios and report a verdict
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     /// List the scenarios
     List(list::Arguments),
     /// Explain a scenario or a cause
     Explain(explain::Arguments),
     /// Say what is missing on this machine, and how to get it
-    Doctor(doctor::Arguments),
+    Doctor(Box<doctor::Arguments>),
     /// Say which images a run would use, or export the probe's
     Images(images::Arguments),
+    /// Print the rights that a check of your own cluster and Vault needs, or that check as a Job
+    Print(print::Arguments),
     /// Remove what a killed run left, or a kept testbed
     Cleanup(cleanup::Arguments),
     /// What runs in the pod
@@ -72,11 +76,12 @@ pub fn main() -> ExitCode {
     };
     let runs = crate::journal::Runs::new(arguments.state_dir.as_deref());
     let code = match arguments.command {
-        Command::Run(arguments) => runtime.block_on(run::run(arguments, runs, redactor)),
+        Command::Run(arguments) => runtime.block_on(run::run(*arguments, runs, redactor)),
         Command::List(arguments) => list::list(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Doctor(arguments) => runtime.block_on(doctor::doctor(&arguments, &runs)),
         Command::Images(arguments) => runtime.block_on(images::images(arguments)),
+        Command::Print(arguments) => print::print(&arguments),
         Command::Cleanup(arguments) => runtime.block_on(cleanup::cleanup(&arguments, &runs)),
         Command::Probe => match runtime.block_on(crate::probe::run()) {
             Ok(()) => ExitCode::SUCCESS,

@@ -11,13 +11,19 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
+use super::existing::Arguments as Existing;
 use super::{INCONCLUSIVE, USAGE, catalogue, fail};
-use crate::journal::{Hold, Runs};
+use crate::existing::run::Check;
+use crate::existing::target::Target;
+use crate::existing::{app, connect, plan};
+use crate::journal::{Hold, Journal, Runs};
+use crate::ledger::Ledger;
 use crate::redact::Redactor;
 use crate::report::terminal::Terminal;
 use crate::report::{self, file};
 use crate::run::engine::{Options, RunOf, Stop};
-use crate::run::event::Ending;
+use crate::run::event::{Ending, Event, Events, RunResult};
+use crate::scenario::load::Catalogue;
 use crate::scenario::model::Profile;
 use crate::scenario::select;
 use crate::testbed::images::Images;
@@ -25,8 +31,8 @@ use crate::testbed::images::Images;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// What to run against
-    #[arg(long, value_enum, default_value_t = Kind::Kind)]
-    testbed: Kind,
+    #[arg(long, value_enum, default_value_t = Testbed::Kind)]
+    testbed: Testbed,
     /// Run these scenarios only, whatever their profile, by id or pattern such as `binding.*`; may be given more than once
     #[arg(long = "scenario", value_name = "GLOB")]
     scenarios_named: Vec<String>,
@@ -57,14 +63,22 @@ pub struct Arguments {
     /// Time limit of the whole run, clean-up left out, such as `20m`
     #[arg(long, value_name = "D", default_value = "20m", value_parser = humantime::parse_duration)]
     timeout: Duration,
+    /// With --testbed existing: print what would be created and asked, and create nothing
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     images: Images,
+    #[command(flatten)]
+    existing: Existing,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Kind {
+/// What to run against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Testbed {
     /// Vault in a container and a kind cluster, made for this run
     Kind,
+    /// A cluster and a Vault of your own, which are only looked at
+    Existing,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -75,10 +89,12 @@ enum ProfileName {
     All,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Deny {
     /// The page is wrong in a way that is known
     KnownDeviation,
+    /// With --testbed existing: something holds and should be mended all the same
+    Warning,
 }
 
 /// Runs, reports, cleans up.
@@ -87,24 +103,36 @@ pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> ExitCo
         Ok(catalogue) => catalogue,
         Err(error) => return fail(USAGE, &error.to_string()),
     };
+    let frame = Frame {
+        junit: arguments.junit.clone(),
+        json: arguments.json.clone(),
+        deny_known_deviation: arguments.deny == Some(Deny::KnownDeviation),
+        runs: runs.clone(),
+        redactor: redactor.clone(),
+    };
+    if let Err(error) = frame.check() {
+        return fail(USAGE, &error);
+    }
+    match arguments.testbed {
+        Testbed::Existing => on_existing(arguments, &catalogue, frame).await,
+        Testbed::Kind => on_kind(arguments, &catalogue, frame).await,
+    }
+}
+
+async fn on_kind(arguments: Arguments, catalogue: &Catalogue, frame: Frame) -> ExitCode {
+    if arguments.dry_run {
+        return fail(USAGE, "--dry-run goes with --testbed existing; `list` shows what a run would do here");
+    }
     let (profile, profile_name) = match arguments.profile {
         _ if !arguments.scenarios_named.is_empty() => (Profile::All, "selection"),
         ProfileName::Core => (Profile::Core, "core"),
         ProfileName::All => (Profile::All, "all"),
     };
-    let planned = match select::select(&catalogue, &arguments.scenarios_named, profile) {
+    let planned = match select::select(catalogue, &arguments.scenarios_named, profile) {
         Ok(planned) => planned,
         Err(error) => return fail(USAGE, &error.to_string()),
     };
-    if arguments.junit.is_some() && arguments.junit == arguments.json {
-        return fail(USAGE, "--junit and --json name the same file; give each its own");
-    }
-    // A path that cannot be written is said before the work, not after it.
-    for path in arguments.junit.iter().chain(&arguments.json) {
-        if let Err(error) = file::check_writable(path) {
-            return fail(USAGE, &format!("{error}; {}", error.remedy()));
-        }
-    }
+    let runs = frame.runs.clone();
     let reuse = match arguments.reuse.map(|owner| Hold::on(&runs, &owner).map(|hold| (owner, Arc::new(hold)))) {
         Some(Err(error)) => return fail(USAGE, &error.to_string()),
         held => held.and_then(Result::ok),
@@ -118,76 +146,199 @@ pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> ExitCo
         profile: profile_name.to_owned(),
         runs,
     };
-
-    let cancel = CancellationToken::new();
-    let stop: Stop = Arc::new(Mutex::new(None));
-    if let Err(error) = listen(&cancel, &stop) {
-        return fail(INCONCLUSIVE, &format!("cannot listen for signals: {error}"));
-    }
-    let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
-    let interactive = std::io::stderr().is_terminal() && !in_ci;
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let mut terminal = Terminal::new(catalogue.causes.clone(), redactor.clone(), interactive, colour);
-
-    let (events, mut happened) = unbounded_channel();
-    let work = RunOf {
-        catalogue: &catalogue,
-        planned: &planned,
-        options: &options,
-        events: &events,
-        redactor: &redactor,
-        cancel: &cancel,
-        stop: &stop,
-    };
-    let mut work = std::pin::pin!(work.go());
-    let result = loop {
-        tokio::select! {
-            biased;
-            Some(event) = happened.recv() => terminal.handle(&event),
-            result = &mut work => break result,
-        }
-    };
-    while let Ok(event) = happened.try_recv() {
-        terminal.handle(&event);
-    }
-
-    let mut rendered = match report::render(&result, &redactor, arguments.deny.is_some()) {
-        Ok(rendered) => rendered,
-        Err(error) => return fail(INCONCLUSIVE, &error.to_string()),
-    };
-    let mut written = Vec::new();
-    for (kind, path, text) in [("JUnit", &arguments.junit, &rendered.junit), ("JSON", &arguments.json, &rendered.json)]
-    {
-        let Some(path) = path else { continue };
-        match file::write(path, text) {
-            Ok(()) => written.push((kind, path.as_path())),
-            Err(error) => {
-                // A gate without its report is no gate.
-                if rendered.exit_code == 0 {
-                    rendered.exit_code = INCONCLUSIVE;
-                }
-                rendered.result.problems.push(format!("{error}; {}", error.remedy()));
-            }
-        }
-    }
-    terminal.finish(&rendered, &written);
-    ExitCode::from(rendered.exit_code)
+    let redactor = frame.redactor.clone();
+    frame
+        .drive(catalogue, |events, signals| async move {
+            let work = RunOf {
+                catalogue,
+                planned: &planned,
+                options: &options,
+                events: &events,
+                redactor: &redactor,
+                cancel: &signals.cancel,
+                stop: &signals.stop,
+            };
+            work.go().await
+        })
+        .await
 }
 
-/// SIGINT and SIGTERM end the run: it cleans up and reports what it has.
-fn listen(cancel: &CancellationToken, stop: &Stop) -> std::io::Result<()> {
+async fn on_existing(arguments: Arguments, catalogue: &Catalogue, frame: Frame) -> ExitCode {
+    if arguments.keep || arguments.reuse.is_some() || !arguments.scenarios_named.is_empty() {
+        return fail(
+            USAGE,
+            "--keep, --reuse and --scenario go with --testbed kind; a check of your own cluster is one whole",
+        );
+    }
+    let Some(image) = arguments.images.probe_image.clone() else {
+        return fail(
+            USAGE,
+            "--probe-image is missing: `images export FILE` writes this program as an image; bring it into a registry \
+             that your nodes can pull from, and name it here, best with its digest",
+        );
+    };
+    let target = match arguments.existing.target(&catalogue.keys, &image) {
+        Ok(target) => target,
+        Err(error) => return fail(USAGE, &error),
+    };
+    if let Some(access) = &target.vault {
+        frame.redactor.add(&access.token);
+    }
+    if arguments.dry_run {
+        return dry_run(&target, catalogue, &frame.redactor).await;
+    }
+    let (runs, timeout) = (frame.runs.clone(), arguments.timeout);
+    let deny_warnings = arguments.deny == Some(Deny::Warning);
+    frame
+        .drive(catalogue, |events, signals| async move {
+            let check = Check {
+                target: &target,
+                catalogue,
+                runs: &runs,
+                events: &events,
+                cancel: &signals.cancel,
+                stop: &signals.stop,
+                timeout,
+                deny_warnings,
+            };
+            check.go().await
+        })
+        .await
+}
+
+/// Reads what the app has, and says what a run would do. Creates nothing.
+async fn dry_run(target: &Target, catalogue: &Catalogue, redactor: &Redactor) -> ExitCode {
+    let text = async {
+        let kube = connect::cluster(&target.cluster, &Ledger::default()).await?;
+        let app = app::find(&kube, target).await?;
+        plan::text(target, &catalogue.keys, &app)
+    };
+    match text.await {
+        Ok(text) => {
+            print!("{}", redactor.clean(&text));
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(INCONCLUSIVE, &redactor.clean(&error)),
+    }
+}
+
+/// How a run is told to end.
+struct Signals {
+    cancel: CancellationToken,
+    stop: Stop,
+}
+
+/// What is around every run, whatever it runs against: signals, the terminal,
+/// the report files, the exit code.
+struct Frame {
+    junit: Option<PathBuf>,
+    json: Option<PathBuf>,
+    deny_known_deviation: bool,
+    runs: Runs,
+    redactor: Redactor,
+}
+
+impl Frame {
+    /// A path that cannot be written is said before the work, not after it.
+    fn check(&self) -> Result<(), String> {
+        if self.junit.is_some() && self.junit == self.json {
+            return Err("--junit and --json name the same file; give each its own".to_owned());
+        }
+        for path in self.junit.iter().chain(&self.json) {
+            file::check_writable(path).map_err(|error| format!("{error}; {}", error.remedy()))?;
+        }
+        Ok(())
+    }
+
+    /// Drives one run to its reports.
+    async fn drive<F, W>(self, catalogue: &Catalogue, work: W) -> ExitCode
+    where
+        W: FnOnce(Events, Signals) -> F,
+        F: Future<Output = RunResult>,
+    {
+        let (cancel, abandon) = (CancellationToken::new(), CancellationToken::new());
+        let stop: Stop = Arc::new(Mutex::new(None));
+        if let Err(error) = listen(&cancel, &abandon, &stop) {
+            return fail(INCONCLUSIVE, &format!("cannot listen for signals: {error}"));
+        }
+        let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+        let interactive = std::io::stderr().is_terminal() && !in_ci;
+        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let mut terminal = Terminal::new(catalogue.causes.clone(), self.redactor.clone(), interactive, colour);
+        let (events, mut happened) = unbounded_channel();
+        let mut run = String::new();
+        // Boxed, so that a second signal can drop it and what it holds.
+        let mut work = Box::pin(work(events, Signals { cancel, stop: stop.clone() }));
+        let result = loop {
+            tokio::select! {
+                biased;
+                Some(event) = happened.recv() => {
+                    if let Event::RunStarted { run: id, .. } = &event {
+                        run.clone_from(id);
+                    }
+                    terminal.handle(&event);
+                }
+                result = &mut work => break result,
+                () = abandon.cancelled() => {
+                    drop(work);
+                    return self.abandoned(&run, *stop.lock().unwrap_or_else(PoisonError::into_inner));
+                }
+            }
+        };
+        while let Ok(event) = happened.try_recv() {
+            terminal.handle(&event);
+        }
+        let mut rendered = match report::render(&result, &self.redactor, self.deny_known_deviation) {
+            Ok(rendered) => rendered,
+            Err(error) => return fail(INCONCLUSIVE, &error.to_string()),
+        };
+        let mut written = Vec::new();
+        for (kind, path, text) in [("JUnit", &self.junit, &rendered.junit), ("JSON", &self.json, &rendered.json)] {
+            let Some(path) = path else { continue };
+            match file::write(path, text) {
+                Ok(()) => written.push((kind, path.as_path())),
+                Err(error) => {
+                    // A gate without its report is no gate.
+                    if rendered.exit_code == 0 {
+                        rendered.exit_code = INCONCLUSIVE;
+                    }
+                    rendered.result.problems.push(format!("{error}; {}", error.remedy()));
+                }
+            }
+        }
+        terminal.finish(&rendered, &written);
+        ExitCode::from(rendered.exit_code)
+    }
+
+    /// A second signal: no clean-up and no reports, but how to do the one by hand.
+    fn abandoned(&self, run: &str, ending: Option<Ending>) -> ExitCode {
+        eprintln!("stopped at once; no report was written, and this may be left of run {run}:");
+        if let Ok(journal) = Journal::open(&self.runs, run) {
+            let cluster = journal.cluster();
+            for entry in journal.open_entries() {
+                eprintln!("  {}", entry.item.by_hand(cluster.as_ref()));
+            }
+        }
+        eprintln!("`cleanup --run-id {run}` does all of it");
+        ExitCode::from(if ending == Some(Ending::Terminated) { 143 } else { 130 })
+    }
+}
+
+/// SIGINT and SIGTERM end the run: it cleans up and reports what it has. A
+/// second one ends it at once.
+fn listen(cancel: &CancellationToken, abandon: &CancellationToken, stop: &Stop) -> std::io::Result<()> {
     for (kind, ending) in
         [(SignalKind::interrupt(), Ending::Interrupted), (SignalKind::terminate(), Ending::Terminated)]
     {
         let mut signal = signal(kind)?;
-        let (cancel, stop) = (cancel.clone(), stop.clone());
+        let (cancel, abandon, stop) = (cancel.clone(), abandon.clone(), stop.clone());
         tokio::spawn(async move {
             while signal.recv().await.is_some() {
                 stop.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(ending);
                 if cancel.is_cancelled() {
-                    eprintln!("already ending: what the run made is being removed");
+                    abandon.cancel();
                 } else {
-                    eprintln!("ending: removing what the run made; the reports are written");
+                    eprintln!("ending: removing what the run made; the reports are written (once more: stop at once)");
                 }
                 cancel.cancel();
             }

@@ -207,7 +207,7 @@ impl Asking {
 }
 
 /// Whether the container ended, now or before its last restart.
-fn ended(pod: &Pod) -> bool {
+pub(crate) fn ended(pod: &Pod) -> bool {
     container_statuses(pod).any(|status| {
         let last = status.last_state.as_ref().and_then(|state| state.terminated.as_ref());
         let now = status.state.as_ref().and_then(|state| state.terminated.as_ref());
@@ -220,7 +220,7 @@ fn container_statuses(pod: &Pod) -> impl Iterator<Item = &k8s_openapi::api::core
 }
 
 /// A reason of the kubelet that does not pass by itself.
-fn cannot_run(pod: &Pod) -> Option<String> {
+pub(crate) fn cannot_run(pod: &Pod) -> Option<String> {
     const LASTING: [&str; 6] = [
         "ErrImageNeverPull",
         "ImagePullBackOff",
@@ -239,7 +239,7 @@ fn cannot_run(pod: &Pod) -> Option<String> {
     waiting.or(evicted)
 }
 
-fn state(pod: &Pod) -> String {
+pub(crate) fn state(pod: &Pod) -> String {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("no phase");
     let waiting = container_statuses(pod)
         .filter_map(|status| status.state.as_ref()?.waiting.as_ref()?.reason.clone())
@@ -260,6 +260,6 @@ fn state(pod: &Pod) -> String {
 }
 
 /// The end of a log, short enough for a message.
-fn last_line(log: &str) -> String {
+pub(crate) fn last_line(log: &str) -> String {
     log.lines().last().unwrap_or("(empty)").chars().take(300).collect()
 }

@@ -104,6 +104,7 @@ pub fn probe_input(site: Site<'_>, configuration: &Configuration) -> Input {
         hmac_key: Some(site.run.hmac_key.clone()),
         sibling: Some(SIBLING.to_owned()),
         stay_up: true,
+        ask: None,
     }
 }
 

@@ -39,6 +39,22 @@ pub struct Input {
     pub sibling: Option<String>,
     /// Whether the probe stays up after its observation.
     pub stay_up: bool,
+    /// Set on a customer's cluster: there the probe asks and never tries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<Ask>,
+}
+
+/// What a probe asks on a customer's cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Ask {
+    /// Whether the login is all that is tried: where it must be refused, nothing is read.
+    pub login_only: bool,
+    /// The name of a secret that is not there, to ask what the Vault token may do beside its own.
+    pub sibling: String,
+    /// The namespace of Vault Enterprise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault_namespace: Option<String>,
 }
 
 impl Input {

@@ -6,6 +6,7 @@
 //! - [`boundary`]: what the Vault token can do beside reading; own testbeds only.
 //! - [`observation`]: the line that it prints.
 
+pub mod asking;
 pub mod boundary;
 pub mod input;
 pub mod observation;

@@ -1,13 +1,17 @@
 //! What the probe prints: one line of JSON behind a marker, so that a reader
 //! of the pod's log can tell it from anything else, and a cut-off one from a whole.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+use crate::ledger::Request;
 
 /// The word before the JSON on the observation's line.
 pub const MARKER: &str = "PMP-VAULT-OBSERVATION";
 
 /// The version of [`Observation`]'s shape.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Everything that the probe saw, in the order of the stages. It holds no
 /// token and no value; a value's HMAC only where the harness gave a key for it.
@@ -34,8 +38,47 @@ pub struct Observation {
     pub secret: Option<Secret>,
     /// What the Vault token can do beside reading.
     pub boundary: Option<Boundary>,
-    /// Milliseconds from the probe's start to the end of each of its steps.
+    /// What was asked on a customer's cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+    /// Milliseconds from the probe's start to the end of its last step.
     pub millis: u64,
+}
+
+/// What the probe asks on a customer's cluster beside the way itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Asked {
+    /// `GET sys/health`.
+    pub health: Answer,
+    /// `version` of it.
+    pub version: Option<String>,
+    /// `initialized` of it.
+    pub initialized: Option<bool>,
+    /// The read of the secret without any token.
+    pub read_without_token: Option<Answer>,
+    /// How long the login took.
+    pub login_millis: Option<u64>,
+    /// `auth.token_type` of the login.
+    pub token_type: Option<String>,
+    /// `GET sys/internal/ui/mounts/MOUNT`, which any token with rights in the mount may ask.
+    pub mount: Option<Answer>,
+    /// The mount's KV version, where that said it.
+    pub kv_version: Option<u8>,
+    /// After a 404: `GET MOUNT/metadata/data/NAME`.
+    pub at_data_data: Option<Answer>,
+    /// `metadata.created_time` of the secret's version.
+    pub created: Option<String>,
+    /// `POST sys/capabilities-self`.
+    pub capabilities: Option<Answer>,
+    /// What it said, by path below `/v1/`.
+    pub allowed: BTreeMap<String, Vec<String>>,
+    /// `POST auth/token/revoke-self`.
+    pub revoke: Option<Answer>,
+    /// `GET auth/token/lookup-self` after that.
+    pub after_revocation: Option<Answer>,
+    /// Every request that the probe made.
+    pub requests: Vec<Request>,
 }
 
 /// The Service Account's token, as the pod sees it.

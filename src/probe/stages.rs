@@ -1,12 +1,13 @@
-//! The stages that the pod itself can see: token, login, read, keys.
+//! The stages that the pod itself can see: token, login, read, keys. On a
+//! customer's cluster [`asking`] goes the same way.
 
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::boundary;
 use super::input::{Input, SecretName};
 use super::observation::{Answer, KeyObservation, KeyState, Login, Observation, SCHEMA, Secret, TokenState};
+use super::{asking, boundary};
 use crate::vault::client::{Client, Error, Reply, Roots, transport};
 
 /// Goes as far as the configuration lets it, and says what it saw.
@@ -18,13 +19,16 @@ pub async fn observe(input: &Input) -> Result<Observation, String> {
     let secret_name = SecretName::parse(&input.secret_name)?;
     let roots = input.ca.as_ref().map_or(Roots::Public, |pem| Roots::Pem(pem.clone().into_bytes()));
     let vault = Client::new(&secret_name.address, None, &roots).map_err(|e| e.to_string())?;
+    if let Some(ask) = &input.ask {
+        return Ok(asking::observe(input, ask, &vault, &secret_name).await);
+    }
     let path = format!("{}/data/{}", secret_name.mount, secret_name.name);
 
     let (token, jwt) = service_account_token(&input.token_file);
     let mut vault_token = None;
     let login = match jwt {
         Some(jwt) => {
-            let (login, token) = log_in(&vault, input, &jwt).await;
+            let (login, token, _) = log_in(&vault, input, &jwt).await;
             vault_token = token;
             Some(login)
         }
@@ -55,12 +59,13 @@ pub async fn observe(input: &Input) -> Result<Observation, String> {
         read_with_token,
         secret,
         boundary,
+        asked: None,
         millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
     })
 }
 
 /// Reads the Service Account's token.
-fn service_account_token(file: &str) -> (TokenState, Option<SecretString>) {
+pub(super) fn service_account_token(file: &str) -> (TokenState, Option<SecretString>) {
     match std::fs::read_to_string(file) {
         Ok(jwt) if !jwt.trim().is_empty() => (TokenState::Present, Some(jwt.trim().into())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => (TokenState::Absent, None),
@@ -68,16 +73,21 @@ fn service_account_token(file: &str) -> (TokenState, Option<SecretString>) {
     }
 }
 
-/// `POST auth/MOUNT/login`.
-async fn log_in(vault: &Client, input: &Input, jwt: &SecretString) -> (Login, Option<SecretString>) {
+/// `POST auth/MOUNT/login`: what is kept of it, the Vault token, and its type.
+pub(super) async fn log_in(
+    vault: &Client,
+    input: &Input,
+    jwt: &SecretString,
+) -> (Login, Option<SecretString>, Option<String>) {
     let path = format!("auth/{}/login", input.auth_mount);
     let body = json!({ "role": input.role, "jwt": jwt.expose_secret() });
     let result = vault.send(Method::POST, &path, Some(&body)).await;
     let mut login =
         Login { answer: answer(&result), lease_duration: None, policies: Vec::new(), empty_login_status: None };
-    let mut token = None;
+    let (mut token, mut token_type) = (None, None);
     if let Ok(reply) = &result {
         let auth = &reply.body["auth"];
+        token_type = auth["token_type"].as_str().map(str::to_owned);
         token = auth["client_token"].as_str().map(SecretString::from);
         login.lease_duration = auth["lease_duration"].as_u64();
         login.policies = auth["token_policies"]
@@ -88,7 +98,7 @@ async fn log_in(vault: &Client, input: &Input, jwt: &SecretString) -> (Login, Op
     if login.answer.status == Some(403) {
         login.empty_login_status = vault.send(Method::POST, &path, Some(&json!({}))).await.ok().map(|r| r.status);
     }
-    (login, token)
+    (login, token, token_type)
 }
 
 /// What is kept of an exchange: never its body.
@@ -105,7 +115,7 @@ pub(super) fn answer(result: &Result<Reply, Error>) -> Answer {
 
 /// The shape and state of a secret. KV version 1 answers without the inner
 /// `data` and `metadata`, also with status 200; the app then finds no keys.
-fn look_at(reply: &Reply, input: &Input) -> Option<Secret> {
+pub(super) fn look_at(reply: &Reply, input: &Input) -> Option<Secret> {
     let data = reply.body.get("data")?;
     let metadata = data.get("metadata");
     let inner = data.get("data");

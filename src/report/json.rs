@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PAGE;
 use super::summary::{self, Counts, Defect};
+use crate::ledger::Request;
 use crate::probe::observation::KeyState;
 use crate::run::event::{Ending, RunResult};
 use crate::scenario::model::Evidence;
@@ -48,6 +49,10 @@ pub struct Report {
     pub scenarios: Vec<Scenario>,
     /// Milliseconds by phase.
     pub timings: BTreeMap<String, u64>,
+    /// On a customer's cluster: every request that was made to its API server
+    /// and to Vault, by the harness and by its probes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ledger: Vec<Request>,
 }
 
 /// The run's own facts.
@@ -112,6 +117,8 @@ pub struct Scenario {
     pub commands: Vec<NamedCase>,
     /// Configuration steps whose outcome the page promises.
     pub steps: Vec<NamedCase>,
+    /// Checks of a customer's cluster and Vault.
+    pub checks: Vec<NamedCase>,
     /// What it says of the page.
     pub findings: Vec<Finding>,
     /// How long it took.
@@ -146,9 +153,12 @@ pub struct KeyCase {
     pub message: String,
     /// The cause, where one is known.
     pub cause: Option<CauseId>,
+    /// Whether it holds and should be mended all the same, as the message says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warning: bool,
 }
 
-/// One command or step.
+/// One command, step or check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct NamedCase {
@@ -160,6 +170,9 @@ pub struct NamedCase {
     pub message: String,
     /// The cause, where one is known.
     pub cause: Option<CauseId>,
+    /// Whether it holds and should be mended all the same, as the message says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warning: bool,
 }
 
 impl Report {
@@ -192,6 +205,7 @@ impl Report {
             defects: summary::defects(&result.scenarios),
             scenarios: result.scenarios.iter().map(Scenario::from).collect(),
             timings: result.timings.clone(),
+            ledger: result.ledger.clone(),
         }
     }
 }
@@ -213,16 +227,20 @@ impl From<&ScenarioResult> for Scenario {
             keys: Vec::new(),
             commands: Vec::new(),
             steps: Vec::new(),
+            checks: Vec::new(),
             findings: result.findings.clone(),
             timings: result.timings,
         };
         for case in &result.cases {
-            let Case { subject, verdict, message, cause, key_state } = case.clone();
+            let Case { subject, verdict, message, cause, key_state, warning } = case.clone();
             match subject {
                 Subject::Stage(stage) => scenario.stages.push(StageCase { stage, verdict, message, cause }),
-                Subject::Key(name) => scenario.keys.push(KeyCase { name, state: key_state, verdict, message, cause }),
-                Subject::Command(id) => scenario.commands.push(NamedCase { id, verdict, message, cause }),
-                Subject::Step(id) => scenario.steps.push(NamedCase { id, verdict, message, cause }),
+                Subject::Key(name) => {
+                    scenario.keys.push(KeyCase { name, state: key_state, verdict, message, cause, warning })
+                }
+                Subject::Command(id) => scenario.commands.push(NamedCase { id, verdict, message, cause, warning }),
+                Subject::Step(id) => scenario.steps.push(NamedCase { id, verdict, message, cause, warning }),
+                Subject::Check(id) => scenario.checks.push(NamedCase { id, verdict, message, cause, warning }),
             }
         }
         scenario

@@ -17,7 +17,7 @@ use super::summary;
 use super::text::{identity, xml, xml_line};
 use crate::run::event::{RunFacts, RunResult};
 use crate::verdict::Verdict;
-use crate::verdict::result::{Case, ScenarioResult, Subject};
+use crate::verdict::result::{Case, ScenarioResult};
 
 /// The first part of every class name.
 const ROOT: &str = "pmp-vault";
@@ -75,8 +75,13 @@ fn suite(scenario: &ScenarioResult, started: OffsetDateTime) -> TestSuite {
     if let Some(first) = suite.testcases.first_mut() {
         first.time = Duration::milliseconds(i64::try_from(scenario.timings.total_ms).unwrap_or(i64::MAX));
     }
-    if scenario.verdict != Verdict::Conformant {
-        suite.system_out = Some(xml(&seen(scenario)));
+    let mut out = if scenario.verdict == Verdict::Conformant { String::new() } else { seen(scenario) };
+    for (_, case) in summary::warnings(std::slice::from_ref(scenario)) {
+        let cause = case.cause.as_ref().map_or("", |cause| cause.as_str());
+        out += &format!("\nwarning: {}: {} ({cause})", case.subject, case.message);
+    }
+    if !out.is_empty() {
+        suite.system_out = Some(xml(out.trim_start()));
     }
     suite
 }
@@ -101,13 +106,7 @@ fn outside_suite(reason: &str, started: OffsetDateTime) -> TestSuite {
 }
 
 fn test_case(scenario: &ScenarioResult, case: &Case) -> TestCase {
-    let subject = match &case.subject {
-        Subject::Stage(stage) => format!("stage {stage}"),
-        Subject::Key(name) => format!("key {name}"),
-        Subject::Command(id) => format!("command {id}"),
-        Subject::Step(id) => format!("step {id}"),
-    };
-    let name = identity(&format!("{}: {subject}", scenario.id), LONGEST_NAME);
+    let name = identity(&format!("{}: {}", scenario.id, case.subject), LONGEST_NAME);
     let mut test = TestCase::success(&name, Duration::ZERO);
     test.set_classname(&identity(&format!("{ROOT}.{}", scenario.id), LONGEST_NAME));
     let message = xml_line(if case.message.is_empty() { &scenario.reason } else { &case.message });

@@ -101,13 +101,7 @@ fn show_in_cases(scenario: &mut ScenarioResult) {
             first.verdict = verdict;
             first.message = message;
         }
-        None => scenario.cases.push(Case {
-            subject: Subject::Stage(Stage::Pod),
-            verdict,
-            message,
-            cause: None,
-            key_state: None,
-        }),
+        None => scenario.cases.push(Case::new(Subject::Stage(Stage::Pod), verdict, message)),
     }
 }
 

@@ -12,11 +12,14 @@ use super::text::one_line;
 use super::{PAGE, Rendered};
 use crate::run::event::{Ending, RunResult};
 use crate::scenario::model::Evidence;
-use crate::verdict::result::{ScenarioResult, Subject};
-use crate::verdict::{CauseCatalogue, Verdict};
+use crate::verdict::result::ScenarioResult;
+use crate::verdict::{CauseCatalogue, CauseId, Verdict};
 
 /// How many cases with the same message are named; the files have all.
 const CASES: usize = 6;
+
+/// A customer's own cluster and Vault, as the reports name that testbed.
+const EXISTING: &str = "existing";
 
 /// How many ids are listed where many scenarios share one reason.
 const IDS: usize = 8;
@@ -28,6 +31,7 @@ pub(super) fn text(rendered: &Rendered, catalogue: &CauseCatalogue, written: &[(
     for scenario in with(result, Verdict::Nonconformant) {
         failure(&mut text, scenario, catalogue, paint);
     }
+    warnings(&mut text, result, catalogue, paint);
     no_verdict(&mut text, result, paint);
     problems(&mut text, result, paint);
     findings(&mut text, result, paint);
@@ -80,29 +84,61 @@ fn failure(text: &mut String, scenario: &ScenarioResult, catalogue: &CauseCatalo
     if let Some(cause) = cause {
         row("remedy", &cause.remedy);
     }
+    for id in &observed.candidates {
+        let Some(cause) = catalogue.get(id) else { continue };
+        row("one of", &format!("{id}: {}. Remedy: {}", cause.title, cause.remedy));
+    }
+    if !observed.tell_apart.is_empty() {
+        row("tell apart", &format!("with {}", observed.tell_apart.join("; or with ")));
+    }
+    for id in other_causes(scenario) {
+        let Some(cause) = catalogue.get(id) else { continue };
+        row("and", &format!("{id}: {}. Remedy: {}", cause.title, cause.remedy));
+    }
     row("page", &format!("{PAGE}{}", scenario.page));
+}
+
+/// The causes of failed cases that are not the one at which the way stops.
+fn other_causes(scenario: &ScenarioResult) -> Vec<&CauseId> {
+    let mut causes: Vec<&CauseId> = Vec::new();
+    for case in scenario.cases.iter().filter(|case| case.verdict == Verdict::Nonconformant) {
+        if let Some(id) = case.cause.as_ref().filter(|id| scenario.observed.cause.as_ref() != Some(id))
+            && !causes.contains(&id)
+        {
+            causes.push(id);
+        }
+    }
+    causes
+}
+
+fn warnings(text: &mut String, result: &RunResult, catalogue: &CauseCatalogue, paint: Paint) {
+    let mut heading = true;
+    for (scenario, case) in summary::warnings(&result.scenarios) {
+        if std::mem::take(&mut heading) {
+            let _ = writeln!(
+                text,
+                "\n{}",
+                paint.verdict(Verdict::Inconclusive, "Warnings: it works, and should be mended")
+            );
+        }
+        let _ = writeln!(text, "  {}: {}: {}", scenario.id, case.subject, one_line(&case.message));
+        if let Some((id, cause)) = case.cause.as_ref().and_then(|id| Some((id, catalogue.get(id)?))) {
+            let _ = writeln!(text, "    {id}: {}", one_line(&cause.remedy));
+        }
+    }
 }
 
 /// The failed cases by their message: most often all of a scenario's have the same.
 fn failed_cases(scenario: &ScenarioResult) -> Vec<(&str, Vec<String>)> {
     let mut messages: Vec<(&str, Vec<String>)> = Vec::new();
     for case in scenario.cases.iter().filter(|case| case.verdict == Verdict::Nonconformant) {
-        let subject = subject(&case.subject);
+        let subject = case.subject.to_string();
         match messages.iter_mut().find(|(message, _)| *message == case.message) {
             Some((_, subjects)) => subjects.push(subject),
             None => messages.push((&case.message, vec![subject])),
         }
     }
     messages
-}
-
-fn subject(subject: &Subject) -> String {
-    match subject {
-        Subject::Stage(stage) => format!("stage {stage}"),
-        Subject::Key(name) => format!("key {name}"),
-        Subject::Command(id) => format!("command {id}"),
-        Subject::Step(id) => format!("step {id}"),
-    }
 }
 
 /// By reason: where the testbed fails, every scenario has the same one.
@@ -224,6 +260,10 @@ fn sentence(rendered: &Rendered, counts: &Counts) -> (Verdict, String) {
             let defects = plural(summary::defects(&rendered.result.scenarios).len(), "known defect");
             (Verdict::Conformant, format!("Everything that was observed is as the page says, but for {defects} of it."))
         }
+        (_, 1) if rendered.result.facts.testbed == EXISTING => (
+            Verdict::Nonconformant,
+            format!("What was observed is not as it should be in {}.", plural(counts.nonconformant, "check")),
+        ),
         (_, 1) if counts.nonconformant == 0 => {
             (Verdict::Nonconformant, "The page does not hold: known deviations are denied.".to_owned())
         }

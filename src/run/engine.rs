@@ -78,9 +78,7 @@ impl RunOf<'_> {
     /// Runs everything. The result is whole, also where nothing could be run.
     pub async fn go(self) -> RunResult {
         let started = Instant::now();
-        // Lower case letters and digits: the id is part of Kubernetes names.
-        let run: String = random(32).to_lowercase().chars().take(8).collect();
-        let run = format!("r{run}");
+        let run = new_id();
         let _ = self.events.send(Event::RunStarted { run: run.clone(), scenarios: self.planned.len() });
         let mut result = RunResult { facts: self.facts(&run), ..RunResult::default() };
         let mut timings = BTreeMap::new();
@@ -137,7 +135,7 @@ impl RunOf<'_> {
         };
         let mut testbed = None;
         let work = async {
-            self.sweep(&engine, &journal.run).await;
+            self.sweep(&journal.run).await;
             let started = Instant::now();
             match self.testbed(&engine, &journal).await {
                 Ok(up) => {
@@ -168,12 +166,23 @@ impl RunOf<'_> {
     }
 
     /// Cleans what runs left that were killed.
-    async fn sweep(&self, engine: &Engine, own: &str) {
+    async fn sweep(&self, own: &str) {
         for run in self.options.runs.list().unwrap_or_default() {
-            if run == own || Journal::open(&self.options.runs, &run).map_or(true, |journal| journal.is_kept()) {
+            if run == own {
                 continue;
             }
-            let text = match cleanup::clean_run(&self.options.runs, engine, &run).await {
+            let Ok(journal) = Journal::open(&self.options.runs, &run) else { continue };
+            if journal.is_kept() {
+                continue;
+            }
+            // A customer's cluster is touched only when somebody says so.
+            let others = journal.cluster().is_some();
+            drop(journal);
+            if others {
+                let _ = self.events.send(Event::Notice { text: cut_off_elsewhere(&run) });
+                continue;
+            }
+            let text = match cleanup::clean_run(&self.options.runs, &run).await {
                 Ok(()) => format!("run {run} was cut off; what it left is removed"),
                 Err(error) => format!("run {run} was cut off: {error}"),
             };
@@ -328,6 +337,19 @@ impl RunOf<'_> {
             self.failed(result, &error.to_string());
         }
     }
+}
+
+/// What is said of a run that was cut off on a customer's cluster.
+#[must_use]
+pub fn cut_off_elsewhere(run: &str) -> String {
+    format!("run {run} was cut off on a cluster of yours; `cleanup --run-id {run}` removes what it left there")
+}
+
+/// A new run's id. Lower case letters and digits: it is part of Kubernetes names.
+#[must_use]
+pub fn new_id() -> String {
+    let id: String = random(32).to_lowercase().chars().take(8).collect();
+    format!("r{id}")
 }
 
 struct AbortOnDrop(tokio::task::JoinHandle<()>);

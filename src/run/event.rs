@@ -7,6 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::ledger::Request;
 use crate::scenario::model::Evidence;
 use crate::verdict::result::ScenarioResult;
 
@@ -66,6 +67,9 @@ pub struct RunResult {
     pub problems: Vec<String>,
     /// Milliseconds by phase: `testbed`, `scenarios`, `clean-up`, `total`.
     pub timings: BTreeMap<String, u64>,
+    /// On a customer's cluster: every request that was made there and to Vault.
+    #[serde(default)]
+    pub ledger: Vec<Request>,
 }
 
 /// What happens, in order.

@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::ledger::{Ledger, Request, Server};
 use crate::probe::observation::Transport;
 
 /// Vault itself gives up on an API server that drops packets after 30 s, so a
@@ -20,6 +21,9 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// Longer than a slow network needs, far shorter than a run's time limit.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How a TLS listener answers plain HTTP (Go's `net/http`).
+const PLAIN_TO_TLS: &str = "Client sent an HTTP request to an HTTPS server";
 
 /// Why a request to Vault gave no usable answer.
 #[derive(Debug, Error)]
@@ -130,12 +134,21 @@ pub enum Roots {
     Pem(Vec<u8>),
 }
 
+/// Whether `HTTPS_PROXY` and its like count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proxy {
+    /// They do not: a pod, or a testbed on loopback.
+    Never,
+    /// They do: the harness's own calls to a customer's Vault.
+    OfEnvironment,
+}
+
 /// An HTTP client that works in an image without any file: its roots of trust
 /// are given, and names are resolved without the C library.
 ///
 /// # Errors
 /// The PEM holds no certificate, or a broken one.
-pub fn http_client(roots: &Roots, timeout: Duration) -> Result<reqwest::Client, String> {
+pub fn http_client(roots: &Roots, timeout: Duration, proxy: Proxy) -> Result<reqwest::Client, String> {
     let mut store = RootCertStore::empty();
     match roots {
         Roots::Public => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
@@ -150,10 +163,11 @@ pub fn http_client(roots: &Roots, timeout: Duration) -> Result<reqwest::Client, 
         }
     }
     let tls = rustls::ClientConfig::builder().with_root_certificates(store).with_no_client_auth();
-    reqwest::Client::builder()
+    let builder = reqwest::Client::builder();
+    let builder = if proxy == Proxy::Never { builder.no_proxy() } else { builder };
+    builder
         .tls_backend_preconfigured(tls)
         .hickory_dns(true)
-        .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(timeout)
@@ -190,6 +204,8 @@ pub struct Client {
     http: reqwest::Client,
     address: Arc<str>,
     token: Option<SecretString>,
+    namespace: Option<Arc<str>>,
+    ledger: Option<(Ledger, Arc<str>)>,
 }
 
 impl Client {
@@ -198,9 +214,30 @@ impl Client {
     /// # Errors
     /// The roots of trust are unusable.
     pub fn new(address: &str, token: Option<SecretString>, roots: &Roots) -> Result<Self, Error> {
-        let http = http_client(roots, REQUEST_TIMEOUT)
+        Self::through(address, token, roots, Proxy::Never)
+    }
+
+    /// The same, through a proxy where the environment names one and `proxy` says so.
+    ///
+    /// # Errors
+    /// The roots of trust are unusable.
+    pub fn through(address: &str, token: Option<SecretString>, roots: &Roots, proxy: Proxy) -> Result<Self, Error> {
+        let http = http_client(roots, REQUEST_TIMEOUT, proxy)
             .map_err(|reason| Error::Client { address: address.to_owned(), reason })?;
-        Ok(Self { http, address: address.trim_end_matches('/').into(), token })
+        let address = address.trim_end_matches('/').into();
+        Ok(Self { http, address, token, namespace: None, ledger: None })
+    }
+
+    /// The same in a namespace of Vault Enterprise (`X-Vault-Namespace`).
+    #[must_use]
+    pub fn in_namespace(self, namespace: Option<&str>) -> Self {
+        Self { namespace: namespace.map(Into::into), ..self }
+    }
+
+    /// The same, with every request noted as that of `by`.
+    #[must_use]
+    pub fn noted(self, ledger: &Ledger, by: &str) -> Self {
+        Self { ledger: Some((ledger.clone(), by.into())), ..self }
     }
 
     /// The same Vault with another token, or with none.
@@ -220,8 +257,21 @@ impl Client {
     /// # Errors
     /// [`Error::NoAnswer`] only.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply, Error> {
+        let reply = self.exchange(method.clone(), path, body).await;
+        if let Some((ledger, by)) = &self.ledger {
+            let path = format!("/v1/{}", path.split('?').next().unwrap_or(path));
+            let status = reply.as_ref().ok().map(|reply| reply.status);
+            ledger.note(Request { to: Server::Vault, by: by.to_string(), method: method.to_string(), path, status });
+        }
+        reply
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply, Error> {
         let url = format!("{}/v1/{path}", self.address);
         let mut request = self.http.request(method.clone(), &url).header("X-Vault-Request", "true");
+        if let Some(namespace) = &self.namespace {
+            request = request.header("X-Vault-Namespace", &**namespace);
+        }
         if let Some(token) = &self.token {
             request = request.header("X-Vault-Token", token.expose_secret());
         }
@@ -232,7 +282,12 @@ impl Client {
         let response = request.send().await.map_err(failed)?;
         let status = response.status().as_u16();
         let bytes = response.bytes().await.map_err(failed)?;
-        Ok(Reply { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
+        // A TLS listener's answer to plain HTTP is no JSON, and the one such answer that says what is wrong.
+        let body = match bytes.starts_with(PLAIN_TO_TLS.as_bytes()) {
+            true => serde_json::json!({ "errors": [PLAIN_TO_TLS] }),
+            false => serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        };
+        Ok(Reply { status, body })
     }
 
     /// Sends one request that must succeed.

@@ -1,4 +1,4 @@
-//! Vault's log in JSON, and the lines that belong to one auth mount.
+//! Vault's log, and the lines that belong to one auth mount.
 //!
 //! After a failed TokenReview the client sees `permission denied` and no more;
 //! the reason stands in Vault's log at level `debug`, under a logger whose name
@@ -22,6 +22,31 @@ struct Line {
     err: Option<String>,
 }
 
+/// Why a login was refused, and the accessor of the auth mount that says so,
+/// where a line of the log is of that kind. Both of Vault's log formats are read.
+#[must_use]
+pub fn refusal(line: &str) -> Option<(String, String)> {
+    let line = line.trim();
+    let (module, err) = match serde_json::from_str::<Line>(line) {
+        Ok(line) if line.message == "login unauthorized" => (line.module, line.err?),
+        Ok(_) => return None,
+        // TIME [DEBUG] MODULE: login unauthorized: err="…", its quotes escaped.
+        Err(_) => {
+            let (head, err) = line.split_once(": login unauthorized: err=")?;
+            let err = err.strip_prefix('"').and_then(|err| err.strip_suffix('"')).unwrap_or(err);
+            (head.rsplit(' ').next()?.to_owned(), err.replace("\\\"", "\""))
+        }
+    };
+    let (_, accessor) = module.rsplit_once('.')?;
+    Some((accessor.to_owned(), err))
+}
+
+/// Whether a line is of an audit log: there the client's text is repeated, and no more said.
+#[must_use]
+pub fn is_audit(line: &str) -> bool {
+    serde_json::from_str::<serde_json::Value>(line.trim()).is_ok_and(|line| line["request"].is_object())
+}
+
 /// What Vault said so far, by the accessor of the auth mount that said it.
 #[derive(Debug, Clone, Default)]
 pub struct LogBook {
@@ -30,17 +55,11 @@ pub struct LogBook {
 }
 
 impl LogBook {
-    /// Takes one line of the log. Lines that are not JSON, and those of other
-    /// loggers, are passed over.
+    /// Takes one line of the log. Lines of other loggers are passed over.
     pub fn take(&self, line: &str) {
-        let Ok(line) = serde_json::from_str::<Line>(line.trim()) else { return };
-        let Some((_, accessor)) = line.module.rsplit_once('.') else { return };
-        if line.message != "login unauthorized" {
-            return;
-        }
-        let Some(err) = line.err else { return };
+        let Some((accessor, err)) = refusal(line) else { return };
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.entry(accessor.to_owned()).or_default().push(err);
+        lines.entry(accessor).or_default().push(err);
         drop(lines);
         self.news.notify_waiters();
     }
@@ -76,6 +95,18 @@ mod tests {
         let limit = Duration::from_millis(10);
         assert_eq!(book.refusal("auth_kubernetes_1a2b", limit).await.as_deref(), Some("lookup failed"));
         assert_eq!(book.refusal("auth_kubernetes_ffff", limit).await, None);
+    }
+
+    #[test]
+    fn both_formats_of_the_log_are_read() {
+        let plain = r#"2026-11-24T10:00:00.000Z [DEBUG] auth.kubernetes.auth_kubernetes_1a2b: login unauthorized: err="tokenreviews.authentication.k8s.io is forbidden: User \"system:serviceaccount:a:b\" cannot create resource""#;
+        let (accessor, err) = refusal(plain).unwrap();
+        assert_eq!(accessor, "auth_kubernetes_1a2b");
+        assert!(err.contains(r#"User "system:serviceaccount:a:b" cannot"#), "{err}");
+        assert_eq!(refusal("2026-11-24T10:00:00.000Z [INFO]  core: vault is unsealed"), None);
+        assert!(is_audit(
+            r#"{"type":"response","request":{"path":"auth/kubernetes/login"},"error":"permission denied"}"#
+        ));
     }
 
     #[tokio::test]

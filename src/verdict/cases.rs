@@ -8,10 +8,6 @@ use super::stage::{Stage, Verdict};
 use crate::probe::observation::{KeyObservation, KeyState, Observation};
 use crate::scenario::model::{KeyCatalogue, Scenario};
 
-fn case(subject: Subject, verdict: Verdict, message: impl Into<String>) -> Case {
-    Case { subject, verdict, message: message.into(), cause: None, key_state: None }
-}
-
 /// One case a stage.
 pub fn stages(scenario: &Scenario, observed: &Observed, verdict: Verdict, reason: &str) -> Vec<Case> {
     let should_stop = match Expected::of(&scenario.expect) {
@@ -21,7 +17,7 @@ pub fn stages(scenario: &Scenario, observed: &Observed, verdict: Verdict, reason
     let judge = |stage: Stage| {
         let subject = Subject::Stage(stage);
         if !observed.complete {
-            return case(subject, Verdict::Inconclusive, reason);
+            return Case::new(subject, Verdict::Inconclusive, reason);
         }
         // What went wrong is said where it went wrong: at the stop, at the stop
         // that did not come, or at the keys, where only a key is not as expected.
@@ -34,12 +30,12 @@ pub fn stages(scenario: &Scenario, observed: &Observed, verdict: Verdict, reason
                 && verdict != Verdict::Conformant);
         let mut case = if blamed {
             let message = if verdict == Verdict::Conformant { "" } else { reason };
-            case(subject, verdict, message)
+            Case::new(subject, verdict, message)
         } else if passed {
-            case(subject, Verdict::Conformant, "")
+            Case::new(subject, Verdict::Conformant, "")
         } else {
             let stop = observed.stage.map_or("", Stage::as_str);
-            case(subject, Verdict::Skipped, format!("not reached: the way stops at {stop}"))
+            Case::new(subject, Verdict::Skipped, format!("not reached: the way stops at {stop}"))
         };
         if observed.stage == Some(stage) {
             case.cause.clone_from(&observed.cause);
@@ -80,7 +76,7 @@ pub fn keys(
                     key_verdict(scenario, &key.name, observation, found, sighting, verdict, reason)
                 }
             };
-            let mut case = case(Subject::Key(key.name.clone()), verdict, message);
+            let mut case = Case::new(Subject::Key(key.name.clone()), verdict, message);
             case.key_state = found.map(|found| found.state);
             if verdict != Verdict::Conformant {
                 case.cause.clone_from(&observed.cause);
@@ -168,18 +164,18 @@ pub fn commands_and_steps(
                 page: command.page.clone(),
             });
         }
-        cases.push(case(Subject::Command(command.id.clone()), verdict, message));
+        cases.push(Case::new(Subject::Command(command.id.clone()), verdict, message));
     }
     if scenario.expect.enable_again_refused {
         let subject = Subject::Step("secrets-enable-again".to_owned());
         cases.push(match &sighting.enable_again {
-            Some(step) if step.refused => case(subject, Verdict::Conformant, ""),
-            Some(step) => case(
+            Some(step) if step.refused => Case::new(subject, Verdict::Conformant, ""),
+            Some(step) => Case::new(
                 subject,
                 Verdict::Nonconformant,
                 format!("a second `vault secrets enable` was accepted, though it \"fails safely\": {}", step.text),
             ),
-            None => case(subject, Verdict::Inconclusive, "the second `vault secrets enable` was not run"),
+            None => Case::new(subject, Verdict::Inconclusive, "the second `vault secrets enable` was not run"),
         });
     }
     (cases, findings)

@@ -98,6 +98,71 @@ pub enum Fact {
     TokenSurvivesRevocation,
     /// The Vault token's lease is not the role's `ttl`.
     LeaseNotTtl,
+    /// The Vault token may patch the secret.
+    PatchAllowed,
+    /// Vault took nine seconds or more to refuse the login: it waited for the API server.
+    LoginTookLong,
+    /// `kubernetes_host` of the auth configuration is a loopback address.
+    HostIsLoopback,
+    /// `kubernetes_ca_cert` of the auth configuration is not the cluster's.
+    ForeignCa,
+    /// The API server says that the token reviewer may not create TokenReviews.
+    ReviewerLacksRight,
+    /// The token reviewer's Service Account is not there.
+    ReviewerMissing,
+    /// No reviewer is configured, Vault may not use its own token, and the app may not create TokenReviews.
+    AppReviewsWithoutRight,
+    /// The role has `token_bound_cidrs`, and nothing else explains the refusal.
+    BoundCidrs,
+    /// Nothing is mounted where the secret should be.
+    MountMissing,
+    /// Vault is not initialized.
+    NotInitialized,
+    /// Vault is older than 1.9.
+    VaultTooOld,
+    /// The Secret Name URL is `http`.
+    PlainHttp,
+    /// The role binds every Service Account or every namespace.
+    RoleWildcard,
+    /// The app runs as `default`, and the role binds it.
+    DefaultBound,
+    /// A Service Account without any right was let in.
+    FreshAccountAccepted,
+    /// The app's Service Account name was let in from another namespace.
+    OtherNamespaceAccepted,
+    /// The secret was given without a Vault token.
+    ReadWithoutToken,
+    /// The secret's version is more than a year old.
+    VersionOld,
+    /// The Vault token given for the check may do more than the check needs.
+    CheckTokenTooStrong,
+    /// `runtimeAutomountServiceAccountToken` is not `true`.
+    OperatorAutomountOff,
+    /// The running pod is not as its custom resources say.
+    NotAsRuntime,
+}
+
+impl Fact {
+    /// Whether the probe itself sees it. The others are found out with more
+    /// rights than the app's, so without those they are unknown, not false.
+    #[must_use]
+    fn seen_by_probe(self) -> bool {
+        !matches!(
+            self,
+            Self::ReviewByApp
+                | Self::ReviewByReviewer
+                | Self::ReviewByVault
+                | Self::SecretAtDataData
+                | Self::PolicyMissing
+                | Self::HostIsLoopback
+                | Self::ForeignCa
+                | Self::ReviewerLacksRight
+                | Self::ReviewerMissing
+                | Self::AppReviewsWithoutRight
+                | Self::BoundCidrs
+                | Self::MountMissing
+        )
+    }
 }
 
 /// How a cause is seen. Every given condition must hold.
@@ -151,6 +216,10 @@ pub struct Clues<'a> {
     pub facts: &'a BTreeSet<Fact>,
 }
 
+/// What Vault tells the client where it tells its log more. Any other text
+/// says all that there is to say.
+const OPAQUE: &str = "permission denied";
+
 impl Signature {
     /// How many conditions there are, where all of them hold.
     fn holds(&self, clues: &Clues<'_>) -> Option<usize> {
@@ -162,6 +231,19 @@ impl Signature {
         ];
         let given: Vec<bool> = conditions.into_iter().flatten().collect();
         (!given.is_empty() && given.iter().all(|holds| *holds)).then_some(given.len())
+    }
+
+    /// How many conditions there are, where none is known not to hold: the log
+    /// may not be at hand, and some facts take rights to find out.
+    fn may_hold(&self, clues: &Clues<'_>) -> Option<usize> {
+        let conditions = [
+            self.status.map(|status| clues.status == Some(status)),
+            self.client.as_deref().map(|text| clues.client.contains(text)),
+            self.log.as_deref().map(|text| clues.log.map_or(clues.client == OPAQUE, |line| line.contains(text))),
+            self.fact.map(|fact| clues.facts.contains(&fact) || !fact.seen_by_probe()),
+        ];
+        let given: Vec<bool> = conditions.into_iter().flatten().collect();
+        (!given.is_empty() && given.iter().all(|may| *may)).then_some(given.len())
     }
 }
 
@@ -199,5 +281,36 @@ impl CauseCatalogue {
             }
         }
         best.filter(|_| !tie).map(|(_, cause)| cause)
+    }
+
+    /// The causes of that stage which the evidence allows, `ruled_out` left
+    /// aside: one where it is enough, several where something that would tell
+    /// them apart is not at hand. Where a line of Vault's log is at hand, it
+    /// counts before everything that was only concluded.
+    #[must_use]
+    pub fn candidates(&self, clues: &Clues<'_>, ruled_out: &BTreeSet<CauseId>) -> Vec<&Cause> {
+        let possible = |cause: &&Cause| cause.id.stage() == Some(clues.stage) && !ruled_out.contains(&cause.id);
+        let mut pool: Vec<(&Cause, &Signature)> = self
+            .causes
+            .iter()
+            .filter(possible)
+            .flat_map(|cause| cause.signatures.iter().map(move |signature| (cause, signature)))
+            .filter(|(_, signature)| signature.may_hold(clues).is_some())
+            .collect();
+        if clues.log.is_some() && pool.iter().any(|(_, signature)| signature.log.is_some()) {
+            pool.retain(|(_, signature)| signature.log.is_some());
+        }
+        let best = pool.iter().filter_map(|(_, signature)| signature.holds(clues)).max().unwrap_or(0);
+        let mut causes: Vec<&Cause> = Vec::new();
+        for (cause, signature) in pool {
+            let fits = match signature.holds(clues) {
+                Some(conditions) => conditions == best,
+                None => signature.may_hold(clues).is_some_and(|conditions| conditions > best),
+            };
+            if fits && !causes.iter().any(|known| known.id == cause.id) {
+                causes.push(cause);
+            }
+        }
+        causes
     }
 }

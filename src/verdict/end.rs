@@ -2,12 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::cause::{CauseCatalogue, Clues, Fact};
+use super::capabilities;
+use super::cause::{CauseCatalogue, CauseId, Clues, Fact};
 use super::result::Observed;
 use super::sighting::{Seen, Sighting};
 use super::stage::Stage;
-use crate::probe::observation::{Answer, Boundary, KeyState, Login, Observation, Secret, TokenState, Transport};
+use crate::probe::asking::is_there;
+use crate::probe::observation::{Answer, Asked, Boundary, KeyState, Login, Observation, Secret, TokenState, Transport};
 use crate::vault::objects::ROLE_TTL_SECONDS;
+
+/// Vault gives up on an API server that does not answer after ten seconds at
+/// the earliest (TLS handshake), else after thirty.
+const LONG_LOGIN: u64 = 9_000;
 
 /// Where the way ended. A key that is missing ends it at stage `keys` only
 /// where `wanted` says that it must be there.
@@ -73,13 +79,21 @@ impl<'a> Stop<'a> {
         }
         let clues =
             Clues { stage: self.stage, status: self.status, client: &self.text, log: self.server, facts: &facts };
+        let possible = match &sighting.ruled_out {
+            None => causes.identify(&clues).into_iter().collect(),
+            Some(ruled_out) => causes.candidates(&clues, ruled_out),
+        };
+        let mut candidates: Vec<CauseId> = possible.into_iter().map(|cause| cause.id.clone()).collect();
+        let cause = if candidates.len() == 1 { candidates.pop() } else { None };
         Observed {
             stage: Some(self.stage),
-            cause: causes.identify(&clues).map(|cause| cause.id.clone()),
+            cause,
             status: self.status,
             server: self.server.map(str::to_owned),
             text: self.text,
             complete: true,
+            candidates,
+            tell_apart: Vec::new(),
         }
     }
 }
@@ -100,12 +114,15 @@ fn stop<'a>(
             ));
         }
     }
+    let asked = observation.asked.as_ref();
     let login = observation.login.as_ref().ok_or("the probe had a token and reports no login")?;
     if login.answer.status != Some(200) {
         let bare = login.answer.text == "permission denied";
         let mut stop = Stop::new(Stage::Login)
             .answer(&login.answer)
-            .fact(Fact::AuthMountMissing, bare && login.empty_login_status == Some(403));
+            .fact(Fact::AuthMountMissing, bare && login.empty_login_status == Some(403))
+            .fact(Fact::LoginTookLong, asked.and_then(|asked| asked.login_millis).is_some_and(|ms| ms >= LONG_LOGIN))
+            .fact(Fact::NotInitialized, asked.and_then(|asked| asked.initialized) == Some(false));
         stop.server = sighting.vault_log.as_deref();
         return Ok(Some(stop));
     }
@@ -118,12 +135,18 @@ fn stop<'a>(
                 .answer(read)
                 .fact(Fact::NotVersion2Shape, read.status == Some(200) && !version_2)
                 .fact(Fact::SecretDeleted, secret.is_some_and(|secret| secret.deleted && !secret.destroyed))
-                .fact(Fact::VersionDestroyed, secret.is_some_and(|secret| secret.destroyed)),
+                .fact(Fact::VersionDestroyed, secret.is_some_and(|secret| secret.destroyed))
+                .fact(Fact::TrailingSlash, observation.read_path.ends_with('/'))
+                .fact(Fact::KvVersion1, asked.is_some_and(|asked| asked.kv_version == Some(1)))
+                .fact(Fact::SecretAtDataData, asked.is_some_and(|asked| is_there(asked.at_data_data.as_ref()))),
         ));
     }
     let secret = secret.ok_or("the probe read the secret and does not say what is in it")?;
     if let Some(stop) = at_keys(secret, sighting, wanted) {
         return Ok(Some(stop));
+    }
+    if let Some(asked) = asked {
+        return Ok(asked_boundary(asked, &observation.read_path));
     }
     let boundary = observation.boundary.as_ref().ok_or("the probe does not say what the Vault token can do")?;
     at_boundary(boundary, login)
@@ -157,6 +180,15 @@ fn at_keys<'a>(secret: &Secret, sighting: &Sighting, wanted: impl Fn(&str) -> bo
         [first, ..] => format!("{} keys, {first} the first", names.len()),
         [] => String::new(),
     };
+    Some(stop)
+}
+
+/// What the Vault token may do and must not, as `sys/capabilities-self` says.
+/// Where that says nothing, each check says so; the way was gone all the same.
+fn asked_boundary<'a>(asked: &Asked, read_path: &str) -> Option<Stop<'a>> {
+    let (fact, what) = capabilities::excess(asked, read_path).into_iter().next()?;
+    let mut stop = Stop::new(Stage::Boundary).fact(fact, true);
+    stop.text = what;
     Some(stop)
 }
 

@@ -1,5 +1,7 @@
 //! What a run says of one scenario. Reports are drawn from these alone.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,12 @@ pub struct Observed {
     pub server: Option<String>,
     /// Whether the way was observed to its end or to a stop at all.
     pub complete: bool,
+    /// Where the cause cannot be told: those that the evidence allows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<CauseId>,
+    /// What would tell them apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tell_apart: Vec<String>,
 }
 
 /// What one JUnit case is about.
@@ -37,6 +45,21 @@ pub enum Subject {
     Command(String),
     /// A configuration step whose outcome the page promises, by its id.
     Step(String),
+    /// A check of a customer's cluster or Vault, by its id.
+    Check(String),
+}
+
+impl fmt::Display for Subject {
+    /// The words of a JUnit name, so never to be changed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stage(stage) => write!(f, "stage {stage}"),
+            Self::Key(name) => write!(f, "key {name}"),
+            Self::Command(id) => write!(f, "command {id}"),
+            Self::Step(id) => write!(f, "step {id}"),
+            Self::Check(id) => write!(f, "check {id}"),
+        }
+    }
 }
 
 /// One checked thing.
@@ -54,6 +77,17 @@ pub struct Case {
     /// With a key: what the probe found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_state: Option<KeyState>,
+    /// Whether it holds and should be mended all the same, as the message says.
+    #[serde(default)]
+    pub warning: bool,
+}
+
+impl Case {
+    /// A case without a cause.
+    #[must_use]
+    pub fn new(subject: Subject, verdict: Verdict, message: impl Into<String>) -> Self {
+        Self { subject, verdict, message: message.into(), cause: None, key_state: None, warning: false }
+    }
 }
 
 /// Something that the run says of the page.

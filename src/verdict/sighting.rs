@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cause::Fact;
+use super::cause::{CauseId, Fact};
 use crate::probe::observation::Observation;
 
 /// What came of the app's pod.
@@ -62,6 +62,9 @@ pub struct Sighting {
     pub enable_again: Option<EnableAgain>,
     /// The page's commands, where they were typed.
     pub commands: Vec<CommandOutcome>,
+    /// On a customer's cluster, where not everything can be found out: the
+    /// causes that what could be found out rules out.
+    pub ruled_out: Option<BTreeSet<CauseId>>,
 }
 
 impl Sighting {
@@ -75,6 +78,7 @@ impl Sighting {
             fingerprints: BTreeMap::new(),
             enable_again: None,
             commands: Vec::new(),
+            ruled_out: None,
         }
     }
 }

@@ -21,6 +21,7 @@ pub fn cases(verdict: Verdict, message: &str) -> Vec<Case> {
     let keys = KEYS.into_iter().map(|key| Subject::Key(key.to_owned()));
     let case = |subject: Subject| Case {
         key_state: matches!((&subject, verdict), (Subject::Key(_), Verdict::Conformant)).then_some(KeyState::Present),
+        warning: false,
         subject,
         verdict,
         message: message.to_owned(),
@@ -55,6 +56,7 @@ fn stopped(stage: Stage, id: Option<&str>, status: Option<u16>, text: &str, serv
         text: text.to_owned(),
         server: server.map(str::to_owned),
         complete: true,
+        ..Observed::default()
     }
 }
 
@@ -95,6 +97,7 @@ fn deviation(id: &str, command: bool) -> ScenarioResult {
                 message: if verdict == Verdict::Conformant { String::new() } else { reason.to_owned() },
                 cause: None,
                 key_state: None,
+                warning: false,
             });
         }
     }
@@ -156,6 +159,7 @@ fn stand_in() -> ScenarioResult {
         message: String::new(),
         cause: None,
         key_state: None,
+        warning: false,
     });
     operator
 }
@@ -194,6 +198,7 @@ pub fn run() -> RunResult {
         ending: Ending::Complete,
         problems: Vec::new(),
         timings: BTreeMap::from([("testbed".to_owned(), 20_000), ("total".to_owned(), 45_600)]),
+        ledger: Vec::new(),
     }
 }
 

@@ -150,6 +150,7 @@ fn vault(record: &Value, path: &str) -> String {
     let client = pmp_vault_conformance::vault::client::http_client(
         &pmp_vault_conformance::vault::client::Roots::Public,
         Duration::from_secs(10),
+        pmp_vault_conformance::vault::client::Proxy::Never,
     )
     .unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

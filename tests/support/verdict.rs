@@ -133,6 +133,7 @@ pub fn way(state: impl Fn(&str) -> KeyState) -> Observation {
             unexpected: 0,
         }),
         boundary: Some(boundary()),
+        asked: None,
         millis: 12,
     }
 }
@@ -330,7 +331,7 @@ pub fn key_verdict(result: &ScenarioResult, key: &str) -> Verdict {
 pub fn subjects_with(result: &ScenarioResult, verdict: Verdict) -> BTreeSet<String> {
     let name = |subject: &Subject| match subject {
         Subject::Stage(stage) => stage.to_string(),
-        Subject::Key(name) | Subject::Command(name) | Subject::Step(name) => name.clone(),
+        Subject::Key(name) | Subject::Command(name) | Subject::Step(name) | Subject::Check(name) => name.clone(),
     };
     result.cases.iter().filter(|case| case.verdict == verdict).map(|case| name(&case.subject)).collect()
 }

@@ -1,0 +1,360 @@
+//! The flags that name a customer's cluster, app and Vault, and what they come to.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+use crate::existing::target::{AccountRef, ClusterChoice, PodOptions, Target, Toleration, VaultAccess};
+use crate::probe::input::{SecretName, TOKEN_FILE};
+use crate::scenario::model::{KeyCatalogue, Reads};
+use crate::scenario::select::near;
+
+/// The variable that `--vault-token-from-env` reads; never read unasked.
+const TOKEN_VARIABLE: &str = "VAULT_TOKEN";
+
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+#[command(next_help_heading = "A cluster and a Vault of your own (--testbed existing)")]
+pub struct Arguments {
+    /// The kubeconfig [default: as kubectl finds it]
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Its context; needed unless this runs in the cluster itself
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// The app's namespace
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// The namespace of OperatorConfiguration mendix-operator-configuration [default: the app's]
+    #[arg(long, value_name = "NAME")]
+    operator_namespace: Option<String>,
+    /// The name of the Runtime
+    #[arg(long, value_name = "NAME", default_value = crate::cluster::mendix::RUNTIME)]
+    runtime: String,
+    /// Label selector of the app's pods [default: app=RUNTIME]
+    #[arg(long, value_name = "SELECTOR")]
+    app_selector: Option<String>,
+    /// Take this Service Account, whatever the app has; for a check before there is an app
+    #[arg(long, value_name = "NAME")]
+    service_account: Option<String>,
+    /// The Secret Name URL of the admin panel, such as http://vault.example:8200/pmp-dev/admin
+    #[arg(long, value_name = "URL", conflicts_with_all = ["vault_addr", "mount", "secret"])]
+    secret_name: Option<String>,
+    /// In place of --secret-name: Vault's address as pods see it
+    #[arg(long, value_name = "URL")]
+    vault_addr: Option<String>,
+    /// With --vault-addr: the KV mount
+    #[arg(long, value_name = "PATH", default_value = "pmp-dev")]
+    mount: String,
+    /// With --vault-addr: the secret's name
+    #[arg(long, value_name = "NAME", default_value = "admin")]
+    secret: String,
+    /// The path of the auth mount
+    #[arg(long, value_name = "PATH", default_value = "kubernetes")]
+    auth_mount: String,
+    /// The role that the app logs in with
+    #[arg(long, value_name = "NAME", default_value = crate::configure::names::ROLE)]
+    role: String,
+    /// The Service Account token's file in the pod
+    #[arg(long, value_name = "FILE", default_value = TOKEN_FILE)]
+    token_file: String,
+    /// Keys that must be there, or `all`; without it the check reports what is there
+    #[arg(long, value_name = "KEY", num_args = 1.., value_delimiter = ',')]
+    require: Vec<String>,
+    /// A namespace whose pods must not be let in
+    #[arg(long, value_name = "NAME")]
+    other_namespace: Option<String>,
+    /// Read the role, the auth configuration, the policy and the mount with the Vault token in this file
+    #[arg(long, value_name = "FILE", conflicts_with = "vault_token_from_env")]
+    vault_token_file: Option<PathBuf>,
+    /// The same with the token in VAULT_TOKEN, which is not looked at otherwise
+    #[arg(long)]
+    vault_token_from_env: bool,
+    /// Where this machine reaches Vault [default: the Secret Name's address]
+    #[arg(long, value_name = "URL")]
+    vault_via: Option<String>,
+    /// A policy of the role, may be given more than once
+    #[arg(long = "policy", value_name = "NAME", default_value = "pmp-secret-access")]
+    policies: Vec<String>,
+    /// The namespace of Vault Enterprise
+    #[arg(long, value_name = "NAME", env = "VAULT_NAMESPACE", hide_env_values = true)]
+    vault_namespace: Option<String>,
+    /// Certificate authorities that Vault's certificate is checked against, in PEM
+    #[arg(long, value_name = "FILE", env = "VAULT_CACERT", hide_env_values = true)]
+    ca_file: Option<PathBuf>,
+    /// The token reviewer's Service Account
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = account)]
+    reviewer: Option<AccountRef>,
+    /// Also ask whether the reviewer and the app may review tokens; needs the ClusterRole of `print rbac --diagnose-reviewer`
+    #[arg(long, requires = "reviewer")]
+    diagnose_reviewer: bool,
+    /// A piece of Vault's log (level debug) or audit log, to read the cause of a refused login from
+    #[arg(long, value_name = "FILE")]
+    vault_log: Option<PathBuf>,
+    /// A pull secret for the probe's image, may be given more than once
+    #[arg(long, value_name = "NAME")]
+    image_pull_secret: Vec<String>,
+    /// Node selector of the probe's pods
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    node_selector: Vec<(String, String)>,
+    /// Toleration of the probe's pods
+    #[arg(long, value_name = "KEY[=VALUE][:EFFECT]", value_parser = toleration)]
+    toleration: Vec<Toleration>,
+    /// Label of the probe's pods, such as sidecar.istio.io/inject=false
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    label: Vec<(String, String)>,
+    /// Annotation of the probe's pods
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    annotation: Vec<(String, String)>,
+    /// Resource request of the probe's pods
+    #[arg(long, value_name = "RESOURCE=QUANTITY", value_parser = pair)]
+    request: Vec<(String, String)>,
+    /// Resource limit of the probe's pods
+    #[arg(long, value_name = "RESOURCE=QUANTITY", value_parser = pair)]
+    limit: Vec<(String, String)>,
+    /// Who is named as the owner of what is created [default: your login name]
+    #[arg(long, value_name = "NAME")]
+    owner: Option<String>,
+}
+
+impl Arguments {
+    /// Which cluster.
+    ///
+    /// # Errors
+    /// No context is named outside a cluster.
+    pub fn cluster(&self) -> Result<ClusterChoice, String> {
+        let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() && self.kubeconfig.is_none();
+        if self.context.is_none() && !in_cluster {
+            return Err("--context is missing: name the context of your kubeconfig, so that no other cluster is \
+                        touched (`kubectl config get-contexts` lists them)"
+                .to_owned());
+        }
+        Ok(ClusterChoice { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() })
+    }
+
+    /// The target, with everything read that the flags name. `probe_image` is
+    /// what the pods run.
+    ///
+    /// # Errors
+    /// What is missing or cannot be used, and how to mend it.
+    pub fn target(&self, keys: &KeyCatalogue, probe_image: &str) -> Result<Target, String> {
+        let mut target = self.shape(keys, probe_image)?;
+        target.cluster = self.cluster()?;
+        target.ca = self.ca()?;
+        target.vault_log = self.vault_log.as_deref().map(|path| read("--vault-log", path)).transpose()?;
+        target.vault = self.vault(&target)?;
+        Ok(target)
+    }
+
+    /// The target as far as flags alone tell it: nothing is read, no cluster is
+    /// needed and there is no token. What `print` prints depends on no more.
+    ///
+    /// # Errors
+    /// What is missing or cannot be used, and how to mend it.
+    pub fn shape(&self, keys: &KeyCatalogue, probe_image: &str) -> Result<Target, String> {
+        let namespace = self.namespace.clone().ok_or("--namespace is missing: name the app's namespace")?;
+        let secret_name = match (&self.secret_name, &self.vault_addr) {
+            (Some(url), _) => url.clone(),
+            (None, Some(address)) => format!("{}/{}/{}", address.trim_end_matches('/'), self.mount, self.secret),
+            (None, None) => {
+                return Err("--secret-name is missing: give the Secret Name URL of the admin panel, or --vault-addr, \
+                            --mount and --secret"
+                    .to_owned());
+            }
+        };
+        let secret = SecretName::parse(&secret_name)?;
+        if self.other_namespace.as_ref() == Some(&namespace) {
+            return Err(
+                "--other-namespace is the app's own namespace; name one whose pods must not be let in".to_owned()
+            );
+        }
+        Ok(Target {
+            cluster: ClusterChoice { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() },
+            operator_namespace: self.operator_namespace.clone().unwrap_or_else(|| namespace.clone()),
+            namespace,
+            runtime: self.runtime.clone(),
+            app_selector: self.app_selector.clone().unwrap_or_else(|| format!("app={}", self.runtime)),
+            service_account: self.service_account.clone(),
+            secret_name,
+            secret,
+            auth_mount: self.auth_mount.trim_matches('/').to_owned(),
+            role: self.role.clone(),
+            token_file: self.token_file.clone(),
+            require: self.required(keys)?,
+            vault_namespace: self.vault_namespace.clone().filter(|name| !name.is_empty()),
+            ca: None,
+            second_depth: self.vault_token_file.is_some() || self.vault_token_from_env,
+            vault: None,
+            reviewer: self.reviewer.clone(),
+            diagnose_reviewer: self.diagnose_reviewer,
+            vault_log: None,
+            other_namespace: self.other_namespace.clone(),
+            pod: PodOptions {
+                image: probe_image.to_owned(),
+                pull_secrets: self.image_pull_secret.clone(),
+                node_selector: map(&self.node_selector),
+                tolerations: self.toleration.clone(),
+                labels: map(&self.label),
+                annotations: map(&self.annotation),
+                requests: map(&self.request),
+                limits: map(&self.limit),
+            },
+            owner: self.owner.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "unknown".to_owned()),
+        })
+    }
+
+    /// The certificate authorities given.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn ca(&self) -> Result<Option<String>, String> {
+        let path = self.ca_file.as_deref().filter(|path| !path.as_os_str().is_empty());
+        path.map(|path| read("--ca-file", path)).transpose()
+    }
+
+    /// The arguments of `run` for the same check in the cluster itself: those
+    /// that name a file of this machine are left out.
+    pub fn for_job(&self, target: &Target) -> Vec<String> {
+        let mut arguments = vec!["run".to_owned(), "--testbed=existing".to_owned()];
+        let mut add = |flag: &str, value: &str| arguments.push(format!("--{flag}={value}"));
+        add("probe-image", &target.pod.image);
+        add("namespace", &target.namespace);
+        add("operator-namespace", &target.operator_namespace);
+        add("runtime", &target.runtime);
+        add("app-selector", &target.app_selector);
+        add("secret-name", &target.secret_name);
+        add("auth-mount", &target.auth_mount);
+        add("role", &target.role);
+        add("token-file", &target.token_file);
+        add("owner", &target.owner);
+        let optional = [
+            ("service-account", &target.service_account),
+            ("other-namespace", &target.other_namespace),
+            ("vault-namespace", &target.vault_namespace),
+        ];
+        for (flag, value) in optional {
+            if let Some(value) = value {
+                add(flag, value);
+            }
+        }
+        self.require.iter().for_each(|key| add("require", key));
+        if let Some(reviewer) = &target.reviewer {
+            add("reviewer", &format!("{}/{}", reviewer.namespace, reviewer.name));
+        }
+        self.image_pull_secret.iter().for_each(|name| add("image-pull-secret", name));
+        let pairs = [
+            ("node-selector", &self.node_selector),
+            ("label", &self.label),
+            ("annotation", &self.annotation),
+            ("request", &self.request),
+            ("limit", &self.limit),
+        ];
+        for (flag, pairs) in pairs {
+            pairs.iter().for_each(|(key, value)| add(flag, &format!("{key}={value}")));
+        }
+        for toleration in &target.pod.tolerations {
+            let mut text = toleration.key.clone();
+            if let Some(value) = &toleration.value {
+                text.push_str(&format!("={value}"));
+            }
+            if let Some(effect) = &toleration.effect {
+                text.push_str(&format!(":{effect}"));
+            }
+            add("toleration", &text);
+        }
+        if target.diagnose_reviewer {
+            arguments.push("--diagnose-reviewer".to_owned());
+        }
+        arguments
+    }
+
+    /// The policies of the role, as named.
+    pub fn policies(&self) -> &[String] {
+        &self.policies
+    }
+
+    fn required(&self, keys: &KeyCatalogue) -> Result<Option<Reads>, String> {
+        if self.require.is_empty() {
+            return Ok(None);
+        }
+        if self.require == ["all"] {
+            return Ok(Some(Reads::All));
+        }
+        for key in &self.require {
+            if !keys.keys.iter().any(|known| known.name == *key) {
+                let offered = near(key, keys.keys.iter().map(|known| known.name.as_str()));
+                let hint =
+                    if offered.is_empty() { String::new() } else { format!("; did you mean {}?", offered.join(", ")) };
+                return Err(format!(
+                    "--require names `{key}`, which is no key of the page (revision {}){hint}",
+                    keys.revision
+                ));
+            }
+        }
+        Ok(Some(Reads::Keys(self.require.iter().cloned().collect())))
+    }
+
+    fn vault(&self, target: &Target) -> Result<Option<VaultAccess>, String> {
+        let text = match (&self.vault_token_file, self.vault_token_from_env) {
+            (Some(path), _) => read("--vault-token-file", path)?,
+            (None, true) => std::env::var(TOKEN_VARIABLE)
+                .map_err(|_| format!("--vault-token-from-env: {TOKEN_VARIABLE} is not set or not text"))?,
+            (None, false) => return Ok(None),
+        };
+        let token = text.trim();
+        // Its content is never named, not even where it is no token.
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(
+                "the Vault token given is empty or not one word of ASCII; `vault token create` prints one".to_owned()
+            );
+        }
+        Ok(Some(VaultAccess {
+            token: SecretString::from(token),
+            address: self.vault_via.clone().unwrap_or_else(|| target.secret.address.clone()),
+            policies: self.policies.clone(),
+        }))
+    }
+}
+
+fn read(flag: &str, path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("{flag}: cannot read {}: {error}", path.display()))
+}
+
+fn map(pairs: &[(String, String)]) -> BTreeMap<String, String> {
+    pairs.iter().cloned().collect()
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("it has the form KEY=VALUE".to_owned()),
+    }
+}
+
+fn account(text: &str) -> Result<AccountRef, String> {
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Ok(AccountRef { namespace: namespace.to_owned(), name: name.to_owned() })
+        }
+        _ => Err("it has the form NAMESPACE/NAME, such as default/vault-reviewer".to_owned()),
+    }
+}
+
+fn toleration(text: &str) -> Result<Toleration, String> {
+    let (taint, effect) = match text.rsplit_once(':') {
+        Some((taint, effect)) => (taint, Some(effect)),
+        None => (text, None),
+    };
+    if effect.is_some_and(|effect| !["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(&effect)) {
+        return Err("its effect is NoSchedule, PreferNoSchedule or NoExecute".to_owned());
+    }
+    let (key, value) = match taint.split_once('=') {
+        Some((key, value)) => (key, Some(value.to_owned())),
+        None => (taint, None),
+    };
+    if key.is_empty() {
+        return Err("it has the form KEY[=VALUE][:EFFECT]".to_owned());
+    }
+    Ok(Toleration { key: key.to_owned(), value, effect: effect.map(str::to_owned) })
+}

@@ -1,0 +1,115 @@
+//! `print`: the rights that a check of a cluster and a Vault of one's own
+//! needs, and the same check as a Job. Nothing is asked and nothing is created.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use k8s_openapi::api::rbac::v1::Subject;
+use serde_json::Value;
+
+use super::existing::Arguments as Existing;
+use super::{INCONCLUSIVE, USAGE, catalogue, fail};
+use crate::existing::target::Target;
+use crate::existing::{job, rights};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// The least Roles for exactly these flags, and a ClusterRole only with --diagnose-reviewer
+    Rbac {
+        #[command(flatten)]
+        existing: Box<Existing>,
+        /// Also bind them: user:NAME, group:NAME or serviceaccount:NAMESPACE/NAME
+        #[arg(long, value_name = "SUBJECT", value_parser = subject)]
+        bind_to: Option<Subject>,
+    },
+    /// The least policy for --vault-token-file, in HCL
+    Policy {
+        #[command(flatten)]
+        existing: Box<Existing>,
+    },
+    /// A Job that runs the check in the cluster, with everything that it needs
+    Job {
+        #[command(flatten)]
+        existing: Box<Existing>,
+        /// The image of the program, which is also the probe's
+        #[arg(long, value_name = "REF", env = "PMP_PROBE_IMAGE")]
+        probe_image: String,
+        /// Where the Job reaches the API server, where the cluster's own Service address cannot be used
+        #[arg(long, value_name = "HOST:PORT")]
+        api_server: Option<String>,
+    },
+}
+
+/// Prints.
+pub fn print(arguments: &Arguments) -> ExitCode {
+    let text = match &arguments.what {
+        What::Rbac { existing, bind_to } => {
+            shape(existing, "").map(|target| yaml(&job::rbac(&rights::rules(&target), bind_to.as_ref())))
+        }
+        What::Policy { existing } => shape(existing, "").map(|target| Ok(rights::policy(&target, existing.policies()))),
+        What::Job { existing, probe_image, api_server } => job_text(existing, probe_image, api_server.as_deref()),
+    };
+    match text {
+        Ok(Ok(text)) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Ok(Err(error)) => fail(INCONCLUSIVE, &error),
+        Err(error) => fail(USAGE, &error),
+    }
+}
+
+fn shape(existing: &Existing, image: &str) -> Result<Target, String> {
+    let catalogue = catalogue(None).map_err(|error| error.to_string())?;
+    existing.shape(&catalogue.keys, image)
+}
+
+fn job_text(existing: &Existing, image: &str, api_server: Option<&str>) -> Result<Result<String, String>, String> {
+    let mut target = shape(existing, image)?;
+    if target.second_depth {
+        return Err("a Job gets no Vault token: it would stand in the manifest. Leave out --vault-token-file and \
+                    --vault-token-from-env"
+            .to_owned());
+    }
+    target.ca = existing.ca()?;
+    let api_server = match api_server {
+        None => None,
+        Some(text) => {
+            let parts = text.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+            Some(parts.ok_or("--api-server has the form HOST:PORT, such as 10.0.0.1:6443")?)
+        }
+    };
+    Ok(yaml(&job::job(&target, existing.for_job(&target), api_server)))
+}
+
+fn yaml(objects: &[Value]) -> Result<String, String> {
+    let documents: Result<Vec<String>, _> = objects.iter().map(serde_saphyr::to_string).collect();
+    documents.map(|documents| documents.join("---\n")).map_err(|error| error.to_string())
+}
+
+fn subject(text: &str) -> Result<Subject, String> {
+    let of = |kind: &str, name: &str, namespace: Option<&str>, group: Option<&str>| Subject {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        namespace: namespace.map(str::to_owned),
+        api_group: group.map(str::to_owned),
+    };
+    const RBAC: Option<&str> = Some("rbac.authorization.k8s.io");
+    match text.split_once(':') {
+        Some(("user", name)) if !name.is_empty() => Ok(of("User", name, None, RBAC)),
+        Some(("group", name)) if !name.is_empty() => Ok(of("Group", name, None, RBAC)),
+        Some(("serviceaccount", account)) => match account.split_once('/') {
+            Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => {
+                Ok(of("ServiceAccount", name, Some(namespace), None))
+            }
+            _ => Err("a Service Account is named serviceaccount:NAMESPACE/NAME".to_owned()),
+        },
+        _ => Err("it has the form user:NAME, group:NAME or serviceaccount:NAMESPACE/NAME".to_owned()),
+    }
+}

@@ -1,0 +1,50 @@
+//! Clients for a customer's cluster and Vault. Every request that they make is
+//! noted in the run's ledger.
+
+use kube::Client;
+use kube::client::ClientBuilder;
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+
+use super::target::{ClusterChoice, Target, VaultAccess};
+use crate::ledger::{HARNESS, Ledger};
+use crate::vault::client::{Client as Vault, Error as VaultError, Proxy, Roots};
+
+/// A client for the cluster that was named, with its client certificates, exec
+/// plugins, OIDC and proxy as the kubeconfig has them.
+///
+/// # Errors
+/// The kubeconfig cannot be used, or its context is not there; in words.
+pub async fn cluster(choice: &ClusterChoice, ledger: &Ledger) -> Result<Client, String> {
+    let config = match (&choice.kubeconfig, &choice.context) {
+        (None, None) => {
+            Config::incluster_env().map_err(|e| format!("cannot use this pod's own Service Account: {e}"))?
+        }
+        (path, context) => {
+            let file = match path {
+                Some(path) => Kubeconfig::read_from(path),
+                None => Kubeconfig::read(),
+            };
+            let file = file.map_err(|e| format!("cannot use the kubeconfig: {e}; name another with --kubeconfig"))?;
+            let known: Vec<String> = file.contexts.iter().map(|context| context.name.clone()).collect();
+            if let Some(name) = context.as_ref().filter(|name| !known.contains(name)) {
+                return Err(format!("the kubeconfig has no context `{name}`; it has {}", known.join(", ")));
+            }
+            let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
+            Config::from_custom_kubeconfig(file, &options)
+                .await
+                .map_err(|e| format!("cannot use the kubeconfig's context: {e}"))?
+        }
+    };
+    let builder = ClientBuilder::try_from(config).map_err(|e| format!("cannot reach the cluster: {e}"))?;
+    Ok(builder.with_layer(&ledger.layer()).build())
+}
+
+/// A client for Vault with the token of the second depth.
+///
+/// # Errors
+/// The certificate authorities given cannot be used.
+pub fn vault(target: &Target, access: &VaultAccess, ledger: &Ledger) -> Result<Vault, VaultError> {
+    let roots = target.ca.as_ref().map_or(Roots::Public, |pem| Roots::Pem(pem.clone().into_bytes()));
+    let client = Vault::through(&access.address, Some(access.token.clone()), &roots, Proxy::OfEnvironment)?;
+    Ok(client.in_namespace(target.vault_namespace.as_deref()).noted(ledger, HARNESS))
+}

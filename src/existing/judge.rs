@@ -1,0 +1,650 @@
+//! The verdict of every check of a customer's cluster and Vault. Pure: what was
+//! seen goes in, results for the reports come out. Every check, stage and key
+//! has its case on every run.
+
+use super::app::{App, Source};
+use super::inspect::{Clues, Inspection};
+use super::setup;
+use super::target::Target;
+use crate::probe::observation::{Answer, Asked, KeyObservation, KeyState, Observation, Transport};
+use crate::scenario::model::{Evidence, KeyCatalogue};
+use crate::verdict::cause::Fact;
+use crate::verdict::result::{Case, Observed, ScenarioResult, Subject, Timings};
+use crate::verdict::sighting::{Seen, Sighting};
+use crate::verdict::{CauseCatalogue, CauseId, Stage, Verdict, capabilities, end};
+
+/// The checks of the cluster and of Vault's configuration.
+pub const SET_UP: &str = "existing.set-up";
+/// The app's own way.
+pub const APP: &str = "existing.app";
+/// The read without any Vault token.
+pub const WITHOUT_TOKEN: &str = "existing.without-token";
+/// The login of a Service Account without rights.
+pub const FRESH_ACCOUNT: &str = "existing.fresh-account";
+/// The login from another namespace.
+pub const OTHER_NAMESPACE: &str = "existing.other-namespace";
+
+/// Every scenario of a check, in the order of the reports.
+pub const ALL: [&str; 5] = [SET_UP, APP, WITHOUT_TOKEN, FRESH_ACCOUNT, OTHER_NAMESPACE];
+
+/// What came of one probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probed {
+    /// The observation, or why there is none.
+    pub seen: Seen,
+    /// From the pod's creation to its observation, in milliseconds.
+    pub observe_ms: u64,
+}
+
+impl Probed {
+    /// There is no observation, and why.
+    #[must_use]
+    pub fn nothing(reason: impl Into<String>) -> Self {
+        Self { seen: Seen::Nothing(reason.into()), observe_ms: 0 }
+    }
+
+    fn observation(&self) -> Option<&Observation> {
+        match &self.seen {
+            Seen::Observed(observation) => Some(observation),
+            _ => None,
+        }
+    }
+}
+
+/// Everything that was seen.
+#[derive(Debug, Clone)]
+pub struct Sighted {
+    /// What the app has.
+    pub app: App,
+    /// With more rights than the app's.
+    pub inspection: Inspection,
+    /// The app's twin.
+    pub twin: Probed,
+    /// The Service Account without rights.
+    pub fresh: Probed,
+    /// The pod of another namespace, where one is named.
+    pub other: Option<Probed>,
+}
+
+/// Judges.
+#[derive(Debug, Clone, Copy)]
+pub struct Judge<'a> {
+    /// What was named.
+    pub target: &'a Target,
+    /// Every key has its case.
+    pub keys: &'a KeyCatalogue,
+    /// What a stop is named by.
+    pub causes: &'a CauseCatalogue,
+    /// Whether a warning counts as a failure.
+    pub deny_warnings: bool,
+    /// Unix time in seconds, against which a secret's age is counted.
+    pub now: i64,
+}
+
+impl Judge<'_> {
+    /// The results, in the order of [`ALL`].
+    #[must_use]
+    pub fn judge(self, sighted: &Sighted) -> Vec<ScenarioResult> {
+        let clues = sighted.inspection.clues(self.target, &sighted.app.service_account);
+        let observed = self.end(&sighted.twin, &clues);
+        let mut results = vec![
+            self.set_up(sighted, &observed),
+            self.app(sighted, observed.clone()),
+            self.without_token(&sighted.twin, &observed),
+            self.fresh_account(&sighted.fresh, &observed, &clues),
+            self.other_namespace(sighted.other.as_ref(), &observed, &clues),
+        ];
+        if self.deny_warnings {
+            results.iter_mut().for_each(deny);
+        }
+        results
+    }
+
+    /// The results of a run that saw nothing, and why.
+    #[must_use]
+    pub fn nothing(self, reason: &str) -> Vec<ScenarioResult> {
+        let app =
+            App { service_account: "default".to_owned(), automount: None, source: Source::Flag, notes: Vec::new() };
+        let nothing = || Probed::nothing(reason);
+        let other = self.target.other_namespace.as_ref().map(|_| nothing());
+        let inspection = Inspection::default();
+        let mut results = self.judge(&Sighted { app, inspection, twin: nothing(), fresh: nothing(), other });
+        for result in &mut results {
+            for case in result.cases.iter_mut().filter(|case| case.verdict != Verdict::Skipped) {
+                *case = Case::new(case.subject.clone(), Verdict::Inconclusive, reason);
+            }
+            settle(result);
+        }
+        results
+    }
+
+    /// Where the app's way ended, keys that nobody asked for left out of account.
+    fn end(self, twin: &Probed, clues: &Clues) -> Observed {
+        let mut sighting = Sighting::nothing("");
+        sighting.seen = twin.seen.clone();
+        if let Seen::Observed(observation) = &mut sighting.seen
+            && let Some(secret) = &mut observation.secret
+        {
+            secret.keys.retain(|key| self.required(&key.name) || key.state != KeyState::Empty);
+        }
+        sighting.vault_log.clone_from(&clues.log);
+        sighting.facts.clone_from(&clues.facts);
+        let mut ruled_out = clues.ruled_out.clone();
+        let asked = twin.observation().and_then(|observation| observation.asked.as_ref());
+        if asked.and_then(|asked| asked.at_data_data.as_ref()).and_then(|answer| answer.status) == Some(404) {
+            ruled_out.insert(CauseId("read.secret-at-data-data".to_owned()));
+        }
+        sighting.ruled_out = Some(ruled_out);
+        let mut observed = end::of(&sighting, self.causes, |key| self.required(key));
+        if !observed.candidates.is_empty() {
+            observed.tell_apart = self.tell_apart(&observed, clues);
+        }
+        observed
+    }
+
+    fn required(self, key: &str) -> bool {
+        self.target.require.as_ref().is_some_and(|required| required.contains(key))
+    }
+
+    /// What is not at hand yet and would leave fewer causes.
+    fn tell_apart(self, observed: &Observed, clues: &Clues) -> Vec<String> {
+        let mut missing = Vec::new();
+        let login = observed.stage == Some(Stage::Login);
+        if !self.target.second_depth {
+            missing.push(
+                "a read-only Vault token with --vault-token-file (`print policy` prints what it needs)".to_owned(),
+            );
+        }
+        if login && !self.target.diagnose_reviewer {
+            missing.push(
+                "--reviewer NAMESPACE/NAME --diagnose-reviewer (`print rbac` with them prints the ClusterRole)"
+                    .to_owned(),
+            );
+        }
+        if login && self.target.vault_log.is_none() {
+            missing.push("a piece of Vault's log at level debug with --vault-log".to_owned());
+        }
+        missing.extend(clues.log_problem.iter().filter(|_| login).cloned());
+        missing
+    }
+
+    fn set_up(self, sighted: &Sighted, observed: &Observed) -> ScenarioResult {
+        let cases = setup::cases(self.target, sighted, observed);
+        let expected =
+            "the custom resources, the role, the auth configuration, the policy and the mount are as the page says";
+        let title = "Cluster and Vault are set up as the page says";
+        result(
+            SET_UP,
+            title,
+            "#configure-k8s-auth",
+            expected,
+            cases,
+            Observed { complete: true, ..Observed::default() },
+        )
+    }
+
+    fn app(self, sighted: &Sighted, observed: Observed) -> ScenarioResult {
+        let observation = sighted.twin.observation();
+        let mut cases: Vec<Case> = Stage::ALL.into_iter().map(|stage| self.stage(stage, &observed)).collect();
+        cases.extend(self.keys.keys.iter().map(|key| self.key(&key.name, observation, &observed)));
+        cases.extend(self.checks(observation, &observed));
+        let expected = match &self.target.require {
+            None => "reads what is stored".to_owned(),
+            Some(crate::scenario::model::Reads::All) => "reads all keys".to_owned(),
+            Some(crate::scenario::model::Reads::Keys(keys)) => {
+                format!("reads {} of {} keys", keys.len(), self.keys.keys.len())
+            }
+        };
+        let title = format!("The app as {} reads the credentials that it needs", sighted.app.service_account);
+        let mut result = result(APP, &title, "#configure-pmp-credentials", &expected, cases, observed);
+        result.timings =
+            Timings { observe_ms: sighted.twin.observe_ms, total_ms: sighted.twin.observe_ms, ..Timings::default() };
+        result
+    }
+
+    fn stage(self, stage: Stage, observed: &Observed) -> Case {
+        let subject = Subject::Stage(stage);
+        if !observed.complete {
+            return Case::new(subject, Verdict::Inconclusive, observed.text.clone());
+        }
+        match observed.stage {
+            None => Case::new(subject, Verdict::Conformant, ""),
+            Some(stop) if stage < stop => Case::new(subject, Verdict::Conformant, ""),
+            Some(stop) if stage > stop => {
+                Case::new(subject, Verdict::Skipped, format!("not reached: the way stops at {stop}"))
+            }
+            Some(_) => {
+                let (verdict, message) = stop(observed);
+                Case { cause: observed.cause.clone(), ..Case::new(subject, verdict, message) }
+            }
+        }
+    }
+
+    fn key(self, name: &str, observation: Option<&Observation>, observed: &Observed) -> Case {
+        let subject = Subject::Key(name.to_owned());
+        let required = self.required(name);
+        if !observed.complete {
+            return Case::new(subject, Verdict::Inconclusive, observed.text.clone());
+        }
+        let found =
+            observation.and_then(|o| o.secret.as_ref()).and_then(|s| s.keys.iter().find(|key| key.name == name));
+        let Some(found) = found else {
+            let stop = observed.stage.map_or("", Stage::as_str);
+            return match required {
+                true => {
+                    let (verdict, _) = self::stop(observed);
+                    let message = format!("not read: the way stops at {stop}");
+                    Case { cause: observed.cause.clone(), ..Case::new(subject, verdict, message) }
+                }
+                false => Case::new(subject, Verdict::Skipped, format!("not reached: the way stops at {stop}")),
+            };
+        };
+        Case { key_state: Some(found.state), ..key_case(subject, found, required) }
+    }
+
+    /// The checks of what lies around the way, in the order in which they are made.
+    fn checks(self, observation: Option<&Observation>, observed: &Observed) -> Vec<Case> {
+        const IDS: [&str; 16] = [
+            "vault-name",
+            "vault-tcp",
+            "vault-tls",
+            "vault-health",
+            "vault-version",
+            "auth-method",
+            "kv-version-2",
+            "secret-age",
+            "only-documented-keys",
+            "token-lifetime",
+            "token-revoked",
+            "no-list",
+            "no-write",
+            "no-patch",
+            "no-delete",
+            "no-sibling",
+        ];
+        let asked = observation.and_then(|observation| observation.asked.as_ref().map(|asked| (observation, asked)));
+        let Some((observation, asked)) = asked else {
+            let (verdict, reason) = match observed.complete {
+                true => (Verdict::Skipped, "no pod could run, so nothing was asked".to_owned()),
+                false => (Verdict::Inconclusive, observed.text.clone()),
+            };
+            return IDS.into_iter().map(|id| check(id, verdict, reason.clone())).collect();
+        };
+        let mut cases = self.reach(asked);
+        cases.push(version(asked));
+        cases.push(auth_method(observation, observed));
+        cases.push(kv_version(asked));
+        cases.push(age(asked, self.now));
+        cases.push(match observation.secret.as_ref().filter(|_| observation.read_with_token) {
+            None => check("only-documented-keys", Verdict::Skipped, "the secret was not read"),
+            Some(secret) if secret.unexpected == 0 => check("only-documented-keys", Verdict::Conformant, ""),
+            Some(secret) => warning(
+                "only-documented-keys",
+                "keys.unexpected",
+                format!(
+                    "the secret holds {} keys that revision {} of the page does not name",
+                    secret.unexpected, self.keys.revision
+                ),
+            ),
+        });
+        cases.push(lifetime(observation, asked));
+        cases.push(match (capabilities::survives(asked), &asked.revoke) {
+            (_, None) => check("token-revoked", Verdict::Skipped, "no login succeeded"),
+            (None, Some(_)) => check("token-revoked", Verdict::Conformant, ""),
+            (Some(text), Some(_)) => failed("token-revoked", "boundary.token-survives-revocation", text),
+        });
+        cases.extend(boundary(asked, &observation.read_path));
+        cases
+    }
+
+    /// Name, TCP, TLS and health, from the one request that needs all four.
+    fn reach(self, asked: &Asked) -> Vec<Case> {
+        let health = &asked.health;
+        let tls = self.target.secret.address.starts_with("https://");
+        let blamed = match health.transport {
+            None => None,
+            Some(Transport::NameNotFound) => Some(0),
+            Some(Transport::Refused | Transport::Timeout | Transport::Other) => Some(1),
+            Some(Transport::Tls) => Some(2),
+        };
+        let mut cases = Vec::new();
+        for (number, id) in ["vault-name", "vault-tcp", "vault-tls"].into_iter().enumerate() {
+            cases.push(match blamed {
+                Some(blamed) if number == blamed => {
+                    let cause = if id == "vault-tls" { "login.vault-tls" } else { "login.vault-unreachable" };
+                    failed(id, cause, format!("{}: {}", self.target.secret.address, health.text))
+                }
+                Some(blamed) if number > blamed => check(id, Verdict::Skipped, "not reached"),
+                _ if id == "vault-tls" && !tls => warning(
+                    id,
+                    "login.http-without-tls",
+                    "the Secret Name URL is http: tokens and credentials go over the network unencrypted",
+                ),
+                _ => check(id, Verdict::Conformant, ""),
+            });
+        }
+        cases.push(match (health.status, asked.initialized) {
+            (None, _) => check("vault-health", Verdict::Skipped, "not reached"),
+            (Some(_), Some(false)) => failed("vault-health", "login.vault-not-initialized", "Vault is not initialized"),
+            // 429 and 473 are standbys, which forward; 472 is a disaster recovery secondary, which does not.
+            (Some(200 | 429 | 473), _) => check("vault-health", Verdict::Conformant, ""),
+            (Some(503), _) => failed("vault-health", "login.vault-sealed", "Vault is sealed"),
+            (Some(400), _) if health.text.contains("HTTPS server") => {
+                failed("vault-health", "login.plain-http-to-tls", health.text.clone())
+            }
+            (Some(status), _) => {
+                check("vault-health", Verdict::Inconclusive, format!("HTTP {status} {}", health.text).trim().to_owned())
+            }
+        });
+        cases
+    }
+
+    fn without_token(self, twin: &Probed, app: &Observed) -> ScenarioResult {
+        let id = "read-without-token";
+        let answer = twin
+            .observation()
+            .and_then(|observation| observation.asked.as_ref())
+            .and_then(|asked| asked.read_without_token.as_ref());
+        let case = match answer {
+            _ if !app.complete => check(id, Verdict::Inconclusive, app.text.clone()),
+            None => check(id, Verdict::Skipped, "Vault was not reached, so nothing was asked of it"),
+            Some(Answer { status: Some(200), .. }) => {
+                failed(id, "read.open-without-token", "the secret was given without a Vault token")
+            }
+            // Without the permitted twin everything may be refused.
+            Some(Answer { status: Some(400 | 403), .. }) if !passed(app, Stage::Read) => check(
+                id,
+                Verdict::Inconclusive,
+                "refused; the app itself could not read either, so that proves nothing",
+            ),
+            Some(Answer { status: Some(400 | 403), .. }) => check(id, Verdict::Conformant, ""),
+            Some(answer) => check(id, Verdict::Inconclusive, format!("neither given nor refused: {}", words(answer))),
+        };
+        let title = "Vault does not give the secret without a token";
+        let observed = Observed { complete: answer.is_some(), ..Observed::default() };
+        let mut result =
+            result(WITHOUT_TOKEN, title, "#create-vault-secret", "the read is refused", vec![case], observed);
+        result.control = Some(APP.to_owned());
+        result
+    }
+
+    fn fresh_account(self, fresh: &Probed, app: &Observed, clues: &Clues) -> ScenarioResult {
+        let title = "A Service Account without rights is not let in";
+        let right = "login.service-account-not-authorized";
+        self.denied(FRESH_ACCOUNT, title, right, "login.fresh-account-accepted", Some(fresh), app, clues)
+    }
+
+    fn other_namespace(self, other: Option<&Probed>, app: &Observed, clues: &Clues) -> ScenarioResult {
+        let title = "A pod of another namespace is not let in";
+        let right = "login.namespace-not-authorized";
+        self.denied(OTHER_NAMESPACE, title, right, "login.other-namespace-accepted", other, app, clues)
+    }
+
+    /// A login that must be refused, for the one cause that shows why.
+    #[expect(clippy::too_many_arguments, reason = "two denials that differ in nothing but these")]
+    fn denied(
+        self,
+        id: &str,
+        title: &str,
+        right: &str,
+        accepted: &str,
+        probed: Option<&Probed>,
+        app: &Observed,
+        clues: &Clues,
+    ) -> ScenarioResult {
+        let subject = Subject::Stage(Stage::Login);
+        let expected = format!("stops at login: {right}");
+        let Some(probed) = probed else {
+            let case = Case::new(subject, Verdict::Skipped, "no --other-namespace is named");
+            return result(id, title, "#configure-k8s-auth", &expected, vec![case], Observed::default());
+        };
+        let mut sighting = Sighting::nothing("");
+        sighting.seen = probed.seen.clone();
+        sighting.ruled_out = Some(clues.ruled_out.clone());
+        let login = probed.observation().and_then(|observation| observation.login.as_ref());
+        let mut observed = match login {
+            Some(login) if login.answer.status == Some(200) => Observed { complete: true, ..Observed::default() },
+            _ => end::of(&sighting, self.causes, |_| false),
+        };
+        let case = match (&observed.stage, &observed.cause) {
+            _ if !observed.complete => Case::new(subject, Verdict::Inconclusive, observed.text.clone()),
+            (None, _) => {
+                observed.cause = Some(CauseId(accepted.to_owned()));
+                let message = "the login succeeded; its token was revoked, and nothing was read with it";
+                Case { cause: observed.cause.clone(), ..Case::new(subject, Verdict::Nonconformant, message) }
+            }
+            _ if !passed(app, Stage::Login) => Case::new(
+                subject,
+                Verdict::Inconclusive,
+                "the app itself could not log in, so a refusal proves nothing",
+            ),
+            (Some(Stage::Login), Some(cause)) if cause.as_str() == right => {
+                Case { cause: Some(cause.clone()), ..Case::new(subject, Verdict::Conformant, "") }
+            }
+            (Some(Stage::Login), _) => Case {
+                cause: observed.cause.clone(),
+                ..Case::new(
+                    subject,
+                    Verdict::Nonconformant,
+                    format!("refused, but not by the role: {}", stop(&observed).1),
+                )
+            },
+            _ => Case::new(subject, Verdict::Inconclusive, stop(&observed).1),
+        };
+        let mut result = result(id, title, "#configure-k8s-auth", &expected, vec![case], observed);
+        result.control = Some(APP.to_owned());
+        result.timings = Timings { observe_ms: probed.observe_ms, total_ms: probed.observe_ms, ..Timings::default() };
+        result
+    }
+}
+
+/// Whether the way got past a stage.
+pub(super) fn passed(observed: &Observed, stage: Stage) -> bool {
+    observed.complete && observed.stage.is_none_or(|stop| stop > stage)
+}
+
+/// The verdict of the stage at which the way stops, and its message.
+fn stop(observed: &Observed) -> (Verdict, String) {
+    let mut saw = match (observed.status, observed.text.as_str()) {
+        (Some(status), "") => format!("HTTP {status}"),
+        (Some(status), text) => format!("HTTP {status} `{text}`"),
+        (None, text) => text.to_owned(),
+    };
+    let names: Vec<&str> = observed.candidates.iter().map(CauseId::as_str).collect();
+    let verdict = match (&observed.cause, names.as_slice()) {
+        // The probe's pod, not the app's, is what an admission rule refused.
+        (Some(cause), _) if cause.as_str() == "pod.admission-refused" => Verdict::Inconclusive,
+        (Some(_), _) => Verdict::Nonconformant,
+        (None, []) => {
+            saw = format!("drift: no cause of the catalogue fits: {saw}");
+            Verdict::Inconclusive
+        }
+        (None, names) => {
+            saw = format!("{saw}; one of {}", names.join(", "));
+            Verdict::Nonconformant
+        }
+    };
+    (verdict, saw)
+}
+
+fn key_case(subject: Subject, found: &KeyObservation, required: bool) -> Case {
+    let cause = |id: &str| Some(CauseId(id.to_owned()));
+    match (found.state, required) {
+        (KeyState::Present, _) => Case::new(subject, Verdict::Conformant, ""),
+        (KeyState::Missing, false) => Case::new(subject, Verdict::Skipped, "not stored, and not required"),
+        (KeyState::Missing, true) => Case {
+            cause: cause("keys.missing"),
+            ..Case::new(subject, Verdict::Nonconformant, "required, and not stored")
+        },
+        (KeyState::Empty, true) => {
+            Case { cause: cause("keys.empty"), ..Case::new(subject, Verdict::Nonconformant, "required, and empty") }
+        }
+        (KeyState::Empty, false) => Case {
+            cause: cause("keys.empty"),
+            warning: true,
+            ..Case::new(subject, Verdict::Conformant, "it is empty; only keys with a value need to be stored")
+        },
+        (KeyState::NotAString, _) => Case {
+            cause: cause("keys.not-a-string"),
+            ..Case::new(subject, Verdict::Nonconformant, "its value is not a string")
+        },
+    }
+}
+
+fn version(asked: &Asked) -> Case {
+    let id = "vault-version";
+    let Some(version) = &asked.version else { return check(id, Verdict::Skipped, "Vault did not say its version") };
+    let mut numbers = version.split(['.', '-', '+']).map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= (1, 9) => {
+            check(id, Verdict::Conformant, format!("Vault {version}"))
+        }
+        (Some(Ok(_)), Some(Ok(_))) => {
+            warning(id, "login.vault-too-old", format!("Vault {version}; the page recommends 1.9 or newer"))
+        }
+        _ => check(id, Verdict::Inconclusive, format!("`{version}` is no version")),
+    }
+}
+
+fn auth_method(observation: &Observation, observed: &Observed) -> Case {
+    let id = "auth-method";
+    let cause = observed.cause.as_ref().map(CauseId::as_str).filter(|_| observed.stage == Some(Stage::Login));
+    let status = observation.login.as_ref().and_then(|login| login.answer.status);
+    match cause {
+        Some(cause @ ("login.auth-mount-missing" | "login.other-auth-method" | "login.not-configured")) => {
+            failed(id, cause, stop(observed).1)
+        }
+        _ if observation.login.is_none() => check(id, Verdict::Skipped, "no token, so no login was tried"),
+        _ => match status {
+            Some(200 | 400 | 403) => check(id, Verdict::Conformant, ""),
+            _ => check(id, Verdict::Skipped, "the login got no usable answer"),
+        },
+    }
+}
+
+fn kv_version(asked: &Asked) -> Case {
+    let id = "kv-version-2";
+    match (asked.kv_version, &asked.mount) {
+        (Some(2), _) => check(id, Verdict::Conformant, ""),
+        (Some(version), _) => {
+            failed(id, "read.kv-version-1", format!("the mount is KV version {version}; the page needs version 2"))
+        }
+        (None, None) => check(id, Verdict::Skipped, "no login succeeded"),
+        (None, Some(answer)) => {
+            check(id, Verdict::Skipped, format!("Vault does not tell the app's token: {}", words(answer)))
+        }
+    }
+}
+
+/// How long ago the secret's version was stored.
+fn age(asked: &Asked, now: i64) -> Case {
+    const YEAR: i64 = 365 * 24 * 3600;
+    let id = "secret-age";
+    let created = asked.created.as_ref().and_then(|time| time.parse::<jiff::Timestamp>().ok());
+    let Some(created) = created else { return check(id, Verdict::Skipped, "Vault did not say when it was stored") };
+    let seconds = now - created.as_second();
+    let text = format!("stored {} days ago", seconds / (24 * 3600));
+    if seconds > YEAR { warning(id, "read.version-old", text) } else { check(id, Verdict::Conformant, text) }
+}
+
+/// The page gives the role `ttl=24h`.
+fn lifetime(observation: &Observation, asked: &Asked) -> Case {
+    const DOCUMENTED: u64 = crate::vault::objects::ROLE_TTL_SECONDS;
+    let id = "token-lifetime";
+    let lease = observation.login.as_ref().and_then(|login| login.lease_duration);
+    let kind = asked.token_type.as_deref().unwrap_or("service");
+    match lease {
+        None => check(id, Verdict::Skipped, "no login succeeded"),
+        Some(DOCUMENTED) => check(id, Verdict::Conformant, format!("{DOCUMENTED} s, type {kind}")),
+        Some(seconds) => warning(
+            id,
+            "boundary.lease-not-ttl",
+            format!(
+                "the Vault token lasts {seconds} s (type {kind}); with the documented ttl=24h it would be {DOCUMENTED} s"
+            ),
+        ),
+    }
+}
+
+fn boundary(asked: &Asked, read_path: &str) -> Vec<Case> {
+    const CHECKS: [(&str, Fact, &str); 5] = [
+        ("no-list", Fact::ListAllowed, "boundary.list-allowed"),
+        ("no-write", Fact::WriteAllowed, "boundary.write-allowed"),
+        ("no-patch", Fact::PatchAllowed, "boundary.patch-allowed"),
+        ("no-delete", Fact::DeleteAllowed, "boundary.delete-allowed"),
+        ("no-sibling", Fact::SiblingAllowed, "boundary.sibling-allowed"),
+    ];
+    let excess = capabilities::excess(asked, read_path);
+    let unknown = match &asked.capabilities {
+        None => Some((Verdict::Skipped, "no login succeeded".to_owned())),
+        Some(answer) if answer.status != Some(200) || asked.allowed.is_empty() => Some((
+            Verdict::Inconclusive,
+            format!("the app's token may not ask what it may do ({}); the policy `default` grants it", words(answer)),
+        )),
+        Some(_) => None,
+    };
+    CHECKS
+        .into_iter()
+        .map(|(id, fact, cause)| match (&unknown, excess.iter().find(|(found, _)| *found == fact)) {
+            (Some((verdict, reason)), _) => check(id, *verdict, reason.clone()),
+            (None, Some((_, what))) => failed(id, cause, format!("the app's token may {what}")),
+            (None, None) => check(id, Verdict::Conformant, ""),
+        })
+        .collect()
+}
+
+pub(super) fn check(id: &str, verdict: Verdict, message: impl Into<String>) -> Case {
+    Case::new(Subject::Check(id.to_owned()), verdict, message)
+}
+
+pub(super) fn failed(id: &str, cause: &str, message: impl Into<String>) -> Case {
+    Case { cause: Some(CauseId(cause.to_owned())), ..check(id, Verdict::Nonconformant, message) }
+}
+
+pub(super) fn warning(id: &str, cause: &str, message: impl Into<String>) -> Case {
+    Case { cause: Some(CauseId(cause.to_owned())), warning: true, ..check(id, Verdict::Conformant, message) }
+}
+
+fn words(answer: &Answer) -> String {
+    match answer.status {
+        Some(status) => format!("HTTP {status} {}", answer.text).trim().to_owned(),
+        None => answer.text.clone(),
+    }
+}
+
+fn result(id: &str, title: &str, page: &str, expected: &str, cases: Vec<Case>, observed: Observed) -> ScenarioResult {
+    let mut result = ScenarioResult {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        page: page.to_owned(),
+        verdict: Verdict::Skipped,
+        reason: String::new(),
+        expected: expected.to_owned(),
+        observed,
+        evidence: Evidence::Real,
+        control: None,
+        selected_as_control: false,
+        cases,
+        findings: Vec::new(),
+        timings: Timings::default(),
+    };
+    settle(&mut result);
+    result
+}
+
+/// A scenario is no better than its cases.
+fn settle(result: &mut ScenarioResult) {
+    let first = |verdict| result.cases.iter().find(|case| case.verdict == verdict);
+    let order = [Verdict::Nonconformant, Verdict::Inconclusive, Verdict::Conformant, Verdict::Skipped];
+    let decisive = order.into_iter().find_map(first);
+    result.verdict = decisive.map_or(Verdict::Skipped, |case| case.verdict);
+    result.reason = decisive.map(|case| case.message.clone()).unwrap_or_default();
+}
+
+/// Turns warnings into failures.
+fn deny(result: &mut ScenarioResult) {
+    for case in result.cases.iter_mut().filter(|case| case.warning) {
+        case.verdict = Verdict::Nonconformant;
+    }
+    settle(result);
+}

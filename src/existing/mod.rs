@@ -1,0 +1,27 @@
+//! A customer's own cluster and Vault: what is checked there, with which
+//! rights, and what the answers mean. Nothing that was there before is changed.
+//!
+//! - [`target`]: what the customer named.
+//! - [`rights`]: the least Role and policy for that, and whether a run kept to them; pure.
+//! - [`connect`]: clients for the cluster and Vault that note every request.
+//! - [`app`]: what the running app really has, read from its pod and custom resources.
+//! - [`objects`]: the probe's pods and the fresh Service Account; pure.
+//! - [`inspect`]: what a read-only Vault token, the reviewer's Service Account and a log can tell.
+//! - [`judge`]: the verdict of every check; pure. [`setup`]: of those that concern the set-up.
+//! - `probe`: one probe pod, from its creation to what it says.
+//! - [`run`](mod@run): the one way through, with events and clean-up.
+//! - [`plan`]: what a run would create and ask (`--dry-run`).
+//! - [`job`]: the same check as a Job in the cluster (`print job`).
+
+pub mod app;
+pub mod connect;
+pub mod inspect;
+pub mod job;
+pub mod judge;
+pub mod objects;
+pub mod plan;
+mod probe;
+pub mod rights;
+pub mod run;
+mod setup;
+pub mod target;

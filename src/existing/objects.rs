@@ -1,0 +1,186 @@
+//! What a check creates: a Service Account without rights, and probe pods.
+
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use kube::api::ObjectMeta;
+use serde_json::{Value, json};
+
+use super::target::Target;
+use crate::cluster::objects::Owner;
+use crate::probe::input::{Ask, Input, VARIABLE};
+use crate::scenario::model::KeyCatalogue;
+
+/// A probe that does not end by itself is ended by Kubernetes after so many
+/// seconds: longer than Vault's own 30 s for an API server that does not answer, twice over.
+pub const DEADLINE_SECONDS: u32 = 150;
+
+/// The annotation with the time after which the object is of no use to anybody.
+pub const EXPIRES: &str = "pmp-vault-conformance/expires";
+
+/// The annotation with the name of who started the run.
+pub const OWNER: &str = "pmp-vault-conformance/owner";
+
+/// Who an object belongs to, and until when.
+#[derive(Debug, Clone)]
+pub struct Mark<'a> {
+    /// Run and scenario.
+    pub owner: Owner,
+    /// RFC 3339, UTC.
+    pub expires: &'a str,
+}
+
+impl Mark<'_> {
+    fn meta(&self, target: &Target, namespace: &str, name: &str) -> ObjectMeta {
+        let mut meta = self.owner.meta(name, Some(namespace));
+        let annotations = meta.annotations.get_or_insert_default();
+        annotations.insert(EXPIRES.to_owned(), self.expires.to_owned());
+        annotations.insert(OWNER.to_owned(), target.owner.clone());
+        meta
+    }
+}
+
+/// The name of an object of a run, such as `pmp-vault-conformance-rk3f9xa2b-app`.
+#[must_use]
+pub fn name(run: &str, what: &str) -> String {
+    format!("pmp-vault-conformance-{run}-{what}")
+}
+
+/// A Service Account that nothing is bound to.
+#[must_use]
+pub fn service_account(target: &Target, mark: &Mark<'_>, namespace: &str, name: &str) -> ServiceAccount {
+    ServiceAccount {
+        metadata: mark.meta(target, namespace, name),
+        automount_service_account_token: Some(false),
+        ..ServiceAccount::default()
+    }
+}
+
+/// What a probe is told.
+#[must_use]
+pub fn input(target: &Target, owner: &Owner, keys: &KeyCatalogue, login_only: bool) -> Input {
+    Input {
+        run: owner.run.clone(),
+        scenario: owner.scenario.clone(),
+        secret_name: target.secret_name.clone(),
+        keys: if login_only { Vec::new() } else { keys.keys.iter().map(|key| key.name.clone()).collect() },
+        auth_mount: target.auth_mount.clone(),
+        role: target.role.clone(),
+        token_file: target.token_file.clone(),
+        ca: target.ca.clone(),
+        hmac_key: None,
+        sibling: None,
+        stay_up: false,
+        ask: Some(Ask {
+            login_only,
+            sibling: format!("pmp-vault-conformance-{}", owner.run),
+            vault_namespace: target.vault_namespace.clone(),
+        }),
+    }
+}
+
+/// One probe pod: Pod Security "restricted", no user id of ours (OpenShift gives
+/// one), ended by Kubernetes where nobody else does it.
+///
+/// # Errors
+/// The probe's input or the pod cannot be written.
+pub fn pod(
+    target: &Target,
+    mark: &Mark<'_>,
+    namespace: &str,
+    name: &str,
+    (account, automount): (&str, Option<bool>),
+    input: &Input,
+) -> Result<Pod, serde_json::Error> {
+    let options = &target.pod;
+    let mut meta = mark.meta(target, namespace, name);
+    let labels = meta.labels.get_or_insert_default();
+    labels.extend(options.labels.clone());
+    labels.extend(mark.owner.labels());
+    meta.annotations.get_or_insert_default().extend(options.annotations.clone());
+    let mut requests = std::collections::BTreeMap::from([
+        ("cpu".to_owned(), "10m".to_owned()),
+        ("memory".to_owned(), "32Mi".to_owned()),
+    ]);
+    let mut limits = std::collections::BTreeMap::from([
+        ("cpu".to_owned(), "1".to_owned()),
+        ("memory".to_owned(), "128Mi".to_owned()),
+    ]);
+    requests.extend(options.requests.clone());
+    limits.extend(options.limits.clone());
+    let tolerations: Vec<Value> = options
+        .tolerations
+        .iter()
+        .map(|toleration| {
+            let mut value = json!({ "key": toleration.key });
+            match &toleration.value {
+                Some(wanted) => {
+                    value["operator"] = json!("Equal");
+                    value["value"] = json!(wanted);
+                }
+                None => value["operator"] = json!("Exists"),
+            }
+            if let Some(effect) = &toleration.effect {
+                value["effect"] = json!(effect);
+            }
+            value
+        })
+        .collect();
+    let mut spec = json!({
+        "serviceAccountName": account,
+        "restartPolicy": "Never",
+        "activeDeadlineSeconds": DEADLINE_SECONDS,
+        "terminationGracePeriodSeconds": 1,
+        "enableServiceLinks": false,
+        "securityContext": { "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } },
+        "containers": [{
+            "name": "probe",
+            "image": options.image,
+            "imagePullPolicy": "IfNotPresent",
+            "args": ["probe"],
+            "env": [{ "name": VARIABLE, "value": serde_json::to_string(input)? }],
+            "resources": { "requests": requests, "limits": limits },
+            "securityContext": {
+                "allowPrivilegeEscalation": false,
+                "readOnlyRootFilesystem": true,
+                "capabilities": { "drop": ["ALL"] },
+            },
+        }],
+    });
+    if let Some(automount) = automount {
+        spec["automountServiceAccountToken"] = json!(automount);
+    }
+    if !options.pull_secrets.is_empty() {
+        spec["imagePullSecrets"] = options.pull_secrets.iter().map(|name| json!({ "name": name })).collect();
+    }
+    if !options.node_selector.is_empty() {
+        spec["nodeSelector"] = json!(options.node_selector);
+    }
+    if !tolerations.is_empty() {
+        spec["tolerations"] = json!(tolerations);
+    }
+    serde_json::from_value(json!({ "apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::existing::target::Toleration;
+    use crate::existing::target::tests::target;
+
+    #[test]
+    fn what_a_check_creates_is_labelled_bounded_and_restricted() {
+        let owner = Owner { run: "run".to_owned(), scenario: "existing.app".to_owned() };
+        let mark = Mark { owner: owner.clone(), expires: "2026-01-01T00:00:00Z" };
+        let keys = KeyCatalogue { revision: "one".to_owned(), keys: Vec::new() };
+        let mut target = target();
+        target.pod.pull_secrets = vec!["registry".to_owned()];
+        target.pod.node_selector.insert("pool".to_owned(), "apps".to_owned());
+        target.pod.labels.insert("sidecar.istio.io/inject".to_owned(), "false".to_owned());
+        target.pod.tolerations =
+            vec![Toleration { key: "dedicated".to_owned(), value: None, effect: Some("NoSchedule".to_owned()) }];
+        let input = input(&target, &owner, &keys, false);
+        insta::assert_json_snapshot!((
+            service_account(&target, &mark, "feature-test", &name("run", "fresh")),
+            pod(&target, &mark, "feature-test", &name("run", "app"), ("default", None), &input).unwrap(),
+        ));
+    }
+}

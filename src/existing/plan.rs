@@ -1,0 +1,99 @@
+//! Everything that a check creates, and in words everything that it asks
+//! (`--dry-run`). A run creates what this module says, so both agree.
+
+use std::fmt::Write as _;
+
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+
+use super::app::{App, Source};
+use super::judge;
+use super::objects::{self, Mark};
+use super::rights;
+use super::run::{expiry, mark};
+use super::target::Target;
+use crate::scenario::model::KeyCatalogue;
+
+/// The objects of a check.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The app's twin: a pod with exactly what the app has.
+    pub twin: Pod,
+    /// A Service Account without rights, and its pod.
+    pub fresh: (ServiceAccount, Pod),
+    /// The pod of another namespace, and its Service Account where it is not `default`.
+    pub other: Option<(Option<ServiceAccount>, Pod)>,
+}
+
+/// The objects of the check of this app.
+///
+/// # Errors
+/// They cannot be written as Kubernetes objects: a flag's value does not fit.
+pub fn objects(target: &Target, run: &str, keys: &KeyCatalogue, app: &App) -> Result<Planned, String> {
+    let expires = expiry();
+    let pod = |mark: &Mark<'_>, namespace: &str, what: &str, account: (&str, Option<bool>), login_only| {
+        let input = objects::input(target, &mark.owner, keys, login_only);
+        objects::pod(target, mark, namespace, &objects::name(run, what), account, &input)
+            .map_err(|error| format!("the probe's pod cannot be made of these flags: {error}"))
+    };
+    let account = app.service_account.as_str();
+    let fresh_mark = mark(run, judge::FRESH_ACCOUNT, &expires);
+    let fresh = objects::name(run, "fresh");
+    let other = match &target.other_namespace {
+        None => None,
+        Some(namespace) => {
+            let mark = mark(run, judge::OTHER_NAMESPACE, &expires);
+            let made = (account != "default").then(|| objects::service_account(target, &mark, namespace, account));
+            Some((made, pod(&mark, namespace, "other", (account, Some(true)), true)?))
+        }
+    };
+    Ok(Planned {
+        twin: pod(&mark(run, judge::APP, &expires), &target.namespace, "app", (account, app.automount), false)?,
+        fresh: (
+            objects::service_account(target, &fresh_mark, &target.namespace, &fresh),
+            pod(&fresh_mark, &target.namespace, "fresh", (&fresh, Some(true)), true)?,
+        ),
+        other,
+    })
+}
+
+/// What a run would create and ask, for people.
+///
+/// # Errors
+/// An object cannot be written.
+pub fn text(target: &Target, keys: &KeyCatalogue, app: &App) -> Result<String, String> {
+    let planned = objects(target, "RUN-ID", keys, app)?;
+    let mut text =
+        String::from("# Nothing was created. A run would create these objects, and delete them by their UID:\n");
+    let yaml = |error: serde_saphyr::ser::Error| error.to_string();
+    for account in
+        [Some(&planned.fresh.0), planned.other.as_ref().and_then(|(account, _)| account.as_ref())].into_iter().flatten()
+    {
+        let _ = write!(text, "---\n{}", serde_saphyr::to_string(account).map_err(yaml)?);
+    }
+    let pods = [Some(&planned.twin), Some(&planned.fresh.1), planned.other.as_ref().map(|(_, pod)| pod)];
+    for pod in pods.into_iter().flatten() {
+        let _ = write!(text, "---\n{}", serde_saphyr::to_string(pod).map_err(yaml)?);
+    }
+    let from = match &app.source {
+        Source::Pod(name) => format!("pod {name}"),
+        Source::Runtime => format!("Runtime {} (no pod of the app runs)", target.runtime),
+        Source::Flag => "--service-account".to_owned(),
+    };
+    let _ = writeln!(text, "---\n# Service Account and automount are those of {from}.");
+    let _ = writeln!(text, "#\n# Requests to the API server, each with your user's own rights:");
+    let _ = writeln!(text, "#   get /version; create SelfSubjectAccessReviews");
+    for right in rights::each(&rights::rules(target)) {
+        let _ = writeln!(text, "#   {right}");
+    }
+    let _ = writeln!(text, "#\n# Requests to Vault:");
+    for promise in rights::vault_requests(target) {
+        let who = if promise.by_probe { "probe" } else { "this machine" };
+        let _ = writeln!(text, "#   {} /v1/{} ({who}): {}", promise.method, promise.path, promise.why);
+    }
+    text.push_str(
+        "#\n# Each login writes a token into Vault's storage, which is revoked in the same second. The first login of a\n\
+         # Service Account leaves an entity and an alias in Vault's identity store, as the app's own login does, and may\n\
+         # count as a client. Nothing else is written to Vault.\n",
+    );
+    Ok(text)
+}

@@ -1,0 +1,165 @@
+//! What the customer named: where the app is, how it reaches Vault, and what
+//! it needs there.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::probe::input::SecretName;
+use crate::scenario::model::Reads;
+
+/// Which cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ClusterChoice {
+    /// The kubeconfig; where none is named, `KUBECONFIG` and the user's own count, as with kubectl.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in it. None only inside a cluster, where the pod's own Service Account is taken.
+    pub context: Option<String>,
+}
+
+/// A Service Account somewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountRef {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// What the probe's pods carry beside what the check needs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PodOptions {
+    /// The image, as a pod names it.
+    pub image: String,
+    /// `imagePullSecrets`.
+    pub pull_secrets: Vec<String>,
+    /// `nodeSelector`.
+    pub node_selector: BTreeMap<String, String>,
+    /// `tolerations`.
+    pub tolerations: Vec<Toleration>,
+    /// Labels, such as one that keeps a service mesh away.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// `resources.requests`.
+    pub requests: BTreeMap<String, String>,
+    /// `resources.limits`.
+    pub limits: BTreeMap<String, String>,
+}
+
+/// `KEY=VALUE:EFFECT`, `KEY:EFFECT` or `KEY`, as `kubectl taint` writes taints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toleration {
+    /// The taint's key.
+    pub key: String,
+    /// Its value; any where absent.
+    pub value: Option<String>,
+    /// Its effect; any where absent.
+    pub effect: Option<String>,
+}
+
+/// A Vault token for the second depth, with which roles, policies and mounts
+/// are read and nothing is written.
+#[derive(Debug, Clone)]
+pub struct VaultAccess {
+    /// The token.
+    pub token: SecretString,
+    /// Where the harness reaches Vault, such as `https://vault.example:8200`.
+    pub address: String,
+    /// The policies that the role should name.
+    pub policies: Vec<String>,
+}
+
+/// Everything that a check is told.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The cluster.
+    pub cluster: ClusterChoice,
+    /// The app's namespace.
+    pub namespace: String,
+    /// The namespace of `OperatorConfiguration`.
+    pub operator_namespace: String,
+    /// The `Runtime`'s name.
+    pub runtime: String,
+    /// A label selector that finds the app's pods.
+    pub app_selector: String,
+    /// The Service Account to take, whatever the app has.
+    pub service_account: Option<String>,
+    /// The Secret Name URL of the admin panel.
+    pub secret_name: String,
+    /// The same, taken apart.
+    pub secret: SecretName,
+    /// The auth mount's path.
+    pub auth_mount: String,
+    /// The role.
+    pub role: String,
+    /// The token's file in the pod.
+    pub token_file: String,
+    /// Which keys must be there; none: what is there is reported.
+    pub require: Option<Reads>,
+    /// Vault Enterprise's namespace.
+    pub vault_namespace: Option<String>,
+    /// Certificate authorities for Vault, in PEM.
+    pub ca: Option<String>,
+    /// Whether a Vault token is given, or will be.
+    pub second_depth: bool,
+    /// The second depth's token; none as long as only flags are known.
+    pub vault: Option<VaultAccess>,
+    /// The token reviewer's Service Account.
+    pub reviewer: Option<AccountRef>,
+    /// Whether `reviewer` may be looked at through SubjectAccessReviews.
+    pub diagnose_reviewer: bool,
+    /// A piece of Vault's log or audit log.
+    pub vault_log: Option<String>,
+    /// A namespace from which the login must be refused.
+    pub other_namespace: Option<String>,
+    /// The probe's pods.
+    pub pod: PodOptions,
+    /// Who is named as the owner of what is created.
+    pub owner: String,
+}
+
+impl Target {
+    /// The API path of the secret below `/v1/`.
+    #[must_use]
+    pub fn data_path(&self) -> String {
+        format!("{}/data/{}", self.secret.mount, self.secret.name)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The documented names on some cluster.
+    pub(crate) fn target() -> Target {
+        let secret_name = "http://vault.example:8200/pmp-dev/admin".to_owned();
+        Target {
+            cluster: ClusterChoice { kubeconfig: None, context: Some("customer".to_owned()) },
+            namespace: "feature-test".to_owned(),
+            operator_namespace: "feature-test".to_owned(),
+            runtime: "mxplatform".to_owned(),
+            app_selector: "app=mxplatform".to_owned(),
+            service_account: None,
+            secret: SecretName::parse(&secret_name).unwrap(),
+            secret_name,
+            auth_mount: "kubernetes".to_owned(),
+            role: "pmp-secret-accessor-role".to_owned(),
+            token_file: crate::probe::input::TOKEN_FILE.to_owned(),
+            require: None,
+            vault_namespace: None,
+            ca: None,
+            second_depth: false,
+            vault: None,
+            reviewer: None,
+            diagnose_reviewer: false,
+            vault_log: None,
+            other_namespace: None,
+            pod: PodOptions { image: "probe:1".to_owned(), ..PodOptions::default() },
+            owner: "somebody".to_owned(),
+        }
+    }
+}
