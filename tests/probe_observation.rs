@@ -101,7 +101,7 @@ fn a_line_that_was_cut_off_and_went_on_is_refused() {
 #[case::there_twice(line() + &line(), "two observations")]
 #[case::of_another_run(line().replace("\"r1\"", "\"r2\""), "belongs to run r2")]
 #[case::of_another_scenario(line().replace("group.name", "group.other"), "scenario group.other")]
-#[case::of_another_shape(line().replace("\"schema\":1", "\"schema\":2"), "shape 2")]
+#[case::of_another_shape(line().replace("\"schema\":2", "\"schema\":3"), "shape 3")]
 fn never_taken_for_an_observation_is_what_is(#[case] log: String, #[case] reason: &str) {
     let error = read(&log).unwrap_err();
     assert!(error.contains(reason), "{error}");

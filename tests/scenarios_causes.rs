@@ -79,7 +79,9 @@ fn a_pod_that_is_not_admitted_shows_its_service_account() {
     let message = r#"pods "p" is forbidden: error looking up service account ns/x: serviceaccount "x" not found"#;
     assert_eq!(identify(Stage::Pod, None, message, Some(message), &[]), "pod.service-account-not-found");
     let quota = r#"pods "p" is forbidden: exceeded quota: q"#;
-    assert_eq!(identify(Stage::Pod, None, quota, Some(quota), &[]), "unknown");
+    assert_eq!(identify(Stage::Pod, None, quota, Some(quota), &[]), "pod.admission-refused");
+    let other = r#"pods "p" is forbidden: something that nobody has seen yet"#;
+    assert_eq!(identify(Stage::Pod, None, other, Some(other), &[]), "unknown");
 }
 
 #[rstest]
@@ -100,6 +102,8 @@ fn a_pod_that_is_not_admitted_shows_its_service_account() {
 #[case("boundary.sibling-allowed", Stage::Boundary, Fact::SiblingAllowed)]
 #[case("boundary.token-survives-revocation", Stage::Boundary, Fact::TokenSurvivesRevocation)]
 #[case("boundary.lease-not-ttl", Stage::Boundary, Fact::LeaseNotTtl)]
+#[case("boundary.patch-allowed", Stage::Boundary, Fact::PatchAllowed)]
+#[case("login.vault-not-initialized", Stage::Login, Fact::NotInitialized)]
 fn a_fact_alone_shows(#[case] cause: &str, #[case] stage: Stage, #[case] fact: Fact) {
     assert_eq!(identify(stage, None, "", None, &[fact]), cause);
 }

@@ -218,10 +218,11 @@ impl Oracle<'_> {
 /// A stop that says something of the testbed rather than of the page: it is a
 /// verdict only where the scenario lays it down.
 fn trouble(observed: &Observed) -> Option<&'static str> {
-    const TESTBED: [&str; 3] = ["login.vault-unreachable", "login.vault-sealed", "login.vault-tls"];
+    const TESTBED: [&str; 4] =
+        ["pod.admission-refused", "login.vault-unreachable", "login.vault-sealed", "login.vault-tls"];
     let cause = observed.cause.as_ref().map(CauseId::as_str);
     if cause.is_some_and(|id| TESTBED.contains(&id)) {
-        return Some("Vault cannot be used");
+        return Some("the testbed cannot be used");
     }
     let by_network = matches!(observed.stage, Some(Stage::Login | Stage::Read)) && observed.status.is_none();
     let by_server = observed.status.is_some_and(|status| status >= 500 || status == 429);
