@@ -86,7 +86,7 @@ impl Judge<'_> {
     #[must_use]
     pub fn judge(self, sighted: &Sighted) -> Vec<ScenarioResult> {
         let clues = sighted.inspection.clues(self.target, &sighted.app.service_account);
-        let observed = self.end(&sighted.twin, &clues);
+        let observed = self.end(sighted, &clues);
         let mut results = vec![
             self.set_up(sighted, &observed),
             self.app(sighted, observed.clone()),
@@ -119,7 +119,8 @@ impl Judge<'_> {
     }
 
     /// Where the app's way ended, keys that nobody asked for left out of account.
-    fn end(self, twin: &Probed, clues: &Clues) -> Observed {
+    fn end(self, sighted: &Sighted, clues: &Clues) -> Observed {
+        let twin = &sighted.twin;
         let mut sighting = Sighting::nothing("");
         sighting.seen = twin.seen.clone();
         if let Seen::Observed(observation) = &mut sighting.seen
@@ -130,16 +131,51 @@ impl Judge<'_> {
         sighting.vault_log.clone_from(&clues.log);
         sighting.facts.clone_from(&clues.facts);
         let mut ruled_out = clues.ruled_out.clone();
-        let asked = twin.observation().and_then(|observation| observation.asked.as_ref());
-        if asked.and_then(|asked| asked.at_data_data.as_ref()).and_then(|answer| answer.status) == Some(404) {
-            ruled_out.insert(CauseId("read.secret-at-data-data".to_owned()));
+        let mut rule_out = |ids: &[&str]| ruled_out.extend(ids.iter().map(|id| CauseId((*id).to_owned())));
+        if let Some(asked) = twin.observation().and_then(|observation| observation.asked.as_ref()) {
+            let status = |answer: &Option<Answer>| answer.as_ref().and_then(|answer| answer.status);
+            if status(&asked.at_data_data) == Some(404) {
+                rule_out(&["read.secret-at-data-data"]);
+            }
+            if status(&asked.mount) == Some(200) {
+                rule_out(&["read.mount-missing"]);
+            }
         }
+        rule_out(self.by_the_fresh_account(sighted));
         sighting.ruled_out = Some(ruled_out);
         let mut observed = end::of(&sighting, self.causes, |key| self.required(key));
         if !observed.candidates.is_empty() {
             observed.tell_apart = self.tell_apart(&observed, clues);
         }
         observed
+    }
+
+    /// What the login of the fresh Service Account says of the app's. Vault
+    /// looks at the token's form and at the client's address first, then at the
+    /// name, and makes the TokenReview last.
+    fn by_the_fresh_account(self, sighted: &Sighted) -> &'static [&'static str] {
+        const BEFORE_THE_NAME: &[&str] = &["login.malformed-token", "login.cidr-mismatch"];
+        const TOKEN_REVIEW: &[&str] = &[
+            "login.app-may-not-review",
+            "login.reviewer-may-not-review",
+            "login.vault-may-not-review",
+            "login.reviewer-unauthorized",
+            "login.app-token-rejected",
+            "login.api-server-certificate",
+            "login.api-server-unreachable",
+        ];
+        let login = sighted.fresh.observation().and_then(|observation| observation.login.as_ref());
+        let Some(answer) = login.map(|login| &login.answer).filter(|answer| answer.status == Some(403)) else {
+            return &[];
+        };
+        if answer.text.contains("service account name not authorized") {
+            return BEFORE_THE_NAME;
+        }
+        // A name that the role does not bind never gets as far as the TokenReview.
+        match setup::binds(&sighted.inspection, "pmp-vault-conformance") {
+            Some(false) if answer.text == "permission denied" => TOKEN_REVIEW,
+            _ => &[],
+        }
     }
 
     fn required(self, key: &str) -> bool {

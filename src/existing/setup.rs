@@ -162,6 +162,12 @@ fn role(target: &Target, sighted: &Sighted, vault: &VaultSide) -> Vec<Case> {
     vec![check("role", Verdict::Conformant, ""), bound, lifetime]
 }
 
+/// Whether the role binds a Service Account of that name; unknown where the role is.
+pub(super) fn binds(inspection: &Inspection, name: &str) -> Option<bool> {
+    let role = inspection.vault.as_ref()?.role.there()?;
+    Some(matches(&strings(&role["bound_service_account_names"]), name))
+}
+
 /// The Kubernetes auth method compares names with patterns.
 fn matches(patterns: &[String], name: &str) -> bool {
     patterns
@@ -264,6 +270,9 @@ fn secret(target: &Target, vault: &VaultSide) -> Case {
     let id = "secret";
     let (mount, name) = (&target.secret.mount, &target.secret.name);
     let stray = vault.stray.there().is_some();
+    if vault.mount.there().is_none_or(|found| mount_version(found) != Some(2)) {
+        return check(id, Verdict::Skipped, "the mount is no KV version 2");
+    }
     let metadata = match &vault.secret {
         Found::There(metadata) => metadata,
         Found::Missing(_) if stray => {
