@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::PAGE;
 use crate::run::event::{Ending, RunResult};
+use crate::verdict::Verdict;
 use crate::verdict::result::{Case, Observed, ScenarioResult};
-use crate::verdict::{CauseId, Verdict};
 
 /// How often each verdict was given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -117,10 +117,7 @@ pub fn phrase(observed: &Observed) -> String {
     match (observed.stage, &observed.cause) {
         (Some(stage), Some(cause)) => format!("stops at {stage}: {cause}"),
         (Some(stage), None) if observed.candidates.is_empty() => format!("stops at {stage}, cause unknown"),
-        (Some(stage), None) => {
-            let candidates: Vec<&str> = observed.candidates.iter().map(CauseId::as_str).collect();
-            format!("stops at {stage}: one of {}", candidates.join(", "))
-        }
+        (Some(stage), None) => format!("stops at {stage}, one of {} causes", observed.candidates.len()),
         (None, _) if observed.complete => "goes all the way".to_owned(),
         (None, _) => "nothing".to_owned(),
     }
