@@ -6,8 +6,9 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::mutation::Object;
 use super::names::{ROLE, SECRET, SIBLING};
 use super::{Error, Site, auth, create};
 use crate::cluster::mendix::{self, OperatorConfiguration, Runtime};
@@ -57,6 +58,7 @@ pub async fn prepare(site: Site<'_>, configuration: &Configuration) -> Result<()
     if configuration.create_service_account {
         let name = AccountName::PmpSecretAccessor.as_str();
         let custom = k8s::service_account(site.owner, &names.namespace, name, automount.filter(|_| account == name));
+        let custom = site.bend(Object::ServiceAccount, custom)?;
         create(run, &accounts, None, &custom).await?;
     }
     if account == "default" && configuration.service_account_automount != Switch::Unset {
@@ -78,6 +80,10 @@ pub async fn prepare(site: Site<'_>, configuration: &Configuration) -> Result<()
 pub fn secret_name(site: Site<'_>, configuration: &Configuration) -> String {
     let host = &site.vault.pod_host;
     let mount = &site.names.kv_mount;
+    if let Some(detour) = &site.bent.vault {
+        let scheme = if detour.ca.is_some() { "https" } else { "http" };
+        return format!("{scheme}://{}/{mount}/{SECRET}", detour.host);
+    }
     match configuration.url {
         UrlForm::WithPort => {
             let port = if configuration.vault == VaultPlace::OutsideOnPort80 { 80 } else { 8200 };
@@ -100,11 +106,29 @@ pub fn probe_input(site: Site<'_>, configuration: &Configuration) -> Input {
         auth_mount: site.names.auth_mount.clone(),
         role: ROLE.to_owned(),
         token_file: TOKEN_FILE.to_owned(),
-        ca: None,
+        ca: site.bent.vault.as_ref().and_then(|detour| detour.ca.clone()),
         hmac_key: Some(site.run.hmac_key.clone()),
         sibling: Some(SIBLING.to_owned()),
         stay_up: true,
         ask: None,
+    }
+}
+
+/// JSON merge patch (RFC 7386).
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(fields) = patch else {
+        target.clone_from(patch);
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    for (name, value) in fields {
+        if value.is_null() {
+            target.as_object_mut().map(|object| object.remove(name));
+        } else {
+            merge(&mut target[name.as_str()], value);
+        }
     }
 }
 
@@ -117,6 +141,7 @@ pub async fn start(site: Site<'_>, configuration: &Configuration, replicas: i32)
     let kube = &run.testbed.kube;
     let settings =
         mendix::operator_configuration(site.owner, &names.namespace, configuration.operator_automount.to_option());
+    let settings = site.bend(Object::OperatorConfiguration, settings)?;
     create(run, &Api::<OperatorConfiguration>::namespaced(kube.clone(), &names.namespace), None, &settings).await?;
     let input = serde_json::to_string(&probe_input(site, configuration))
         .map_err(|error| Error::Other { what: "write the probe's input", reason: error.to_string() })?;
@@ -131,6 +156,13 @@ pub async fn start(site: Site<'_>, configuration: &Configuration, replicas: i32)
     };
     if let Some(automount) = automount {
         runtime.annotations_mut().insert(mendix::POD_AUTOMOUNT_ANNOTATION.to_owned(), automount.to_owned());
+    }
+    let mut runtime = site.bend(Object::Runtime, runtime)?;
+    if let Some(patch) = &site.bent.runtime {
+        let broken = |error: serde_json::Error| Error::Broken(error.to_string());
+        let mut value = serde_json::to_value(&runtime).map_err(broken)?;
+        merge(&mut value, patch);
+        runtime = serde_json::from_value(value).map_err(broken)?;
     }
     create(run, &Api::<Runtime>::namespaced(kube.clone(), &names.namespace), None, &runtime).await?;
     Ok(())

@@ -9,6 +9,7 @@ use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::api::{Api, DeleteParams, PostParams};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::mutation::{Mutation, Object, bend};
 use super::names::ROLE;
 use super::{Error, Run, Site, create, create_in_vault};
 use crate::cluster::objects::{self as k8s, Owner};
@@ -24,6 +25,9 @@ pub const REVIEWER_NAMESPACE: &str = "default";
 
 /// The documented audience-less role accepts any; a scenario's role wants this one.
 const AUDIENCE: &str = "vault";
+
+/// How long a new binding takes to hold, with room.
+const BINDING_HOLDS: Duration = Duration::from_secs(2);
 
 /// A token reviewer's Service Account and token.
 #[derive(Debug, Clone)]
@@ -45,9 +49,10 @@ pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<(Opt
     }
     let admin = &site.vault.admin;
     let mount = &site.names.auth_mount;
-    let accessor = create_in_vault(site, format!("auth/{mount}"), admin.enable_kubernetes_auth(mount)).await?;
+    let method = site.bend(Object::AuthMount, objects::kubernetes_auth_mount())?;
+    let accessor = create_in_vault(site, format!("auth/{mount}"), admin.enable_auth(mount, &method)).await?;
 
-    let api_server = &site.run.testbed.api_server;
+    let api_server = site.api_server;
     let host = match configuration.kubernetes_host {
         KubernetesHost::Reachable => &api_server.address,
         KubernetesHost::ClosedPort => &api_server.closed_address,
@@ -65,6 +70,7 @@ pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<(Opt
         AuthMethod::TokenReviewer => {
             let reviewer = reviewer(site, configuration.reviewer).await?;
             let config = objects::token_reviewer_config(reviewer.token.expose_secret(), host, ca);
+            let config = site.bend(Object::ReviewerConfig, config)?;
             admin.write_auth_config(mount, &config).await?;
             if configuration.reviewer == Reviewer::Deleted {
                 delete_reviewer(site.run, &reviewer.account).await?;
@@ -72,7 +78,7 @@ pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<(Opt
             account = Some(reviewer.account);
         }
         AuthMethod::Issuer => {
-            let config = objects::issuer_config(&api_server.issuer, host, ca);
+            let config = site.bend(Object::IssuerConfig, objects::issuer_config(&api_server.issuer, host, ca))?;
             admin.write_auth_config(mount, &config).await?;
         }
         AuthMethod::NotConfigured | AuthMethod::NotEnabled => {}
@@ -92,6 +98,7 @@ pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<(Opt
         let examples = if configuration.role_overwritten { vec![first, other] } else { vec![first] };
         for example in examples {
             let role = objects::role(example.as_str(), namespace, &site.names.policy, audience);
+            let role = site.bend(Object::Role, role)?;
             admin.write_role(mount, ROLE, &role).await?;
         }
     }
@@ -102,29 +109,52 @@ pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<(Opt
 /// one apart where it is not.
 async fn reviewer(site: Site<'_>, kind: Reviewer) -> Result<ReviewerToken, Error> {
     let run = site.run;
+    let name = format!("vault-reviewer-{}", site.names.global);
+    let broken = [Object::ReviewerAccount, Object::ReviewerBinding, Object::ReviewerToken];
     match kind {
+        // A broken one is not for the others.
+        Reviewer::Documented
+            if site.bent.mutation.as_ref().is_some_and(|mutation| broken.contains(&mutation.object)) =>
+        {
+            make_reviewer(run, site.owner, &name, true, site.bent.mutation.as_ref()).await
+        }
         Reviewer::Documented => {
             let shared = run.reviewer.get_or_try_init(|| async {
                 let owner = Owner { run: site.owner.run.clone(), scenario: "run".to_owned() };
-                make_reviewer(run, &owner, &format!("vault-reviewer-{}", owner.run), true).await
+                make_reviewer(run, &owner, &format!("vault-reviewer-{}", owner.run), true, None).await
             });
             shared.await.cloned()
         }
         Reviewer::WithoutAuthDelegator | Reviewer::Deleted => {
-            let name = format!("vault-reviewer-{}", site.names.global);
-            make_reviewer(run, site.owner, &name, kind == Reviewer::Deleted).await
+            make_reviewer(run, site.owner, &name, kind == Reviewer::Deleted, None).await
         }
     }
 }
 
-async fn make_reviewer(run: &Run<'_>, owner: &Owner, name: &str, delegator: bool) -> Result<ReviewerToken, Error> {
+async fn make_reviewer(
+    run: &Run<'_>,
+    owner: &Owner,
+    name: &str,
+    delegator: bool,
+    mutation: Option<&Mutation>,
+) -> Result<ReviewerToken, Error> {
+    let broken = |error: serde_json::Error| Error::Broken(error.to_string());
     let accounts = Api::<ServiceAccount>::namespaced(run.testbed.kube.clone(), REVIEWER_NAMESPACE);
     let account = k8s::service_account(owner, REVIEWER_NAMESPACE, name, None);
+    let account = bend(mutation, Object::ReviewerAccount, account).map_err(broken)?;
     create(run, &accounts, Some(Resource::ServiceAccount), &account).await?;
-    if delegator {
-        allow_review(run, owner, &format!("{name}-auth-delegator"), REVIEWER_NAMESPACE, name).await?;
+    let binding_name = format!("{name}-auth-delegator");
+    if delegator && mutation.is_some_and(|mutation| mutation.object == Object::ReviewerBinding) {
+        let binding = k8s::auth_delegator_binding(owner, &binding_name, REVIEWER_NAMESPACE, name);
+        let binding = bend(mutation, Object::ReviewerBinding, binding).map_err(broken)?;
+        let bindings = Api::<ClusterRoleBinding>::all(run.testbed.kube.clone());
+        create(run, &bindings, Some(Resource::ClusterRoleBinding), &binding).await?;
+        // A binding that is broken may never hold; one that does holds within this time.
+        tokio::time::sleep(BINDING_HOLDS).await;
+    } else if delegator {
+        allow_review(run, owner, &binding_name, REVIEWER_NAMESPACE, name).await?;
     }
-    let request = k8s::reviewer_token_request();
+    let request = bend(mutation, Object::ReviewerToken, k8s::reviewer_token_request()).map_err(broken)?;
     let granted = accounts.create_token_request(name, &PostParams::default(), &request).await;
     let granted = granted.map_err(|source| Error::Cluster { what: format!("a token of {name}"), source })?;
     let token = granted.status.map(|status| SecretString::from(status.token)).ok_or_else(|| Error::Other {

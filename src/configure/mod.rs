@@ -4,10 +4,12 @@
 //! - [`secrets`], the page's `#create-vault-secret`.
 //! - [`auth`], its `#configure-k8s-auth`.
 //! - [`app`], its `#configure-k8s-for-pmp` and `#configure-pmp-credentials`.
+//! - [`mutation`]: one field of one of these objects broken, for the self-test.
 //! - [`vault_pod`]: a Vault in the cluster, for the scenarios that want one.
 
 pub mod app;
 pub mod auth;
+pub mod mutation;
 pub mod names;
 pub mod secrets;
 pub mod vault_pod;
@@ -27,8 +29,9 @@ use crate::cluster::wait::TimedOut;
 use crate::journal::{self, Item, Journal, Resource};
 use crate::redact::Redactor;
 use crate::scenario::model::KeyCatalogue;
-use crate::testbed::{Testbed, VaultSite, docker, vault as vault_container};
+use crate::testbed::{ApiServer, Testbed, VaultSite, docker, vault as vault_container};
 use crate::verdict::sighting::EnableAgain;
+use mutation::{Mutation, Object};
 use names::Names;
 
 /// A step that could not be done. It says nothing of the page.
@@ -67,6 +70,9 @@ pub enum Error {
     /// A Vault of the scenario's own does not start.
     #[error(transparent)]
     VaultStart(#[from] vault_container::Error),
+    /// The self-test broke an object beyond what can be written.
+    #[error("the broken object is none any more: {0}")]
+    Broken(String),
     /// Anything else.
     #[error("cannot {what}: {reason}")]
     Other {
@@ -106,6 +112,42 @@ pub struct Site<'a> {
     pub owner: &'a Owner,
     /// The Vault that the scenario uses.
     pub vault: &'a VaultSite,
+    /// The API server, as that Vault is told of it.
+    pub api_server: &'a ApiServer,
+    /// What the self-test puts in the way; nothing in an ordinary run.
+    pub bent: &'a Bent,
+}
+
+/// What the self-test puts in the way of a scenario.
+#[derive(Debug, Clone, Default)]
+pub struct Bent {
+    /// The one field that is broken.
+    pub mutation: Option<Mutation>,
+    /// What is merged into the `Runtime` (JSON merge patch, RFC 7386): an operator that does not do as it is told.
+    pub runtime: Option<serde_json::Value>,
+    /// Another way for the app to Vault.
+    pub vault: Option<VaultDetour>,
+    /// Another way for Vault to the API server.
+    pub api_server: Option<ApiServer>,
+}
+
+/// Where the app finds a Vault that something stands in front of.
+#[derive(Debug, Clone)]
+pub struct VaultDetour {
+    /// `HOST:PORT` as a pod sees it.
+    pub host: String,
+    /// Its certificate authority, where it speaks TLS.
+    pub ca: Option<String>,
+}
+
+impl Site<'_> {
+    /// A Kubernetes object, or a request body, as it is to be made.
+    ///
+    /// # Errors
+    /// The self-test broke it beyond what can be written.
+    pub fn bend<K: Serialize + DeserializeOwned>(self, object: Object, made: K) -> Result<K, Error> {
+        mutation::bend(self.bent.mutation.as_ref(), object, made).map_err(|error| Error::Broken(error.to_string()))
+    }
 }
 
 /// What came of the steps.

@@ -3,6 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
+use super::mutation::Object;
 use super::names::{SECRET, SIBLING};
 use super::{Error, Site, Stored, create_in_vault};
 use crate::probe::stages::fingerprint;
@@ -25,7 +26,8 @@ pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<Stor
         KvEngine::V2 => 2,
         KvEngine::V1 => 1,
     };
-    create_in_vault(site, format!("mounts/{mount}"), admin.enable_kv(mount, version)).await?;
+    let engine = site.bend(Object::KvMount, objects::kv_mount(version))?;
+    create_in_vault(site, format!("mounts/{mount}"), admin.enable_engine(mount, &engine)).await?;
     // The first write waits until a fresh version 2 mount takes writes, so that
     // no step after it, Vault's command line above all, has to.
     let sibling = json!({ "not-for-the-app": canary(site) });
@@ -43,6 +45,7 @@ pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<Stor
                 KvEngine::V2 => json!({ "data": values }),
                 KvEngine::V1 => Value::Object(values),
             };
+            let body = site.bend(Object::Secret, body)?;
             admin.write_kv(&format!("{mount}/data/{SECRET}"), &body).await?;
         }
         Put::CliDocumented => kv_put(site, &format!("{mount}/data/{SECRET}"), &values).await?,
@@ -65,11 +68,11 @@ pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<Stor
         Policy::WithoutData => format!("{mount}/{SECRET}"),
         Policy::Missing => return Ok(stored),
     };
-    let policy = objects::read_policy(&path);
+    let policy = site.bend(Object::Policy, objects::read_policy(&path))?;
     create_in_vault(
         site,
         format!("policies/acl/{}", site.names.policy),
-        admin.write_policy(&site.names.policy, &policy),
+        admin.write_policy(&site.names.policy, &policy.body()),
     )
     .await?;
     Ok(stored)

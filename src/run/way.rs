@@ -9,7 +9,7 @@ use super::literal;
 use crate::cluster::objects::{Owner, user_name};
 use crate::cluster::pod::{self, Outcome};
 use crate::configure::names::{Names, SECRET};
-use crate::configure::{self, Error, Run, Site, app, auth, secrets, vault_pod};
+use crate::configure::{self, Bent, Error, Run, Site, app, auth, secrets, vault_pod};
 use crate::probe::observation::Observation;
 use crate::scenario::command::CommandCatalogue;
 use crate::scenario::configuration::{Configuration, Literal, VaultPlace};
@@ -49,23 +49,30 @@ impl Way<'_> {
     /// Goes the way of one scenario to its verdict. It never fails: what could
     /// not be done is an inconclusive verdict with its reason.
     pub async fn go(&self, scenario: &Scenario) -> ScenarioResult {
+        let mut timings = Timings::default();
+        let sighting = self.sight(scenario, &Bent::default(), &mut timings).await;
+        let sighting = sighting.unwrap_or_else(|error| Sighting::nothing(error.to_string()));
+        self.oracle.judge(scenario, &sighting, timings)
+    }
+
+    /// Everything that is seen of one scenario, with what the self-test puts in its way.
+    ///
+    /// # Errors
+    /// A step of the configuration could not be done.
+    pub async fn sight(&self, scenario: &Scenario, bent: &Bent, timings: &mut Timings) -> Result<Sighting, Error> {
         let configuration = scenario.configuration();
         let started = Instant::now();
-        let mut timings = Timings::default();
-        let work = self.observe(scenario, &configuration, &mut timings);
-        let sighting = match tokio::time::timeout(self.limit, work).await {
-            Ok(Ok(sighting)) => sighting,
-            Ok(Err(error)) => Sighting::nothing(error.to_string()),
-            Err(_) => Sighting::nothing(format!("not done within {} s", self.limit.as_secs())),
-        };
+        let work = self.observe(scenario, &configuration, bent, timings);
+        let sighting = tokio::time::timeout(self.limit, work).await;
         timings.total_ms = millis(started);
-        self.oracle.judge(scenario, &sighting, timings)
+        sighting.unwrap_or_else(|_| Ok(Sighting::nothing(format!("not done within {} s", self.limit.as_secs()))))
     }
 
     async fn observe(
         &self,
         scenario: &Scenario,
         configuration: &Configuration,
+        bent: &Bent,
         timings: &mut Timings,
     ) -> Result<Sighting, Error> {
         let started = Instant::now();
@@ -77,6 +84,7 @@ impl Way<'_> {
         } else {
             Names::new(&owner.run, &scenario.id, shared_vault)
         };
+        let api_server = bent.api_server.as_ref().unwrap_or(&self.run.testbed.api_server);
         let own_vault;
         let vault = match configuration.vault {
             VaultPlace::Outside if !typed => &self.run.testbed.vault,
@@ -90,14 +98,21 @@ impl Way<'_> {
             }
             VaultPlace::Pod => {
                 // A Vault in the cluster lives in the app's namespace.
-                let elsewhere = Site { run: self.run, names: &names, owner: &owner, vault: &self.run.testbed.vault };
+                let elsewhere = Site {
+                    run: self.run,
+                    names: &names,
+                    owner: &owner,
+                    vault: &self.run.testbed.vault,
+                    api_server,
+                    bent,
+                };
                 app::prepare(elsewhere, configuration).await?;
                 let may_review = configuration.vault_may_review;
                 own_vault = vault_pod::start(self.run, &names, &owner, may_review, self.limit).await?;
                 &own_vault
             }
         };
-        let site = Site { run: self.run, names: &names, owner: &owner, vault };
+        let site = Site { run: self.run, names: &names, owner: &owner, vault, api_server, bent };
         if typed {
             return literal::observe(site, scenario, configuration, self.commands, self.limit, timings).await;
         }

@@ -27,7 +27,15 @@ impl Client {
     /// # Errors
     /// Also where the path is in use: status 400.
     pub async fn enable_kv(&self, mount: &str, version: u8) -> Result<(), Error> {
-        self.call(Method::POST, &format!("sys/mounts/{mount}"), Some(&objects::kv_mount(version))).await?;
+        self.enable_engine(mount, &objects::kv_mount(version)).await
+    }
+
+    /// Enables what `POST sys/mounts/MOUNT` is given.
+    ///
+    /// # Errors
+    /// Also where the path is in use: status 400.
+    pub async fn enable_engine(&self, mount: &str, engine: &Value) -> Result<(), Error> {
+        self.call(Method::POST, &format!("sys/mounts/{mount}"), Some(engine)).await?;
         Ok(())
     }
 
@@ -91,14 +99,13 @@ impl Client {
         Ok(self.send(Method::GET, path, None).await?.status == 200)
     }
 
-    /// Enables Kubernetes auth at a path and gives the mount's accessor, by
+    /// Enables an auth method at a path and gives the mount's accessor, by
     /// which Vault's log names it.
     ///
     /// # Errors
     /// Also where the path is in use: status 400.
-    pub async fn enable_kubernetes_auth(&self, mount: &str) -> Result<String, Error> {
-        let body = objects::kubernetes_auth_mount();
-        self.call(Method::POST, &format!("sys/auth/{mount}"), Some(&body)).await?;
+    pub async fn enable_auth(&self, mount: &str, method: &Value) -> Result<String, Error> {
+        self.call(Method::POST, &format!("sys/auth/{mount}"), Some(method)).await?;
         self.auth_accessor(mount).await
     }
 

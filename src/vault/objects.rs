@@ -1,5 +1,6 @@
 //! The request bodies of the page's `vault` commands, as pure constructors.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// `vault secrets enable -path=MOUNT kv-v2` (`#create-vault-secret`), and the
@@ -27,10 +28,33 @@ pub fn token_reviewer_config(token_reviewer_jwt: &str, host: &str, ca: &str) -> 
     json!({ "token_reviewer_jwt": token_reviewer_jwt, "kubernetes_host": host, "kubernetes_ca_cert": ca })
 }
 
-/// The policy's text: `read` on one path. Vault API: `PUT /sys/policies/acl/:name`.
+/// The documented policy: capabilities on one path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// The path below `/v1/`; without one the policy is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// What is granted on it.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+}
+
+/// `read` on one path (`pmp-policy.hcl`).
 #[must_use]
-pub fn read_policy(path: &str) -> Value {
-    json!({ "policy": format!("path \"{path}\" {{\n  capabilities = [\"read\"]\n}}\n") })
+pub fn read_policy(path: &str) -> Policy {
+    Policy { path: Some(path.to_owned()), capabilities: vec!["read".to_owned()] }
+}
+
+impl Policy {
+    /// The request's body, with the policy in HCL. Vault API: `PUT /sys/policies/acl/:name`.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        let text = self.path.as_ref().map(|path| {
+            let capabilities: Vec<String> = self.capabilities.iter().map(|c| format!("\"{c}\"")).collect();
+            format!("path \"{path}\" {{\n  capabilities = [{}]\n}}\n", capabilities.join(", "))
+        });
+        json!({ "policy": text.unwrap_or_else(|| "# nothing\n".to_owned()) })
+    }
 }
 
 /// The documented role, `ttl=24h`. Vault API: `POST /auth/kubernetes/role/:name`.
@@ -65,7 +89,7 @@ mod tests {
             "auth": kubernetes_auth_mount(),
             "method 1": issuer_config("https://issuer", "https://host:6443", "PEM"),
             "method 2": token_reviewer_config("JWT", "https://host:6443", "PEM"),
-            "policy": read_policy("pmp-dev/data/admin"),
+            "policy": read_policy("pmp-dev/data/admin").body(),
             "example A": role("pmp-secret-accessor", "feature-test", "pmp-secret-access", None),
             "example B": role("default", "feature-test", "pmp-secret-access", None),
         }));
