@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::cluster::RUN_LABEL;
 use crate::cluster::wait::{self, Look};
+use crate::configure::names::Names;
 use crate::existing::connect;
 use crate::journal::{Entry, Item, Journal, Resource, Runs};
 use crate::ledger::Ledger;
@@ -83,6 +84,34 @@ pub async fn clean(
         }
     }
     if left.is_empty() { Ok(()) } else { Err(Error::Left { run: journal.run.clone(), left }) }
+}
+
+/// Removes what one scenario made, while its run goes on. What cannot be
+/// removed now is left to the run's own clean-up.
+pub async fn clean_scenario(journal: &Journal, testbed: &Testbed, scenario: &str) {
+    let names = Names::new(&journal.run, scenario, true);
+    let own = |name: &str| {
+        name == names.global || name.contains(&format!("{}-", names.global)) || name.ends_with(&names.global)
+    };
+    for entry in journal.open_entries() {
+        let theirs = match &entry.item {
+            Item::Object { name, .. } => own(name),
+            Item::Vault { path } => own(path),
+            _ => false,
+        };
+        if !theirs {
+            continue;
+        }
+        let removed = remove_object(&journal.run, &entry, &testbed.kube, Some(&testbed.vault.admin)).await;
+        match removed {
+            Ok(()) => {
+                if let Err(error) = journal.removed(entry.entry) {
+                    tracing::debug!(%error, "the journal does not know that something is gone");
+                }
+            }
+            Err(error) => tracing::debug!(error, "left to the run's clean-up"),
+        }
+    }
 }
 
 /// A Vault that one scenario had for itself does not stay with a kept testbed.

@@ -15,6 +15,7 @@ pub mod redact;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod selftest;
 pub mod testbed;
 pub mod vault;
 pub mod verdict;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use pmp_vault_conformance::scenario::command::CommandCatalogue;
 use pmp_vault_conformance::scenario::model::{KeyCatalogue, Scenario};
+use pmp_vault_conformance::selftest::catalogue::SelfTestCatalogue;
 use pmp_vault_conformance::verdict::CauseCatalogue;
 use rstest::rstest;
 use schemars::schema_for;
@@ -19,6 +20,7 @@ fn generated(name: &str) -> Value {
         "keys" => schema_for!(KeyCatalogue),
         "causes" => schema_for!(CauseCatalogue),
         "commands" => schema_for!(CommandCatalogue),
+        "self-test" => schema_for!(SelfTestCatalogue),
         _ => schema_for!(Scenario),
     };
     schema.to_value()
@@ -29,6 +31,7 @@ fn generated(name: &str) -> Value {
 #[case("keys")]
 #[case("causes")]
 #[case("commands")]
+#[case("self-test")]
 fn the_committed_schema_is_that_of_the_types(#[case] name: &str) {
     let mut text = serde_json::to_string_pretty(&generated(name)).unwrap();
     text.push('\n');

@@ -9,6 +9,7 @@ mod list;
 mod logging;
 mod print;
 mod run;
+mod self_test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -52,6 +53,8 @@ enum Command {
     Doctor(Box<doctor::Arguments>),
     /// Say which images a run would use, or export the probe's
     Images(images::Arguments),
+    /// Break things on purpose, on real servers, and count what a run notices
+    SelfTest(self_test::Arguments),
     /// Print the rights that a check of your own cluster and Vault needs, or that check as a Job
     Print(print::Arguments),
     /// Remove what a killed run left, or a kept testbed
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Doctor(arguments) => runtime.block_on(doctor::doctor(&arguments, &runs)),
         Command::Images(arguments) => runtime.block_on(images::images(arguments)),
+        Command::SelfTest(arguments) => runtime.block_on(self_test::self_test(arguments, runs, redactor)),
         Command::Print(arguments) => print::print(&arguments),
         Command::Cleanup(arguments) => runtime.block_on(cleanup::cleanup(&arguments, &runs)),
         Command::Probe => match runtime.block_on(crate::probe::run()) {

@@ -157,6 +157,7 @@ async fn on_kind(arguments: Arguments, catalogue: &Catalogue, frame: Frame) -> E
                 redactor: &redactor,
                 cancel: &signals.cancel,
                 stop: &signals.stop,
+                self_test: None,
             };
             work.go().await
         })
@@ -223,24 +224,24 @@ async fn dry_run(target: &Target, catalogue: &Catalogue, redactor: &Redactor) ->
 }
 
 /// How a run is told to end.
-struct Signals {
-    cancel: CancellationToken,
-    stop: Stop,
+pub(super) struct Signals {
+    pub(super) cancel: CancellationToken,
+    pub(super) stop: Stop,
 }
 
 /// What is around every run, whatever it runs against: signals, the terminal,
 /// the report files, the exit code.
-struct Frame {
-    junit: Option<PathBuf>,
-    json: Option<PathBuf>,
-    deny_known_deviation: bool,
-    runs: Runs,
-    redactor: Redactor,
+pub(super) struct Frame {
+    pub(super) junit: Option<PathBuf>,
+    pub(super) json: Option<PathBuf>,
+    pub(super) deny_known_deviation: bool,
+    pub(super) runs: Runs,
+    pub(super) redactor: Redactor,
 }
 
 impl Frame {
     /// A path that cannot be written is said before the work, not after it.
-    fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self) -> Result<(), String> {
         if self.junit.is_some() && self.junit == self.json {
             return Err("--junit and --json name the same file; give each its own".to_owned());
         }
@@ -251,7 +252,7 @@ impl Frame {
     }
 
     /// Drives one run to its reports.
-    async fn drive<F, W>(self, catalogue: &Catalogue, work: W) -> ExitCode
+    pub(super) async fn drive<F, W>(self, catalogue: &Catalogue, work: W) -> ExitCode
     where
         W: FnOnce(Events, Signals) -> F,
         F: Future<Output = RunResult>,

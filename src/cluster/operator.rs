@@ -2,7 +2,8 @@
 //! of one run into its Deployment, and again whenever the `Runtime` or its
 //! namespace's `OperatorConfiguration` changes.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -27,9 +28,19 @@ enum Error {
     Template(#[from] serde_json::Error),
 }
 
+/// What the API server said where it refused to take a namespace's Deployment:
+/// then no pod will ever come. By namespace.
+pub type Refusals = Arc<Mutex<HashMap<String, String>>>;
+
+/// What the controller works with.
+struct Context {
+    client: Client,
+    refusals: Refusals,
+}
+
 /// Starts the controller. It ends when the handle is aborted.
 #[must_use]
-pub fn start(client: Client, run: &str) -> JoinHandle<()> {
+pub fn start(client: Client, run: &str, refusals: Refusals) -> JoinHandle<()> {
     let ours = watcher::Config::default().labels(&format!("{RUN_LABEL}={run}"));
     let controller = Controller::new(Api::<Runtime>::all(client.clone()), ours.clone()).watches(
         Api::<OperatorConfiguration>::all(client.clone()),
@@ -48,24 +59,31 @@ pub fn start(client: Client, run: &str) -> JoinHandle<()> {
                     tracing::debug!(%error, "stand-in operator tries again");
                     Action::requeue(Duration::from_millis(500))
                 },
-                Arc::new(client),
+                Arc::new(Context { client, refusals }),
             )
             .for_each(|_| std::future::ready(()))
             .await;
     })
 }
 
-async fn reconcile(runtime: Arc<Runtime>, client: Arc<Client>) -> Result<Action, Error> {
+async fn reconcile(runtime: Arc<Runtime>, context: Arc<Context>) -> Result<Action, Error> {
     // A Runtime that is on its way out gets no new pods.
     if runtime.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
     let namespace = runtime.namespace().unwrap_or_default();
-    let configurations = Api::<OperatorConfiguration>::namespaced((*client).clone(), &namespace);
+    let configurations = Api::<OperatorConfiguration>::namespaced(context.client.clone(), &namespace);
     let configuration = configurations.get_opt(OPERATOR_CONFIGURATION).await?;
     let made = deployment(&runtime, configuration.as_ref())?;
-    let deployments = Api::<Deployment>::namespaced((*client).clone(), &namespace);
+    let deployments = Api::<Deployment>::namespaced(context.client.clone(), &namespace);
     let apply = PatchParams::apply("mendix-operator-stand-in").force();
-    deployments.patch(&runtime.name_any(), &apply, &Patch::Apply(&made)).await?;
+    let taken = deployments.patch(&runtime.name_any(), &apply, &Patch::Apply(&made)).await;
+    if let Err(kube::Error::Api(status)) = &taken
+        && matches!(status.code, 400 | 403 | 422)
+    {
+        let mut refusals = context.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.insert(namespace, status.message.clone());
+    }
+    taken?;
     Ok(Action::await_change())
 }

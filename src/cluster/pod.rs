@@ -1,5 +1,6 @@
 //! From the app's start to its observation, or to why there is none.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 
 use super::RUN_LABEL;
 use super::mendix::RUNTIME;
+use super::operator::Refusals;
 use super::wait::{self, Look, TimedOut};
 use crate::probe;
 use crate::probe::observation::Observation;
@@ -66,6 +68,8 @@ pub struct Apps {
     pods: Store<Pod>,
     deployments: Store<Deployment>,
     watches: Vec<JoinHandle<()>>,
+    /// What the stand-in operator was refused.
+    pub refusals: Refusals,
 }
 
 impl Drop for Apps {
@@ -80,7 +84,13 @@ impl Apps {
     pub fn watch(client: &Client, run: &str) -> Self {
         let (pods, watch_pods) = store::<Pod>(client, run);
         let (deployments, watch_deployments) = store::<Deployment>(client, run);
-        Self { client: client.clone(), pods, deployments, watches: vec![watch_pods, watch_deployments] }
+        Self {
+            client: client.clone(),
+            pods,
+            deployments,
+            watches: vec![watch_pods, watch_deployments],
+            refusals: Refusals::default(),
+        }
     }
 
     /// The newest pod of a namespace's app that is not on its way out.
@@ -94,8 +104,13 @@ impl Apps {
             .max_by_key(|pod| pod.metadata.creation_timestamp.clone())
     }
 
-    /// The message of the Deployment's condition `ReplicaFailure`, where it is true.
+    /// Why there will be no pod: the Deployment was not taken, or its condition
+    /// `ReplicaFailure` is true.
     fn refusal(&self, namespace: &str) -> Option<String> {
+        let refused = self.refusals.lock().unwrap_or_else(PoisonError::into_inner).get(namespace).cloned();
+        if refused.is_some() {
+            return refused;
+        }
         let deployment = self.deployments.get(&reflector::ObjectRef::new(RUNTIME).within(namespace))?;
         let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
         conditions.iter().find(|c| c.type_ == "ReplicaFailure" && c.status == "True")?.message.clone()

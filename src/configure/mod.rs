@@ -177,10 +177,16 @@ where
         }
         None => None,
     };
-    let made = api
-        .create(&PostParams::default(), object)
-        .await
-        .map_err(|source| Error::Cluster { what: format!("{} {name}", K::kind(&K::DynamicType::default())), source })?;
+    let made = match api.create(&PostParams::default(), object).await {
+        Ok(made) => made,
+        Err(source) => {
+            // What was refused is not there, so there is nothing to remove.
+            if let (Some(entry), kube::Error::Api(_)) = (entry, &source) {
+                run.journal.removed(entry)?;
+            }
+            return Err(Error::Cluster { what: format!("{} {name}", K::kind(&K::DynamicType::default())), source });
+        }
+    };
     if let (Some(entry), Some(uid)) = (entry, made.meta().uid.clone()) {
         run.journal.created(entry, uid)?;
     }

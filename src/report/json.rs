@@ -12,6 +12,7 @@ use crate::ledger::Request;
 use crate::probe::observation::KeyState;
 use crate::run::event::{Ending, RunResult};
 use crate::scenario::model::Evidence;
+use crate::selftest::score::Score;
 use crate::verdict::result::{Case, Finding, Observed, ScenarioResult, Subject, Timings};
 use crate::verdict::{CauseId, Stage, Verdict};
 
@@ -53,6 +54,9 @@ pub struct Report {
     /// and to Vault, by the harness and by its probes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ledger: Vec<Request>,
+    /// Of a self-test: how many obstacles of each kind were noticed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scores: Vec<Score>,
 }
 
 /// The run's own facts.
@@ -206,6 +210,7 @@ impl Report {
             scenarios: result.scenarios.iter().map(Scenario::from).collect(),
             timings: result.timings.clone(),
             ledger: result.ledger.clone(),
+            scores: result.scores.clone(),
         }
     }
 }

@@ -21,6 +21,9 @@ const CASES: usize = 6;
 /// A customer's own cluster and Vault, as the reports name that testbed.
 const EXISTING: &str = "existing";
 
+/// How many trials without a verdict are named: where the testbed fails, all are.
+const UNCLEAR: usize = 20;
+
 /// How many ids are listed where many scenarios share one reason.
 const IDS: usize = 8;
 
@@ -37,6 +40,7 @@ pub(super) fn text(rendered: &Rendered, catalogue: &CauseCatalogue, written: &[(
     findings(&mut text, result, paint);
     stand_ins(&mut text, result, paint);
     groups(&mut text, result, paint);
+    scores(&mut text, result, paint);
     verdict(&mut text, rendered, paint);
     for (kind, path) in written {
         let _ = writeln!(text, "{kind}: {}", path.display());
@@ -237,6 +241,25 @@ fn groups(text: &mut String, result: &RunResult, paint: Paint) {
             "{group:<width$}  {:>10}  {:>9}  {:>13}  {:>12}  {:>7}",
             counts.conformant, counts.known_deviation, counts.nonconformant, counts.inconclusive, counts.skipped
         );
+    }
+}
+
+fn scores(text: &mut String, result: &RunResult, paint: Paint) {
+    if result.scores.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{}", paint.heading("What the harness noticed of what was broken on purpose"));
+    for score in &result.scores {
+        let _ = writeln!(text, "  {}", score.sentence());
+        for survivor in &score.survivors {
+            let _ = writeln!(text, "    survived  {survivor}");
+        }
+        for unclear in score.unclear.iter().take(UNCLEAR) {
+            let _ = writeln!(text, "    unclear   {unclear}");
+        }
+        if score.unclear.len() > UNCLEAR {
+            let _ = writeln!(text, "    unclear   and {} more", score.unclear.len() - UNCLEAR);
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use crate::redact::Redactor;
 use crate::scenario::configuration::{Literal, VaultPlace};
 use crate::scenario::load::Catalogue;
 use crate::scenario::select::Planned;
+use crate::selftest::run::SelfTest;
 use crate::testbed::docker::Engine;
 use crate::testbed::images::Images;
 use crate::testbed::kind::{self, step};
@@ -72,6 +73,8 @@ pub struct RunOf<'a> {
     pub cancel: &'a CancellationToken,
     /// Why it was.
     pub stop: &'a Stop,
+    /// A self-test in place of the plan.
+    pub self_test: Option<&'a SelfTest<'a>>,
 }
 
 impl RunOf<'_> {
@@ -79,15 +82,24 @@ impl RunOf<'_> {
     pub async fn go(self) -> RunResult {
         let started = Instant::now();
         let run = new_id();
-        let _ = self.events.send(Event::RunStarted { run: run.clone(), scenarios: self.planned.len() });
+        let scenarios = self.self_test.map_or(self.planned.len(), |test| test.trials().len());
+        let _ = self.events.send(Event::RunStarted { run: run.clone(), scenarios });
         let mut result = RunResult { facts: self.facts(&run), ..RunResult::default() };
         let mut timings = BTreeMap::new();
         match Journal::create(&self.options.runs, &run) {
             Ok(journal) => self.with_journal(journal, &mut result, &mut timings).await,
             Err(error) => self.failed(&mut result, &error.to_string()),
         }
-        self.fill_up(&mut result);
-        control::apply(&mut result.scenarios);
+        match self.self_test {
+            Some(test) => {
+                result.scenarios = test.results();
+                result.scores = test.scores();
+            }
+            None => {
+                self.fill_up(&mut result);
+                control::apply(&mut result.scenarios);
+            }
+        }
         if let Some(ending) = *self.stop.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
             result.ending = ending;
         }
@@ -233,14 +245,15 @@ impl RunOf<'_> {
     /// Runs the scenarios, `jobs` at once. Each result is kept as it comes, so
     /// that an interrupted run loses none.
     async fn scenarios(&self, testbed: &Testbed, journal: &Journal, results: &mut Vec<ScenarioResult>) {
-        let operator = AbortOnDrop(operator::start(testbed.kube.clone(), &journal.run));
+        let apps = Apps::watch(&testbed.kube, &journal.run);
+        let operator = AbortOnDrop(operator::start(testbed.kube.clone(), &journal.run, apps.refusals.clone()));
         let run = Run {
             testbed,
             journal,
             keys: &self.catalogue.keys,
             hmac_key: random(32),
             redactor: self.redactor.clone(),
-            apps: Apps::watch(&testbed.kube, &journal.run),
+            apps,
             reviewer: OnceCell::new(),
         };
         let literal_turn = Mutex::new(());
@@ -251,6 +264,9 @@ impl RunOf<'_> {
             literal_turn: &literal_turn,
             limit: SCENARIO_LIMIT,
         };
+        if let Some(test) = self.self_test {
+            return test.go(&way, self.options.jobs, self.events).await;
+        }
         let jobs = Semaphore::new(self.options.jobs);
         // Those that take longest start first: a Vault of their own, one after another.
         let mut order: Vec<&Planned> = self.planned.iter().collect();

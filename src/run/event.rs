@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::Request;
 use crate::scenario::model::Evidence;
+use crate::selftest::score::Score;
 use crate::verdict::result::ScenarioResult;
 
 /// The facts of a run, for every report.
@@ -70,6 +71,9 @@ pub struct RunResult {
     /// On a customer's cluster: every request that was made there and to Vault.
     #[serde(default)]
     pub ledger: Vec<Request>,
+    /// Of a self-test: how many obstacles of each kind were noticed.
+    #[serde(default)]
+    pub scores: Vec<Score>,
 }
 
 /// What happens, in order.

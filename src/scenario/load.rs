@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use super::command::CommandCatalogue;
 use super::model::{KeyCatalogue, Scenario};
+use crate::selftest::catalogue::SelfTestCatalogue;
 use crate::verdict::CauseCatalogue;
 use place::File;
 
@@ -44,6 +45,8 @@ pub struct Catalogue {
     pub causes: CauseCatalogue,
     /// The page's commands.
     pub commands: CommandCatalogue,
+    /// What the self-test knows beforehand.
+    pub self_test: SelfTestCatalogue,
 }
 
 impl Catalogue {
@@ -95,6 +98,7 @@ impl Catalogue {
         let keys = catalogue_file::<KeyCatalogue>("keys.yaml", &mut sources, &mut problems);
         let causes = catalogue_file::<CauseCatalogue>("causes.yaml", &mut sources, &mut problems);
         let commands = catalogue_file::<CommandCatalogue>("commands.yaml", &mut sources, &mut problems);
+        let self_test = catalogue_file::<SelfTestCatalogue>("self-test.yaml", &mut sources, &mut problems);
         if let Some(file) = &keys {
             check::keys(file, &mut problems);
         }
@@ -116,7 +120,7 @@ impl Catalogue {
                     problems.push(source.problem(
                         1,
                         "this is neither a scenario nor a catalogue file".into(),
-                        "Scenarios are GROUP/NAME.yaml in kebab-case; the catalogue is catalogue/keys.yaml, causes.yaml and commands.yaml.".into(),
+                        "Scenarios are GROUP/NAME.yaml in kebab-case; the catalogue is catalogue/keys.yaml, causes.yaml, commands.yaml and self-test.yaml.".into(),
                     ));
                     continue;
                 }
@@ -136,15 +140,21 @@ impl Catalogue {
             check::scenario(file, &references, &mut problems);
         }
 
-        match (keys, causes, commands) {
-            (Some(keys), Some(causes), Some(commands)) if problems.is_empty() => {
+        match (keys, causes, commands, self_test) {
+            (Some(keys), Some(causes), Some(commands), Some(self_test)) if problems.is_empty() => {
                 let mut scenarios: Vec<Scenario> = scenarios.into_iter().map(|file| file.value).collect();
                 scenarios.sort_by_cached_key(|scenario| {
                     let group = scenario.group().to_owned();
                     let place = GROUPS.iter().position(|known| *known == group).unwrap_or(GROUPS.len());
                     (place, group, scenario.name().to_owned())
                 });
-                Ok(Self { scenarios, keys: keys.value, causes: causes.value, commands: commands.value })
+                Ok(Self {
+                    scenarios,
+                    keys: keys.value,
+                    causes: causes.value,
+                    commands: commands.value,
+                    self_test: self_test.value,
+                })
             }
             _ => {
                 problems.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));

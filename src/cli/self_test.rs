@@ -1,0 +1,98 @@
+//! `self-test`: proof that a run can fail.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::run::Frame;
+use super::{USAGE, catalogue, fail};
+use crate::journal::{Hold, Runs};
+use crate::redact::Redactor;
+use crate::run::engine::{Options, RunOf};
+use crate::selftest::run::{SelfTest, stages};
+use crate::testbed::images::Images;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Only these, by pattern such as `role/*`; may be given more than once
+    #[arg(long = "only", value_name = "GLOB")]
+    only: Vec<String>,
+    /// List what would be broken, and break nothing
+    #[arg(long)]
+    list: bool,
+    /// How many go on at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=60))]
+    jobs: u16,
+    /// Use the testbed that a run with --keep left up
+    #[arg(long, value_name = "RUN-ID", value_parser = super::run_id)]
+    reuse: Option<String>,
+    /// Write a JUnit report there
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write a JSON report there
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Time limit, clean-up left out
+    #[arg(long, value_name = "D", default_value = "40m", value_parser = humantime::parse_duration)]
+    timeout: Duration,
+    #[command(flatten)]
+    images: Images,
+}
+
+/// Breaks, looks, counts.
+pub async fn self_test(arguments: Arguments, runs: Runs, redactor: Redactor) -> ExitCode {
+    let catalogue = match catalogue(None) {
+        Ok(catalogue) => catalogue,
+        Err(error) => return fail(USAGE, &error.to_string()),
+    };
+    let test = match SelfTest::new(&catalogue, &arguments.only) {
+        Ok(test) => test,
+        Err(error) => return fail(USAGE, &error),
+    };
+    if arguments.list {
+        for trial in test.trials() {
+            println!("{:<60} {}", trial.id, stages(&trial.want));
+        }
+        return ExitCode::SUCCESS;
+    }
+    let frame = Frame {
+        junit: arguments.junit,
+        json: arguments.json,
+        deny_known_deviation: false,
+        runs: runs.clone(),
+        redactor: redactor.clone(),
+    };
+    if let Err(error) = frame.check() {
+        return fail(USAGE, &error);
+    }
+    let reuse = match arguments.reuse.map(|owner| Hold::on(&runs, &owner).map(|hold| (owner, Arc::new(hold)))) {
+        Some(Err(error)) => return fail(USAGE, &error.to_string()),
+        held => held.and_then(Result::ok),
+    };
+    let options = Options {
+        images: arguments.images,
+        jobs: usize::from(arguments.jobs),
+        keep: false,
+        reuse,
+        timeout: arguments.timeout,
+        profile: "self-test".to_owned(),
+        runs,
+    };
+    let (catalogue, test, options) = (&catalogue, &test, &options);
+    frame
+        .drive(catalogue, |events, signals| async move {
+            let work = RunOf {
+                catalogue,
+                planned: &[],
+                options,
+                events: &events,
+                redactor: &redactor,
+                cancel: &signals.cancel,
+                stop: &signals.stop,
+                self_test: Some(test),
+            };
+            work.go().await
+        })
+        .await
+}

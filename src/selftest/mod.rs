@@ -1,0 +1,14 @@
+//! Proof that the harness can fail: breaks things on purpose and counts what it
+//! notices.
+//!
+//! - [`catalogue`]: fields without effect, lies and faults, as data.
+//! - [`mutants`]: every field of every documented object, broken; pure.
+//! - [`trial`]: one thing put in the way of a scenario, and what must come of it; pure.
+//! - [`run`](mod@run): the trials, on real servers.
+//! - [`score`]: how many were noticed; what reports are drawn from.
+
+pub mod catalogue;
+pub mod mutants;
+pub mod run;
+pub mod score;
+pub mod trial;

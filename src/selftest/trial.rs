@@ -1,0 +1,136 @@
+//! One thing that is put in the way of a scenario, and what must come of it.
+
+use crate::configure::mutation::Mutation;
+use crate::verdict::result::ScenarioResult;
+use crate::verdict::{Stage, Verdict};
+
+/// What is put in the way.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Obstacle {
+    /// A broken field.
+    Mutant(Mutation),
+}
+
+/// What must come of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Want {
+    /// Some scenario is nonconformant, at one of these stages.
+    Noticed(&'static [Stage]),
+    /// Nothing, for this reason.
+    NoEffect(String),
+}
+
+/// One trial.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trial {
+    /// Its case in the reports; never to be changed.
+    pub id: String,
+    /// Its suite in the reports: `mutants`, `lies` or `faults`, and of what.
+    pub suite: String,
+    /// The scenario that is tried first.
+    pub first: String,
+    /// What is put in the way.
+    pub obstacle: Obstacle,
+    /// What must come of it.
+    pub want: Want,
+}
+
+/// What came of a trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The scenario that noticed it, the stage, and what it said.
+    Noticed {
+        /// Which.
+        scenario: String,
+        /// Where.
+        stage: Stage,
+        /// Why.
+        reason: String,
+    },
+    /// Noticed, but not where it should be.
+    WrongStage {
+        /// Which.
+        scenario: String,
+        /// Where, where anything was observed.
+        stage: Option<Stage>,
+        /// Why.
+        reason: String,
+    },
+    /// A server refuses the broken object, so that no run gets past it.
+    Refused(String),
+    /// Every scenario ended as if nothing were in the way.
+    Unnoticed,
+    /// It cannot be told.
+    Unclear(String),
+}
+
+/// What one scenario says of an obstacle.
+#[must_use]
+pub fn outcome(result: &ScenarioResult, want: &Want) -> Outcome {
+    let scenario = result.id.clone();
+    let (stage, reason) = (result.observed.stage, result.reason.clone());
+    match result.verdict {
+        Verdict::Conformant | Verdict::KnownDeviation => Outcome::Unnoticed,
+        Verdict::Nonconformant => {
+            // A way that went further than it should is noticed at the stage at which it should have stopped.
+            let blamed = result.cases.iter().find(|case| case.verdict == Verdict::Nonconformant);
+            let at = match blamed.map(|case| &case.subject) {
+                Some(crate::verdict::result::Subject::Stage(stage)) => Some(*stage),
+                _ => stage,
+            };
+            match (at, want) {
+                (Some(stage), Want::Noticed(stages)) if stages.contains(&stage) => {
+                    Outcome::Noticed { scenario, stage, reason }
+                }
+                _ => Outcome::WrongStage { scenario, stage: at, reason },
+            }
+        }
+        Verdict::Inconclusive | Verdict::Skipped => Outcome::Unclear(format!("{scenario}: {reason}")),
+    }
+}
+
+impl Trial {
+    /// The verdict on the harness, and why.
+    #[must_use]
+    pub fn judge(&self, outcome: Option<&Outcome>) -> (Verdict, String) {
+        let Some(outcome) = outcome else {
+            return (Verdict::Inconclusive, "not tried: the self-test was cut off".to_owned());
+        };
+        match &self.want {
+            Want::NoEffect(why) => without_effect(outcome, why),
+            Want::Noticed(stages) => with_effect(outcome, stages),
+        }
+    }
+}
+
+fn with_effect(outcome: &Outcome, stages: &[Stage]) -> (Verdict, String) {
+    match outcome {
+        Outcome::Noticed { scenario, stage, reason } => {
+            (Verdict::Conformant, format!("noticed by {scenario} at {stage}: {reason}"))
+        }
+        Outcome::Refused(reason) => (Verdict::Conformant, format!("refused by the server: {reason}")),
+        Outcome::WrongStage { scenario, stage, reason } => {
+            let at = stage.map_or("no stage", Stage::as_str);
+            let wanted: Vec<&str> = stages.iter().map(|stage| stage.as_str()).collect();
+            let wanted = wanted.join(" or ");
+            (Verdict::Nonconformant, format!("noticed by {scenario} at {at}, not at {wanted}: {reason}"))
+        }
+        Outcome::Unnoticed => {
+            (Verdict::Nonconformant, "survived: every scenario ended as if nothing were in the way".to_owned())
+        }
+        Outcome::Unclear(reason) => (Verdict::Inconclusive, reason.clone()),
+    }
+}
+
+fn without_effect(outcome: &Outcome, why: &str) -> (Verdict, String) {
+    match outcome {
+        Outcome::Unnoticed => (Verdict::Skipped, format!("no effect: {why}")),
+        Outcome::Noticed { scenario, reason, .. } | Outcome::WrongStage { scenario, reason, .. } => {
+            (Verdict::Nonconformant, format!("marked as without effect, and {scenario} notices it: {reason}"))
+        }
+        Outcome::Refused(reason) => {
+            (Verdict::Nonconformant, format!("marked as without effect, and the server refuses it: {reason}"))
+        }
+        Outcome::Unclear(reason) => (Verdict::Inconclusive, reason.clone()),
+    }
+}
