@@ -22,7 +22,7 @@ fn every_file_loads_and_is_embedded(#[files("scenarios/**/*.yaml")] path: PathBu
     let name = path.file_stem().unwrap().to_str().unwrap();
     let group = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
     if group == "catalogue" {
-        assert!(["keys", "causes", "commands"].contains(&name));
+        assert!(["keys", "causes", "commands", "self-test"].contains(&name));
     } else {
         assert!(GROUPS.contains(&group));
         let scenario = catalogue.get(&format!("{group}.{name}"));

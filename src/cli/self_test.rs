@@ -10,7 +10,7 @@ use super::{USAGE, catalogue, fail};
 use crate::journal::{Hold, Runs};
 use crate::redact::Redactor;
 use crate::run::engine::{Options, RunOf};
-use crate::selftest::run::{SelfTest, stages};
+use crate::selftest::run::{Blind, SelfTest, stages};
 use crate::testbed::images::Images;
 
 #[derive(Debug, clap::Args)]
@@ -18,6 +18,12 @@ pub struct Arguments {
     /// Only these, by pattern such as `role/*`; may be given more than once
     #[arg(long = "only", value_name = "GLOB")]
     only: Vec<String>,
+    /// Also the faults that take a minute or more each
+    #[arg(long)]
+    long: bool,
+    /// Take one check out, to see that the self-test itself can fail
+    #[arg(long, value_name = "CHECK", value_enum)]
+    blind_to: Option<Blind>,
     /// List what would be broken, and break nothing
     #[arg(long)]
     list: bool,
@@ -46,7 +52,7 @@ pub async fn self_test(arguments: Arguments, runs: Runs, redactor: Redactor) -> 
         Ok(catalogue) => catalogue,
         Err(error) => return fail(USAGE, &error.to_string()),
     };
-    let test = match SelfTest::new(&catalogue, &arguments.only) {
+    let test = match SelfTest::new(&catalogue, &arguments.only, arguments.long, arguments.blind_to) {
         Ok(test) => test,
         Err(error) => return fail(USAGE, &error),
     };

@@ -6,11 +6,11 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::mutation::Object;
 use super::names::{ROLE, SECRET, SIBLING};
-use super::{Error, Site, auth, create};
+use super::{Error, Site, auth, create, merge};
 use crate::cluster::mendix::{self, OperatorConfiguration, Runtime};
 use crate::cluster::objects as k8s;
 use crate::cluster::wait::{self, Look};
@@ -111,24 +111,6 @@ pub fn probe_input(site: Site<'_>, configuration: &Configuration) -> Input {
         sibling: Some(SIBLING.to_owned()),
         stay_up: true,
         ask: None,
-    }
-}
-
-/// JSON merge patch (RFC 7386).
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(fields) = patch else {
-        target.clone_from(patch);
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    for (name, value) in fields {
-        if value.is_null() {
-            target.as_object_mut().map(|object| object.remove(name));
-        } else {
-            merge(&mut target[name.as_str()], value);
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::input::{Ask, Input, SecretName};
 use super::observation::{Answer, Asked, Login, Observation, SCHEMA};
-use super::stages::{answer, log_in, look_at, service_account_token};
+use super::stages::{answer, log_in, look_at, nobody, service_account_token};
 use crate::ledger::Ledger;
 use crate::vault::client::Client;
 
@@ -87,7 +87,7 @@ pub async fn observe(input: &Input, ask: &Ask, vault: &Client, secret_name: &Sec
 
 /// `GET sys/health`. A standby, sealed or uninitialized Vault says so by its status.
 async fn health(vault: &Client, asked: &mut Asked) {
-    let result = vault.send(Method::GET, "sys/health", None).await;
+    let result = vault.send_patiently(Method::GET, "sys/health", None).await;
     asked.health = answer(&result);
     if let Ok(reply) = &result {
         asked.version = reply.body["version"].as_str().map(str::to_owned);
@@ -103,13 +103,16 @@ async fn read(
     observation: &mut Observation,
     asked: &mut Asked,
 ) {
-    let result = client.send(Method::GET, &observation.read_path, None).await;
-    let read = answer(&result);
+    let result = client.send_patiently(Method::GET, &observation.read_path, None).await;
+    let mut read = answer(&result);
     observation.read_with_token = true;
     if let Ok(reply) = &result {
         observation.secret = look_at(reply, input);
         let metadata = &reply.body["data"]["metadata"];
         asked.created = metadata["created_time"].as_str().map(str::to_owned);
+    }
+    if read.status == Some(200) && observation.secret.is_none() {
+        read = nobody("a read that answers 200 without `data`");
     }
     let SecretName { mount, name, .. } = secret_name;
     let result = client.send(Method::GET, &format!("sys/internal/ui/mounts/{mount}"), None).await;

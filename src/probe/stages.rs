@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::input::{Input, SecretName};
-use super::observation::{Answer, KeyObservation, KeyState, Login, Observation, SCHEMA, Secret, TokenState};
+use super::observation::{Answer, KeyObservation, KeyState, Login, Observation, SCHEMA, Secret, TokenState, Transport};
 use super::{asking, boundary};
 use crate::vault::client::{Client, Error, Reply, Roots, transport};
 
@@ -39,9 +39,12 @@ pub async fn observe(input: &Input) -> Result<Observation, String> {
     // then holds: no token.
     let read_with_token = vault_token.is_some();
     let client = vault.with_token(vault_token);
-    let result = client.send(Method::GET, &path, None).await;
-    let read = answer(&result);
+    let result = client.send_patiently(Method::GET, &path, None).await;
+    let mut read = answer(&result);
     let secret = result.ok().and_then(|reply| look_at(&reply, input));
+    if read.status == Some(200) && secret.is_none() {
+        read = nobody("a read that answers 200 without `data`");
+    }
 
     let can_use = read_with_token && read.status == Some(200) && secret.as_ref().is_some_and(|s| s.version_2_shape);
     let boundary = match &input.sibling {
@@ -81,7 +84,7 @@ pub(super) async fn log_in(
 ) -> (Login, Option<SecretString>, Option<String>) {
     let path = format!("auth/{}/login", input.auth_mount);
     let body = json!({ "role": input.role, "jwt": jwt.expose_secret() });
-    let result = vault.send(Method::POST, &path, Some(&body)).await;
+    let result = vault.send_patiently(Method::POST, &path, Some(&body)).await;
     let mut login =
         Login { answer: answer(&result), lease_duration: None, policies: Vec::new(), empty_login_status: None };
     let (mut token, mut token_type) = (None, None);
@@ -94,6 +97,9 @@ pub(super) async fn log_in(
             .as_array()
             .map(|all| all.iter().filter_map(Value::as_str).map(str::to_owned).collect())
             .unwrap_or_default();
+    }
+    if login.answer.status == Some(200) && token.is_none() {
+        login.answer = nobody("a login that answers 200 without a token");
     }
     if login.answer.status == Some(403) {
         login.empty_login_status = vault.send(Method::POST, &path, Some(&json!({}))).await.ok().map(|r| r.status);
@@ -109,8 +115,14 @@ pub(super) fn answer(result: &Result<Reply, Error>) -> Answer {
             let (kind, text) = transport(source);
             Answer { status: None, text, transport: Some(kind) }
         }
-        Err(error) => Answer { status: error.status(), text: error.to_string(), transport: None },
+        // What is no answer of Vault's says nothing, whatever its status.
+        Err(error) => Answer { status: None, text: error.to_string(), transport: Some(Transport::Other) },
     }
+}
+
+/// What is no answer of Vault's, though it looks like one.
+pub(super) fn nobody(what: &str) -> Answer {
+    Answer { status: None, text: format!("no usable answer: {what}"), transport: Some(Transport::Other) }
 }
 
 /// The shape and state of a secret. KV version 1 answers without the inner

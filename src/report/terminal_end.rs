@@ -276,6 +276,13 @@ fn sentence(rendered: &Rendered, counts: &Counts) -> (Verdict, String) {
     match (rendered.result.ending, rendered.exit_code) {
         (Ending::Interrupted, _) => (Verdict::Inconclusive, "The run was interrupted.".to_owned()),
         (Ending::Terminated, _) => (Verdict::Inconclusive, "The run was terminated.".to_owned()),
+        (_, 0 | 1) if !rendered.result.scores.is_empty() => {
+            let missed: usize = rendered.result.scores.iter().map(|score| score.survivors.len()).sum();
+            match missed {
+                0 => (Verdict::Conformant, "Everything that was broken on purpose was noticed.".to_owned()),
+                _ => (Verdict::Nonconformant, format!("{} on purpose went unnoticed.", plural(missed, "breakage"))),
+            }
+        }
         (_, 0) if counts.known_deviation == 0 => {
             (Verdict::Conformant, "Everything that was observed is as the page says.".to_owned())
         }

@@ -2,6 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::verdict::Stage;
 
 /// The file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -9,6 +12,155 @@ use serde::{Deserialize, Serialize};
 pub struct SelfTestCatalogue {
     /// Fields of documented objects that change nothing.
     pub no_effect: Vec<NoEffect>,
+    /// Servers that do not do what they say.
+    pub lies: Vec<Lie>,
+    /// Servers that fail.
+    pub faults: Vec<Fault>,
+}
+
+/// A server that lies. The scenario must be nonconformant, at that stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Lie {
+    /// Its id, such as `vault.any-namespace`; never reused.
+    pub id: String,
+    /// What the server does, one sentence.
+    pub title: String,
+    /// The scenario that must notice it.
+    pub scenario: String,
+    /// Where.
+    pub stage: Stage,
+    /// How Vault lies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vault: Vec<Rule>,
+    /// Whether the API server's TokenReview says yes to every token.
+    #[serde(default)]
+    pub token_review_says_yes: bool,
+    /// What an operator that does not do as it is told makes of the `Runtime`: a JSON merge patch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<Value>,
+}
+
+/// A server that fails. It must never be a pass that was not earned, and never nonconformant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Fault {
+    /// Its id, such as `vault.login-503`; never reused.
+    pub id: String,
+    /// What happens, one sentence.
+    pub title: String,
+    /// The scenario in whose way it is.
+    pub scenario: String,
+    /// What must come of it.
+    pub ends: Ends,
+    /// How Vault fails.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vault: Vec<Rule>,
+    /// How its TLS fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// Whether it takes so long that only `--long` tries it.
+    #[serde(default)]
+    pub long: bool,
+}
+
+/// What must come of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ends {
+    /// It passes: the scenario ends as if nothing had happened.
+    Conformant,
+    /// It lasts: no verdict.
+    Inconclusive,
+}
+
+/// What is wrong with a TLS listener in front of Vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tls {
+    /// Nothing.
+    Sound,
+    /// Its certificate has expired.
+    Expired,
+    /// Its certificate is for another name.
+    OtherName,
+    /// Nobody that the client trusts signed its certificate.
+    Untrusted,
+}
+
+/// What the proxy in front of Vault does at one of its endpoints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Rule {
+    /// Which.
+    pub on: Endpoint,
+    /// What.
+    pub does: Act,
+    /// How often; always where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+}
+
+/// The requests of a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Endpoint {
+    /// `POST auth/MOUNT/login`.
+    Login,
+    /// `GET MOUNT/data/admin`.
+    Read,
+    /// `LIST MOUNT/metadata/`.
+    List,
+    /// `POST MOUNT/data/admin`.
+    Write,
+    /// `DELETE MOUNT/data/admin`.
+    Delete,
+    /// `GET MOUNT/data/sibling`.
+    Sibling,
+    /// `POST auth/token/revoke-self`.
+    Revoke,
+}
+
+/// What is done with a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Act {
+    /// A refused login is let in, with a token of the documented policy.
+    LogIn,
+    /// It is done with all rights.
+    AsRoot,
+    /// It is not passed on, and this is answered.
+    Answer {
+        /// The HTTP status.
+        status: u16,
+        /// The body; empty where absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body: Option<Value>,
+    },
+    /// It is passed on, and this is merged into the answer (RFC 7386).
+    Merge(Value),
+    /// Two keys of the secret have each other's value.
+    SwapValues,
+    /// Every value is an older one.
+    StaleValues,
+    /// A key of the secret is left out.
+    DropKey,
+    /// The secret has a key more.
+    AddKey,
+    /// The answer starts after so many seconds.
+    SlowStart(u64),
+    /// The answer's second half comes after so many seconds.
+    SlowBody(u64),
+    /// The connection ends in the middle of the answer.
+    Reset,
+    /// The answer is half of what it should be, and says that it is whole.
+    Truncate,
+    /// An HTML page comes in its place.
+    Html,
+    /// A body of a thousand megabytes.
+    Huge,
+    /// A redirect to itself.
+    Redirect,
 }
 
 /// Broken fields that change nothing of what an app can observe, and the

@@ -3,12 +3,14 @@
 //!
 //! - [`catalogue`]: fields without effect, lies and faults, as data.
 //! - [`mutants`]: every field of every documented object, broken; pure.
+//! - [`proxy`]: the one that lies and fails, in front of the real servers.
 //! - [`trial`]: one thing put in the way of a scenario, and what must come of it; pure.
 //! - [`run`](mod@run): the trials, on real servers.
 //! - [`score`]: how many were noticed; what reports are drawn from.
 
 pub mod catalogue;
 pub mod mutants;
+pub mod proxy;
 pub mod run;
 pub mod score;
 pub mod trial;

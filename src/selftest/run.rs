@@ -10,16 +10,21 @@ use futures::stream::FuturesUnordered;
 use globset::Glob;
 use tokio::sync::Semaphore;
 
+use super::catalogue::{Ends, Rule, Tls};
 use super::mutants::documented;
+use super::proxy::{self, Behind, Proxy};
 use super::score::Score;
 use super::trial::{Obstacle, Outcome, Trial, Want, outcome};
 use crate::cleanup;
-use crate::configure::{self, Bent};
+use crate::configure::names::Names;
+use crate::configure::{self, Bent, VaultDetour};
+use crate::probe::observation::{Answer, TokenState};
 use crate::run::event::{Event, Events};
 use crate::run::way::{Way, millis};
 use crate::scenario::load::Catalogue;
 use crate::scenario::model::{Evidence, Profile, Scenario};
 use crate::verdict::result::{Case, Observed, ScenarioResult, Subject, Timings};
+use crate::verdict::sighting::{Seen, Sighting};
 use crate::verdict::{Stage, Verdict};
 
 /// A self-test: its trials, and what came of them so far.
@@ -27,6 +32,7 @@ use crate::verdict::{Stage, Verdict};
 pub struct SelfTest<'a> {
     catalogue: &'a Catalogue,
     trials: Vec<Trial>,
+    blind_to: Option<Blind>,
     outcomes: Mutex<BTreeMap<String, (Outcome, u64)>>,
 }
 
@@ -35,8 +41,15 @@ impl<'a> SelfTest<'a> {
     ///
     /// # Errors
     /// A pattern is none or matches nothing; in words.
-    pub fn new(catalogue: &'a Catalogue, patterns: &[String]) -> Result<Self, String> {
+    pub fn new(
+        catalogue: &'a Catalogue,
+        patterns: &[String],
+        long: bool,
+        blind_to: Option<Blind>,
+    ) -> Result<Self, String> {
         let mut trials = mutants(catalogue)?;
+        trials.extend(lies(catalogue));
+        trials.extend(faults(catalogue, long));
         let mut wanted = Vec::new();
         for pattern in patterns {
             let glob = Glob::new(pattern).map_err(|error| format!("`{pattern}` is not a pattern: {}", error.kind()))?;
@@ -49,7 +62,7 @@ impl<'a> SelfTest<'a> {
         if !wanted.is_empty() {
             trials.retain(|trial| wanted.iter().any(|matcher| matcher.is_match(&trial.id)));
         }
-        Ok(Self { catalogue, trials, outcomes: Mutex::new(BTreeMap::new()) })
+        Ok(Self { catalogue, trials, blind_to, outcomes: Mutex::new(BTreeMap::new()) })
     }
 
     /// The trials.
@@ -88,7 +101,10 @@ impl<'a> SelfTest<'a> {
             return Outcome::Unclear(format!("scenario {} is not there", trial.first));
         };
         let first_outcome = self.with(way, number, trial, first).await;
-        if first_outcome != Outcome::Unnoticed || matches!(trial.want, Want::NoEffect(_)) {
+        if first_outcome != Outcome::Unnoticed
+            || !matches!(trial.obstacle, Obstacle::Mutant(_))
+            || matches!(trial.want, Want::NoEffect(_))
+        {
             return first_outcome;
         }
         // What gives more than it should is noticed by a denial only.
@@ -108,15 +124,19 @@ impl<'a> SelfTest<'a> {
         // Names of its own, so that trials of one scenario go on side by side.
         let mut own = scenario.clone();
         own.id = format!("t{number}.{}", scenario.id.replace('.', "-"));
-        let bent = match &trial.obstacle {
-            Obstacle::Mutant(mutation) => Bent { mutation: Some(mutation.clone()), ..Bent::default() },
+        let (bent, _proxies) = match bend(way, &own.id, &trial.obstacle).await {
+            Ok(bent) => bent,
+            Err(reason) => return Outcome::Unclear(reason),
         };
         let mut timings = Timings::default();
         let sighting = way.sight(&own, &bent, &mut timings).await;
         // Hundreds of trials leave no room for each other's pods.
         cleanup::clean_scenario(way.run.journal, way.run.testbed, &own.id).await;
         match sighting {
-            Ok(sighting) => {
+            Ok(mut sighting) => {
+                if let Some(blind) = self.blind_to {
+                    blind.hide(&mut sighting);
+                }
                 let mut result = way.oracle.judge(&own, &sighting, timings);
                 result.id.clone_from(&scenario.id);
                 outcome(&result, &trial.want)
@@ -162,6 +182,50 @@ impl<'a> SelfTest<'a> {
     }
 }
 
+/// A check of the oracle that is taken out, to see that the self-test itself can
+/// fail: what the check would look at is hidden from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Blind {
+    /// Whether a key holds the value that was stored
+    Values,
+    /// Whether the secret holds keys that nobody stored
+    ExtraKeys,
+    /// What the Vault token can do beside reading
+    Boundary,
+    /// Whether a token is mounted that should not be
+    Token,
+}
+
+impl Blind {
+    fn hide(self, sighting: &mut Sighting) {
+        let fingerprints = &mut sighting.fingerprints;
+        let Seen::Observed(observation) = &mut sighting.seen else { return };
+        match self {
+            Self::Values => fingerprints.clear(),
+            Self::ExtraKeys => observation.secret.iter_mut().for_each(|secret| secret.unexpected = 0),
+            Self::Boundary => {
+                if let Some(boundary) = &mut observation.boundary {
+                    let refused = Answer { status: Some(403), ..Answer::default() };
+                    for answer in [&mut boundary.list, &mut boundary.write, &mut boundary.delete, &mut boundary.sibling]
+                    {
+                        answer.clone_from(&refused);
+                    }
+                    boundary.revoke = Answer { status: Some(204), ..Answer::default() };
+                    boundary.after_revocation = refused;
+                }
+            }
+            Self::Token => {
+                observation.token = TokenState::Absent;
+                observation.login = None;
+                observation.read = Some(Answer { status: Some(403), ..Answer::default() });
+                observation.read_with_token = false;
+                observation.secret = None;
+                observation.boundary = None;
+            }
+        }
+    }
+}
+
 /// Every field of every documented object, broken.
 fn mutants(catalogue: &Catalogue) -> Result<Vec<Trial>, String> {
     let mut trials = Vec::new();
@@ -177,12 +241,80 @@ fn mutants(catalogue: &Catalogue) -> Result<Vec<Trial>, String> {
                 suite: format!("mutants-{}", documented.object.as_str()),
                 first: first.to_owned(),
                 obstacle: Obstacle::Mutant(mutation),
-                want: marked.map_or(Want::Noticed(documented.stages), |entry| Want::NoEffect(entry.why.clone())),
+                want: marked.map_or_else(
+                    || Want::Noticed(documented.stages.to_vec()),
+                    |entry| Want::NoEffect(entry.why.clone()),
+                ),
                 id,
             });
         }
     }
     Ok(trials)
+}
+
+/// Every lie, and the scenario that must notice it.
+fn lies(catalogue: &Catalogue) -> impl Iterator<Item = Trial> {
+    catalogue.self_test.lies.iter().map(|lie| Trial {
+        id: format!("lie/{}", lie.id),
+        suite: "lies".to_owned(),
+        first: lie.scenario.clone(),
+        obstacle: Obstacle::Lie(lie.clone()),
+        want: Want::Noticed(vec![lie.stage]),
+    })
+}
+
+/// Every fault, and how the scenario must end.
+fn faults(catalogue: &Catalogue, long: bool) -> impl Iterator<Item = Trial> {
+    catalogue.self_test.faults.iter().filter(move |fault| long || !fault.long).map(|fault| Trial {
+        id: format!("fault/{}", fault.id),
+        suite: "faults".to_owned(),
+        first: fault.scenario.clone(),
+        obstacle: Obstacle::Fault(fault.clone()),
+        want: Want::Ends(fault.ends),
+    })
+}
+
+/// What is put in the scenario's way, and the proxies that do it while they are held.
+async fn bend(way: &Way<'_>, scenario: &str, obstacle: &Obstacle) -> Result<(Bent, Vec<Proxy>), String> {
+    let testbed = way.run.testbed;
+    let gateway = || async { testbed.engine.gateway(&testbed.network).await.map_err(|error| error.to_string()) };
+    let in_front = |rules: Vec<Rule>, tls: Option<Tls>| async move {
+        let names = Names::new(&way.run.journal.run, scenario, true);
+        let behind = Behind {
+            address: testbed.vault.admin.address().to_owned(),
+            root_token: testbed.vault.root_token.clone(),
+            policy: names.policy,
+        };
+        proxy::vault(gateway().await?, behind, rules, tls).await
+    };
+    let detour = |proxy: &Proxy| VaultDetour { host: proxy.address.to_string(), ca: proxy.ca.clone() };
+    let mut bent = Bent::default();
+    let mut proxies = Vec::new();
+    match obstacle {
+        Obstacle::Mutant(mutation) => bent.mutation = Some(mutation.clone()),
+        Obstacle::Lie(lie) => {
+            bent.runtime.clone_from(&lie.runtime);
+            if !lie.vault.is_empty() {
+                let proxy = in_front(lie.vault.clone(), None).await?;
+                bent.vault = Some(detour(&proxy));
+                proxies.push(proxy);
+            }
+            if lie.token_review_says_yes {
+                let proxy = proxy::says_yes(gateway().await?).await?;
+                let mut api_server = testbed.api_server.clone();
+                api_server.address = format!("https://{}", proxy.address);
+                api_server.ca = proxy.ca.clone().unwrap_or_default();
+                bent.api_server = Some(api_server);
+                proxies.push(proxy);
+            }
+        }
+        Obstacle::Fault(fault) => {
+            let proxy = in_front(fault.vault.clone(), fault.tls).await?;
+            bent.vault = Some(detour(&proxy));
+            proxies.push(proxy);
+        }
+    }
+    Ok((bent, proxies))
 }
 
 /// Whether a server refused what was broken, rather than failed.
@@ -229,5 +361,7 @@ pub fn stages(want: &Want) -> String {
     match want {
         Want::Noticed(stages) => stages.iter().map(|stage| Stage::as_str(*stage)).collect::<Vec<_>>().join(" or "),
         Want::NoEffect(_) => "no effect".to_owned(),
+        Want::Ends(Ends::Conformant) => "passes".to_owned(),
+        Want::Ends(Ends::Inconclusive) => "no verdict".to_owned(),
     }
 }

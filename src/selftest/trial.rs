@@ -1,5 +1,6 @@
 //! One thing that is put in the way of a scenario, and what must come of it.
 
+use super::catalogue::{Ends, Fault, Lie};
 use crate::configure::mutation::Mutation;
 use crate::verdict::result::ScenarioResult;
 use crate::verdict::{Stage, Verdict};
@@ -9,15 +10,21 @@ use crate::verdict::{Stage, Verdict};
 pub enum Obstacle {
     /// A broken field.
     Mutant(Mutation),
+    /// A server that lies.
+    Lie(Lie),
+    /// A server that fails.
+    Fault(Fault),
 }
 
 /// What must come of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Want {
     /// Some scenario is nonconformant, at one of these stages.
-    Noticed(&'static [Stage]),
+    Noticed(Vec<Stage>),
     /// Nothing, for this reason.
     NoEffect(String),
+    /// This verdict: a fault must neither pass unearned nor be blamed on the page.
+    Ends(Ends),
 }
 
 /// One trial.
@@ -62,6 +69,13 @@ pub enum Outcome {
     Unnoticed,
     /// It cannot be told.
     Unclear(String),
+    /// A fault ended like this.
+    Ended {
+        /// The scenario's verdict.
+        verdict: Verdict,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What one scenario says of an obstacle.
@@ -69,6 +83,9 @@ pub enum Outcome {
 pub fn outcome(result: &ScenarioResult, want: &Want) -> Outcome {
     let scenario = result.id.clone();
     let (stage, reason) = (result.observed.stage, result.reason.clone());
+    if let Want::Ends(_) = want {
+        return Outcome::Ended { verdict: result.verdict, reason };
+    }
     match result.verdict {
         Verdict::Conformant | Verdict::KnownDeviation => Outcome::Unnoticed,
         Verdict::Nonconformant => {
@@ -99,6 +116,29 @@ impl Trial {
         match &self.want {
             Want::NoEffect(why) => without_effect(outcome, why),
             Want::Noticed(stages) => with_effect(outcome, stages),
+            Want::Ends(ends) => ended(outcome, *ends),
+        }
+    }
+}
+
+fn ended(outcome: &Outcome, ends: Ends) -> (Verdict, String) {
+    let wanted = match ends {
+        Ends::Conformant => Verdict::Conformant,
+        Ends::Inconclusive => Verdict::Inconclusive,
+    };
+    match outcome {
+        Outcome::Ended { verdict, reason } if *verdict == wanted => {
+            (Verdict::Conformant, format!("{verdict}, as it should be: {reason}"))
+        }
+        Outcome::Ended { verdict, reason } => {
+            (Verdict::Nonconformant, format!("{verdict}, and should be {wanted}: {reason}"))
+        }
+        Outcome::Unclear(reason) if wanted == Verdict::Inconclusive => {
+            (Verdict::Conformant, format!("inconclusive, as it should be: {reason}"))
+        }
+        Outcome::Unclear(reason) | Outcome::Refused(reason) => (Verdict::Inconclusive, reason.clone()),
+        Outcome::Unnoticed | Outcome::Noticed { .. } | Outcome::WrongStage { .. } => {
+            (Verdict::Inconclusive, "a fault has a verdict only".to_owned())
         }
     }
 }
@@ -118,7 +158,7 @@ fn with_effect(outcome: &Outcome, stages: &[Stage]) -> (Verdict, String) {
         Outcome::Unnoticed => {
             (Verdict::Nonconformant, "survived: every scenario ended as if nothing were in the way".to_owned())
         }
-        Outcome::Unclear(reason) => (Verdict::Inconclusive, reason.clone()),
+        Outcome::Unclear(reason) | Outcome::Ended { reason, .. } => (Verdict::Inconclusive, reason.clone()),
     }
 }
 
@@ -131,6 +171,6 @@ fn without_effect(outcome: &Outcome, why: &str) -> (Verdict, String) {
         Outcome::Refused(reason) => {
             (Verdict::Nonconformant, format!("marked as without effect, and the server refuses it: {reason}"))
         }
-        Outcome::Unclear(reason) => (Verdict::Inconclusive, reason.clone()),
+        Outcome::Unclear(reason) | Outcome::Ended { reason, .. } => (Verdict::Inconclusive, reason.clone()),
     }
 }

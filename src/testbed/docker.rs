@@ -194,6 +194,23 @@ impl Engine {
             .ok_or_else(|| Error::Failed { what: what(), reason: "it has none".to_owned() })
     }
 
+    /// The address of the harness's own machine on a network: its gateway.
+    ///
+    /// # Errors
+    /// There is no such network, or it has no gateway.
+    pub async fn gateway(&self, network: &str) -> Result<std::net::IpAddr, Error> {
+        let what = || format!("give the gateway of network {network}");
+        let found = self.docker.inspect_network(network, None).await.map_err(failed(what()))?;
+        found
+            .ipam
+            .and_then(|ipam| ipam.config)
+            .into_iter()
+            .flatten()
+            .filter_map(|config| config.gateway?.parse::<std::net::IpAddr>().ok())
+            .find(std::net::IpAddr::is_ipv4)
+            .ok_or_else(|| Error::Failed { what: what(), reason: "it has none".to_owned() })
+    }
+
     /// What an image is, such as `REF@sha256:…`: by digest where it was pulled,
     /// by its local id where it was built. None where it is not here.
     ///

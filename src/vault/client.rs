@@ -22,6 +22,9 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
 /// Longer than a slow network needs, far shorter than a run's time limit.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Vault's own limit for a request is 32 MiB, and what is asked for here is small.
+const LARGEST_ANSWER: usize = 8 << 20;
+
 /// How a TLS listener answers plain HTTP (Go's `net/http`).
 const PLAIN_TO_TLS: &str = "Client sent an HTTP request to an HTTPS server";
 
@@ -59,6 +62,18 @@ pub enum Error {
         url: String,
         /// The field.
         field: &'static str,
+    },
+    /// An answer that is not Vault's: no JSON, or far too long. Something stands in between.
+    #[error("{method} {url}: HTTP {status}, and {what}")]
+    Garbled {
+        /// The HTTP method.
+        method: Method,
+        /// The URL.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// What is wrong with it.
+        what: &'static str,
     },
     /// The HTTP client cannot be made.
     #[error("cannot make an HTTP client for {address}: {reason}")]
@@ -122,6 +137,20 @@ pub fn transport(error: &reqwest::Error) -> (Transport, String) {
         kind = Transport::Timeout;
     }
     (kind, transport_text(error))
+}
+
+/// How long to wait before each further try.
+const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_millis(600), Duration::from_millis(1500)];
+
+/// Whether an answer, or its absence, may be another the next time. What Vault
+/// explains stays as it is, and so does a refused connection.
+fn may_pass(result: &Result<Reply, Error>) -> bool {
+    match result {
+        Ok(reply) => (reply.status == 429 || reply.status >= 500) && reply.errors().is_empty(),
+        Err(Error::NoAnswer { source, .. }) => transport(source).0 == Transport::Other,
+        Err(Error::Garbled { status, .. }) => *status == 429 || *status >= 500,
+        Err(_) => false,
+    }
 }
 
 /// Whom the client trusts for TLS.
@@ -255,7 +284,7 @@ impl Client {
     /// Sends one request to `/v1/PATH`, whatever the status of the answer.
     ///
     /// # Errors
-    /// [`Error::NoAnswer`] only.
+    /// [`Error::NoAnswer`], or [`Error::Garbled`] where something else than Vault answers.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply, Error> {
         let reply = self.exchange(method.clone(), path, body).await;
         if let Some((ledger, by)) = &self.ledger {
@@ -279,15 +308,41 @@ impl Client {
             request = request.json(body);
         }
         let failed = |source: reqwest::Error| Error::NoAnswer { method: method.clone(), url: url.clone(), source };
-        let response = request.send().await.map_err(failed)?;
+        let mut response = request.send().await.map_err(failed)?;
         let status = response.status().as_u16();
-        let bytes = response.bytes().await.map_err(failed)?;
+        let garbled = |what| Error::Garbled { method: method.clone(), url: url.clone(), status, what };
+        let mut bytes = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(failed)? {
+            bytes.extend_from_slice(&part);
+            if bytes.len() > LARGEST_ANSWER {
+                return Err(garbled("its body does not end"));
+            }
+        }
         // A TLS listener's answer to plain HTTP is no JSON, and the one such answer that says what is wrong.
-        let body = match bytes.starts_with(PLAIN_TO_TLS.as_bytes()) {
-            true => serde_json::json!({ "errors": [PLAIN_TO_TLS] }),
-            false => serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-        };
+        if bytes.starts_with(PLAIN_TO_TLS.as_bytes()) {
+            return Ok(Reply { status, body: serde_json::json!({ "errors": [PLAIN_TO_TLS] }) });
+        }
+        if bytes.is_empty() {
+            return Ok(Reply { status, body: Value::Null });
+        }
+        let body = serde_json::from_slice(&bytes).map_err(|_| garbled("its body is no JSON"))?;
         Ok(Reply { status, body })
+    }
+
+    /// Sends one request, and again where what went wrong may pass: a server that
+    /// is busy or on its way up and does not say more, a connection that broke.
+    ///
+    /// # Errors
+    /// As [`Client::send`], of the last try.
+    pub async fn send_patiently(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply, Error> {
+        for pause in PAUSES {
+            let result = self.send(method.clone(), path, body).await;
+            if !may_pass(&result) {
+                return result;
+            }
+            tokio::time::sleep(pause).await;
+        }
+        self.send(method, path, body).await
     }
 
     /// Sends one request that must succeed.

@@ -196,7 +196,7 @@ fn asked_boundary<'a>(asked: &Asked, read_path: &str) -> Option<Stop<'a>> {
 fn at_boundary<'a>(boundary: &Boundary, login: &Login) -> Result<Option<Stop<'a>>, String> {
     // A Vault that fails did not allow anything.
     let usable = |answer: &Answer| match answer.status {
-        Some(status) if status >= 500 || status == 429 => {
+        Some(status) if status >= 500 || status == 429 || (300..400).contains(&status) => {
             Err(format!("no usable answer at stage boundary: HTTP {status} {}", answer.text))
         }
         Some(status) => Ok(status),

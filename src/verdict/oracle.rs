@@ -225,7 +225,8 @@ fn trouble(observed: &Observed) -> Option<&'static str> {
         return Some("the testbed cannot be used");
     }
     let by_network = matches!(observed.stage, Some(Stage::Login | Stage::Read)) && observed.status.is_none();
-    let by_server = observed.status.is_some_and(|status| status >= 500 || status == 429);
+    let by_server =
+        observed.status.is_some_and(|status| status >= 500 || status == 429 || (300..400).contains(&status));
     (cause.is_none() && (by_network || by_server)).then_some("Vault gave no usable answer")
 }
 
