@@ -18,7 +18,7 @@ use super::trial::{Obstacle, Outcome, Trial, Want, outcome};
 use crate::cleanup;
 use crate::configure::names::Names;
 use crate::configure::{self, Bent, VaultDetour};
-use crate::probe::observation::{Answer, TokenState};
+use crate::probe::observation::Answer;
 use crate::run::event::{Event, Events};
 use crate::run::way::{Way, millis};
 use crate::scenario::load::Catalogue;
@@ -192,8 +192,6 @@ pub enum Blind {
     ExtraKeys,
     /// What the Vault token can do beside reading
     Boundary,
-    /// Whether a token is mounted that should not be
-    Token,
 }
 
 impl Blind {
@@ -213,14 +211,6 @@ impl Blind {
                     boundary.revoke = Answer { status: Some(204), ..Answer::default() };
                     boundary.after_revocation = refused;
                 }
-            }
-            Self::Token => {
-                observation.token = TokenState::Absent;
-                observation.login = None;
-                observation.read = Some(Answer { status: Some(403), ..Answer::default() });
-                observation.read_with_token = false;
-                observation.secret = None;
-                observation.boundary = None;
             }
         }
     }
