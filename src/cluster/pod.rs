@@ -14,10 +14,10 @@ use thiserror::Error;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::RUN_LABEL;
 use super::mendix::RUNTIME;
 use super::operator::Refusals;
 use super::wait::{self, Look, TimedOut};
+use super::{RUN_LABEL, SCENARIO_LABEL};
 use crate::probe;
 use crate::probe::observation::Observation;
 
@@ -93,9 +93,11 @@ impl Apps {
         }
     }
 
-    /// The newest pod of a namespace's app that is not on its way out.
-    fn newest(&self, namespace: &str) -> Option<std::sync::Arc<Pod>> {
-        let app = |pod: &Pod| pod.labels().get("app").is_some_and(|app| app == RUNTIME);
+    /// The newest pod of a scenario's app that is not on its way out. In the
+    /// documented namespace, an earlier scenario's may be there still.
+    fn newest(&self, namespace: &str, scenario: &str) -> Option<std::sync::Arc<Pod>> {
+        let has = |pod: &Pod, label: &str, value: &str| pod.labels().get(label).is_some_and(|found| found == value);
+        let app = |pod: &Pod| has(pod, "app", RUNTIME) && has(pod, SCENARIO_LABEL, scenario);
         self.pods
             .state()
             .into_iter()
@@ -146,7 +148,7 @@ pub async fn observe(
     let log = Asking::default();
     let subject = format!("observation of the app in namespace {namespace}");
     let found = wait::until(&subject, limit, INTERVAL, || async {
-        let Some(pod) = apps.newest(namespace) else {
+        let Some(pod) = apps.newest(namespace, scenario) else {
             let Some(message) = apps.refusal(namespace) else {
                 refused_since.set(None);
                 return Look::NotYet("no pod yet".to_owned());

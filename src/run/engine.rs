@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use tokio::sync::{Mutex, OnceCell, Semaphore};
+use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::event::{Ending, Event, Events, RunFacts, RunResult};
+use super::literal::Turns;
 use super::way::{Way, millis};
 use crate::cleanup;
 use crate::cluster::operator;
@@ -256,19 +257,19 @@ impl RunOf<'_> {
             apps,
             reviewer: OnceCell::new(),
         };
-        let literal_turn = Mutex::new(());
+        let turns = Turns::default();
         let way = Way {
             run: &run,
             oracle: self.oracle(),
             commands: &self.catalogue.commands,
-            literal_turn: &literal_turn,
+            turns: &turns,
             limit: SCENARIO_LIMIT,
         };
         if let Some(test) = self.self_test {
             return test.go(&way, self.options.jobs, self.events).await;
         }
         let jobs = Semaphore::new(self.options.jobs);
-        // Those that take longest start first: a Vault of their own, one after another.
+        // Those that take longest start first: a Vault of their own, and turns to take.
         let mut order: Vec<&Planned> = self.planned.iter().collect();
         order.sort_by_key(|planned| {
             let configuration = planned.scenario.configuration();
@@ -278,8 +279,6 @@ impl RunOf<'_> {
             .into_iter()
             .map(|planned| async {
                 let scenario = &planned.scenario;
-                // What waits for its turn takes no other's place.
-                let _turn = way.turn(scenario).await;
                 let _place = jobs.acquire().await;
                 let _ =
                     self.events.send(Event::ScenarioStarted { id: scenario.id.clone(), evidence: scenario.evidence });

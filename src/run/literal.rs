@@ -10,14 +10,16 @@ mod session;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
+use super::clock::Clock;
 use super::way::{find_out, look, millis};
 use crate::cluster::RUN_LABEL;
 use crate::cluster::mendix::{OPERATOR_CONFIGURATION, OperatorConfiguration, RUNTIME, Runtime};
@@ -30,6 +32,7 @@ use crate::scenario::command::{Command, CommandCatalogue, Effect, Example, KEYS_
 use crate::scenario::configuration::{AccountName, Configuration, Literal, RuntimeAccount, Switch};
 use crate::scenario::model::Scenario;
 use crate::testbed::vault::random;
+use crate::verdict::result::Timings;
 use crate::verdict::sighting::{CommandOutcome, Sighting};
 use session::Session;
 pub use session::missing_tools;
@@ -43,45 +46,111 @@ fn cluster(what: &str) -> impl FnOnce(kube::Error) -> Error {
     move |source| Error::Cluster { what, source }
 }
 
-/// Types the commands, starts the app, and sees what it can read.
-///
-/// # Errors
-/// The tools are not there, or a server does not answer.
-pub async fn observe(
-    site: Site<'_>,
-    scenario: &Scenario,
-    configuration: &Configuration,
-    commands: &CommandCatalogue,
-    limit: Duration,
-    timings: &mut crate::verdict::result::Timings,
-) -> Result<Sighting, Error> {
-    let started = Instant::now();
-    let example = Example::from(scenario.base);
-    app_before_the_page(site, configuration, limit).await?;
-    let typed = type_all(site, scenario, configuration.literal, example, commands).await;
-    let done = match typed {
-        Ok((outcomes, fingerprints)) => {
-            timings.configure_ms = millis(started);
-            let started = Instant::now();
-            let seen = start_and_look(site, scenario, example, limit).await;
-            timings.observe_ms = millis(started);
-            seen.map(|sighting| Sighting { commands: outcomes, fingerprints, ..sighting })
-        }
-        Err(error) => Err(error),
-    };
-    // The next literal scenario needs the same names, whatever came of this one.
-    take_away(site, limit).await?;
-    done
+/// The documented names exist once in a cluster, so the literal scenarios of a
+/// run share them. What a scenario does in its own Vault takes no turn.
+#[derive(Default)]
+pub struct Turns {
+    /// The namespace, which the run has to itself once it is taken.
+    namespace: OnceCell<()>,
+    /// The token reviewer.
+    reviewer: Mutex<()>,
+    /// The app. Whoever needs both takes the reviewer first.
+    app: Mutex<()>,
 }
 
-/// PMP as it is before a reader opens the page: the operator's setting unset,
-/// the Runtime without a Service Account of its own, the app not started.
-async fn app_before_the_page(site: Site<'_>, configuration: &Configuration, limit: Duration) -> Result<(), Error> {
+/// The names that a scenario has for itself.
+#[derive(Default)]
+struct Held<'a> {
+    reviewer: Option<MutexGuard<'a, ()>>,
+    app: Option<MutexGuard<'a, ()>>,
+}
+
+/// One literal scenario.
+#[derive(Clone, Copy)]
+pub struct Typing<'a> {
+    /// Where it is.
+    pub site: Site<'a>,
+    /// Which it is.
+    pub scenario: &'a Scenario,
+    /// What it lays down.
+    pub configuration: &'a Configuration,
+    /// The page's commands.
+    pub commands: &'a CommandCatalogue,
+    /// How long a wait may take.
+    pub limit: Duration,
+    /// Stands still while it waits for its turn.
+    pub clock: &'a Clock,
+}
+
+impl Typing<'_> {
+    /// Types the commands, starts the app, and sees what it can read.
+    ///
+    /// # Errors
+    /// The tools are not there, or a server does not answer.
+    pub async fn observe(self, turns: &Turns, timings: &mut Timings) -> Result<Sighting, Error> {
+        let site = self.site;
+        turns.namespace.get_or_try_init(|| take_namespace(site, self.configuration, self.limit)).await?;
+        let mut held = Held::default();
+        let done = self.type_and_look(turns, &mut held, timings).await;
+        // The next literal scenario needs the same names, whatever came of this one.
+        take_away(site, &held).await?;
+        done
+    }
+
+    async fn type_and_look<'a>(
+        self,
+        turns: &'a Turns,
+        held: &mut Held<'a>,
+        timings: &mut Timings,
+    ) -> Result<Sighting, Error> {
+        let (commands, fingerprints) = self.type_all(turns, held).await?;
+        self.take_app(turns, held).await?;
+        timings.configure_ms = self.clock.millis();
+        let started = Instant::now();
+        let seen = start_and_look(self.site, self.scenario, self.example(), self.limit).await;
+        timings.observe_ms = millis(started);
+        Ok(Sighting { commands, fingerprints, ..seen? })
+    }
+
+    fn example(&self) -> Example {
+        Example::from(self.scenario.base)
+    }
+
+    /// Waits until the reviewer's names are free.
+    async fn take_reviewer<'a>(&self, turns: &'a Turns, held: &mut Held<'a>) {
+        if held.reviewer.is_none() {
+            held.reviewer = Some(self.clock.wait(turns.reviewer.lock()).await);
+        }
+    }
+
+    /// Waits until the app's names are free, and makes PMP as it is before a
+    /// reader opens the page: the operator's setting unset, the Runtime without
+    /// a Service Account of its own, the app not started.
+    async fn take_app<'a>(&self, turns: &'a Turns, held: &mut Held<'a>) -> Result<(), Error> {
+        if held.app.is_some() {
+            return Ok(());
+        }
+        let mut typed = self.commands.typed(self.example(), self.configuration.literal);
+        if typed.any(|(command, _)| command.effect == Effect::ReviewerExists) {
+            self.take_reviewer(turns, held).await;
+        }
+        held.app = Some(self.clock.wait(turns.app.lock()).await);
+        let before = Configuration {
+            operator_automount: Switch::Unset,
+            runtime_service_account: RuntimeAccount::Unset,
+            ..self.configuration.clone()
+        };
+        app::start(self.site, &before, 0).await
+    }
+}
+
+/// Makes the documented namespace. On a kept testbed it is also the lock
+/// between runs: who made it has all documented names until it is gone again.
+async fn take_namespace(site: Site<'_>, configuration: &Configuration, limit: Duration) -> Result<(), Error> {
     let kube = &site.run.testbed.kube;
     let namespaces = Api::<Namespace>::all(kube.clone());
     let name = &site.names.namespace;
     let subject = format!("turn for namespace {name}");
-    // The namespace is the lock: who made it has it until it is gone again.
     let there = wait::until(&subject, limit, Duration::from_millis(300), || async {
         match namespaces.get_opt(name).await {
             Ok(None) => Look::Done(false),
@@ -95,64 +164,68 @@ async fn app_before_the_page(site: Site<'_>, configuration: &Configuration, limi
         let bare = Configuration { create_service_account: false, ..configuration.clone() };
         app::prepare(site, &bare).await?;
     }
-    let before = Configuration {
-        operator_automount: Switch::Unset,
-        runtime_service_account: RuntimeAccount::Unset,
-        ..configuration.clone()
-    };
-    app::start(site, &before, 0).await
+    Ok(())
 }
 
 type Typed = (Vec<CommandOutcome>, std::collections::BTreeMap<String, String>);
 
-async fn type_all(
-    site: Site<'_>,
-    scenario: &Scenario,
-    literal: Literal,
-    example: Example,
-    commands: &CommandCatalogue,
-) -> Result<Typed, Error> {
-    let mut session = Session::start(site, &scenario.id).await?;
-    // The page's example has 16 keys; a reader who mends it stores the rest as well.
-    let keys = site.run.keys.keys.iter().filter(|key| literal == Literal::Mended || key.in_example);
-    let mut fingerprints = std::collections::BTreeMap::new();
-    let mut list = Vec::new();
-    for key in keys {
-        let value = format!("canary-{}", random(24));
-        site.run.redactor.add(&SecretString::from(value.clone()));
-        fingerprints.extend(fingerprint(&site.run.hmac_key, &key.name, &value).map(|print| (key.name.clone(), print)));
-        list.push(format!("{}=\"{value}\"", key.name));
-    }
-    let list = list.join(" ");
-    let mut outcomes = Vec::new();
-    for command in commands.commands.iter().filter(|command| command.examples.contains(&example)) {
-        let Some(text) = command.typed(example, literal) else {
-            outcomes.push(not_typed(command, literal));
-            continue;
-        };
-        let text = text.replace(KEYS_PLACEHOLDER, &list);
-        let (code, output) = session.run(&text, command.edit.as_ref()).await?;
-        if command.effect == Effect::ReviewerExists {
-            note_reviewer(site).await?;
+impl Typing<'_> {
+    async fn type_all<'a>(&self, turns: &'a Turns, held: &mut Held<'a>) -> Result<Typed, Error> {
+        let (site, literal, example) = (self.site, self.configuration.literal, self.example());
+        let mut session = Session::start(site, &self.scenario.id).await?;
+        // The page's example has 16 keys; a reader who mends it stores the rest as well.
+        let keys = site.run.keys.keys.iter().filter(|key| literal == Literal::Mended || key.in_example);
+        let mut fingerprints = std::collections::BTreeMap::new();
+        let mut list = Vec::new();
+        for key in keys {
+            let value = format!("canary-{}", random(24));
+            site.run.redactor.add(&SecretString::from(value.clone()));
+            let print = fingerprint(&site.run.hmac_key, &key.name, &value);
+            fingerprints.extend(print.map(|print| (key.name.clone(), print)));
+            list.push(format!("{}=\"{value}\"", key.name));
         }
-        let (effect_holds, seen) = effect::holds(site, &mut session, command, example).await?;
-        let defect = command.defect.clone().filter(|_| literal == Literal::AsWritten);
-        outcomes.push(CommandOutcome {
-            id: command.id.clone(),
-            not_typed: None,
-            succeeded: code == 0,
-            effect_holds,
-            text: if code == 0 { format!("exit code 0, but {seen}") } else { format!("exit code {code}: {output}") },
-            defect,
-            claim: command.claim.clone(),
-            page: command.page.clone(),
-        });
+        let list = list.join(" ");
+        let mut outcomes = Vec::new();
+        for command in self.commands.commands.iter().filter(|command| command.examples.contains(&example)) {
+            let Some(text) = command.typed(example, literal) else {
+                outcomes.push(not_typed(command, literal));
+                continue;
+            };
+            match command.effect {
+                Effect::ReviewerExists => self.take_reviewer(turns, held).await,
+                Effect::OperatorAutomountOn | Effect::ServiceAccountExists | Effect::RuntimeNamesServiceAccount => {
+                    self.take_app(turns, held).await?;
+                }
+                _ => {}
+            }
+            let text = text.replace(KEYS_PLACEHOLDER, &list);
+            let (code, output) = session.run(&text, command.edit.as_ref()).await?;
+            if command.effect == Effect::ReviewerExists {
+                note_reviewer(site).await?;
+            }
+            let (effect_holds, seen) = effect::holds(site, &mut session, command, example).await?;
+            let defect = command.defect.clone().filter(|_| literal == Literal::AsWritten);
+            outcomes.push(CommandOutcome {
+                id: command.id.clone(),
+                not_typed: None,
+                succeeded: code == 0,
+                effect_holds,
+                text: if code == 0 {
+                    format!("exit code 0, but {seen}")
+                } else {
+                    format!("exit code {code}: {output}")
+                },
+                defect,
+                claim: command.claim.clone(),
+                page: command.page.clone(),
+            });
+        }
+        session.end().await;
+        // Not the page's: what the boundary is tested with.
+        let sibling = json!({ "data": { "not-for-the-app": random(24) } });
+        site.vault.admin.write_kv(&format!("{}/data/{SIBLING}", site.names.kv_mount), &sibling).await?;
+        Ok((outcomes, fingerprints))
     }
-    session.end().await;
-    // Not the page's: what the boundary is tested with.
-    let sibling = json!({ "data": { "not-for-the-app": random(24) } });
-    site.vault.admin.write_kv(&format!("{}/data/{SIBLING}", site.names.kv_mount), &sibling).await?;
-    Ok((outcomes, fingerprints))
 }
 
 fn not_typed(command: &Command, literal: Literal) -> CommandOutcome {
@@ -212,27 +285,23 @@ async fn note_reviewer(site: Site<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Takes away what has the page's own names, but for the namespace.
-async fn take_away(site: Site<'_>, limit: Duration) -> Result<(), Error> {
+/// Takes away what has the page's own names, but for the namespace. The app's
+/// pod may end later: no name is its own, and it carries its scenario's label.
+async fn take_away(site: Site<'_>, held: &Held<'_>) -> Result<(), Error> {
     let kube = &site.run.testbed.kube;
     let namespace = &site.names.namespace;
-    delete(&Api::<Runtime>::namespaced(kube.clone(), namespace), RUNTIME).await?;
-    delete(&Api::<OperatorConfiguration>::namespaced(kube.clone(), namespace), OPERATOR_CONFIGURATION).await?;
-    delete(&Api::<Deployment>::namespaced(kube.clone(), namespace), RUNTIME).await?;
-    let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), namespace);
-    delete(&accounts, AccountName::PmpSecretAccessor.as_str()).await?;
-    delete(&Api::<ServiceAccount>::namespaced(kube.clone(), auth::REVIEWER_NAMESPACE), REVIEWER).await?;
-    delete(&Api::<ClusterRoleBinding>::all(kube.clone()), REVIEWER_BINDING).await?;
-    let pods = Api::<Pod>::namespaced(kube.clone(), namespace);
-    let app = ListParams::default().labels(&format!("app={RUNTIME}"));
-    wait::until(&format!("end of the app in {namespace}"), limit, Duration::from_millis(150), || async {
-        match pods.list_metadata(&app).await {
-            Ok(list) if list.items.is_empty() => Look::Done(()),
-            Ok(list) => Look::NotYet(format!("{} pods", list.items.len())),
-            Err(error) => Look::NotYet(error.to_string()),
-        }
-    })
-    .await?;
+    if held.app.is_some() {
+        delete(&Api::<Runtime>::namespaced(kube.clone(), namespace), RUNTIME).await?;
+        delete(&Api::<OperatorConfiguration>::namespaced(kube.clone(), namespace), OPERATOR_CONFIGURATION).await?;
+        let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), namespace);
+        delete(&accounts, AccountName::PmpSecretAccessor.as_str()).await?;
+        // After the Runtime, so that the stand-in operator does not make it again.
+        delete(&Api::<Deployment>::namespaced(kube.clone(), namespace), RUNTIME).await?;
+    }
+    if held.reviewer.is_some() {
+        delete(&Api::<ServiceAccount>::namespaced(kube.clone(), auth::REVIEWER_NAMESPACE), REVIEWER).await?;
+        delete(&Api::<ClusterRoleBinding>::all(kube.clone()), REVIEWER_BINDING).await?;
+    }
     Ok(())
 }
 

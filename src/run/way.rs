@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, MutexGuard};
-
-use super::literal;
+use super::clock::Clock;
+use super::literal::{self, Turns};
 use crate::cluster::objects::{Owner, user_name};
 use crate::cluster::pod::{self, Outcome};
 use crate::configure::names::{Names, SECRET};
@@ -31,21 +30,13 @@ pub struct Way<'a> {
     pub oracle: Oracle<'a>,
     /// The page's commands.
     pub commands: &'a CommandCatalogue,
-    /// The literal scenarios have the page's own names in the cluster, so one at a time.
-    pub literal_turn: &'a Mutex<()>,
-    /// How long one scenario may take.
+    /// The literal scenarios have the page's own names in the cluster, so they take turns.
+    pub turns: &'a Turns,
+    /// How long one scenario may take, without waiting for its turn.
     pub limit: Duration,
 }
 
 impl Way<'_> {
-    /// Waits until no other literal scenario goes on, where this is one.
-    pub async fn turn(&self, scenario: &Scenario) -> Option<MutexGuard<'_, ()>> {
-        match scenario.configuration().literal {
-            Literal::No => None,
-            Literal::AsWritten | Literal::Mended => Some(self.literal_turn.lock().await),
-        }
-    }
-
     /// Goes the way of one scenario to its verdict. It never fails: what could
     /// not be done is an inconclusive verdict with its reason.
     pub async fn go(&self, scenario: &Scenario) -> ScenarioResult {
@@ -61,11 +52,15 @@ impl Way<'_> {
     /// A step of the configuration could not be done.
     pub async fn sight(&self, scenario: &Scenario, bent: &Bent, timings: &mut Timings) -> Result<Sighting, Error> {
         let configuration = scenario.configuration();
-        let started = Instant::now();
-        let work = self.observe(scenario, &configuration, bent, timings);
-        let sighting = tokio::time::timeout(self.limit, work).await;
-        timings.total_ms = millis(started);
-        sighting.unwrap_or_else(|_| Ok(Sighting::nothing(format!("not done within {} s", self.limit.as_secs()))))
+        let clock = Clock::start();
+        let sighting = tokio::select! {
+            observed = self.observe(scenario, &configuration, bent, &clock, timings) => observed,
+            () = clock.reaches(self.limit) => {
+                Ok(Sighting::nothing(format!("not done within {} s", self.limit.as_secs())))
+            }
+        };
+        timings.total_ms = clock.millis();
+        sighting
     }
 
     async fn observe(
@@ -73,9 +68,9 @@ impl Way<'_> {
         scenario: &Scenario,
         configuration: &Configuration,
         bent: &Bent,
+        clock: &Clock,
         timings: &mut Timings,
     ) -> Result<Sighting, Error> {
-        let started = Instant::now();
         let owner = Owner { run: self.run.journal.run.clone(), scenario: scenario.id.clone() };
         let typed = configuration.literal != Literal::No;
         let shared_vault = configuration.vault == VaultPlace::Outside && !typed;
@@ -114,7 +109,9 @@ impl Way<'_> {
         };
         let site = Site { run: self.run, names: &names, owner: &owner, vault, api_server, bent };
         if typed {
-            return literal::observe(site, scenario, configuration, self.commands, self.limit, timings).await;
+            let literal =
+                literal::Typing { site, scenario, configuration, commands: self.commands, limit: self.limit, clock };
+            return literal.observe(self.turns, timings).await;
         }
         let prepare = async {
             match configuration.vault {
@@ -125,7 +122,7 @@ impl Way<'_> {
         let (stored, (accessor, reviewer), ()) =
             tokio::try_join!(secrets::apply(site, configuration), auth::apply(site, configuration), prepare)?;
         app::start(site, configuration, 1).await?;
-        timings.configure_ms = millis(started);
+        timings.configure_ms = clock.millis();
 
         let started = Instant::now();
         let mut sighting = look(site, &scenario.id, self.limit).await;
