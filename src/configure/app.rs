@@ -120,6 +120,9 @@ pub fn probe_input(site: Site<'_>, configuration: &Configuration) -> Input {
 /// The API server refuses, or the probe's input cannot be written.
 pub async fn start(site: Site<'_>, configuration: &Configuration, replicas: i32) -> Result<(), Error> {
     let (run, names) = (site.run, site.names);
+    // A pod that cannot be scheduled at once waits longer than for the node. The
+    // sender goes away only with a testbed that failed.
+    let _ = run.testbed.schedulable.clone().wait_for(|schedulable| *schedulable).await;
     let kube = &run.testbed.kube;
     let settings =
         mendix::operator_configuration(site.owner, &names.namespace, configuration.operator_automount.to_option());

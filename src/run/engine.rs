@@ -150,19 +150,18 @@ impl RunOf<'_> {
         let work = async {
             self.sweep(&journal.run).await;
             let started = Instant::now();
-            match self.testbed(&engine, &journal).await {
-                Ok(up) => {
-                    timings.insert("testbed".to_owned(), millis(started));
-                    self.redactor.add(&up.vault.root_token);
-                    result.facts.versions = up.versions.clone();
-                    result.facts.images = up.images.clone();
-                    let _ = self.events.send(Event::TestbedReady { facts: result.facts.clone() });
-                    let up = testbed.insert(up);
-                    let started = Instant::now();
-                    self.scenarios(up, &journal, &mut result.scenarios).await;
-                    timings.insert("scenarios".to_owned(), millis(started));
-                }
-                Err(problem) => self.failed(result, &problem),
+            let done = match self.owner() {
+                Some(owner) => match self.kept(&engine, &journal, owner).await {
+                    Ok(up) => {
+                        let up = testbed.insert(up);
+                        self.on(up, None, &journal, started, result, timings).await
+                    }
+                    Err(problem) => Err(problem),
+                },
+                None => self.on_new(&engine, &journal, &mut testbed, result, timings).await,
+            };
+            if let Err(problem) = done {
+                self.failed(result, &problem);
             }
         };
         tokio::select! {
@@ -203,22 +202,72 @@ impl RunOf<'_> {
         }
     }
 
-    async fn testbed(&self, engine: &Engine, journal: &Journal) -> Result<Testbed, String> {
-        let mut testbed = match self.owner() {
-            None => kind::start(engine.clone(), journal, &self.options.images, self.events, self.options.timeout)
-                .await
-                .map_err(|error| error.to_string())?,
-            Some(owner) => self.kept(engine, journal, owner).await?,
+    /// Starts a testbed, and runs the scenarios on it while kind still finishes.
+    async fn on_new(
+        &self,
+        engine: &Engine,
+        journal: &Journal,
+        testbed: &mut Option<Testbed>,
+        result: &mut RunResult,
+        timings: &mut BTreeMap<String, u64>,
+    ) -> Result<(), String> {
+        let started = Instant::now();
+        let (images, limit) = (&self.options.images, self.options.timeout);
+        let start = kind::Start::prepare(engine.clone(), journal, images, self.events, limit).await;
+        let start = start.map_err(|error| error.to_string())?;
+        let run = async {
+            let up = testbed.insert(start.testbed().await.map_err(|error| error.to_string())?);
+            self.on(up, Some(&start), journal, started, result, timings).await
         };
+        let (created, done) = tokio::join!(start.create(), run);
+        if let Err(error) = created {
+            // Half a cluster is not kept.
+            *testbed = None;
+            return Err(error.to_string());
+        }
+        done
+    }
+
+    /// Runs the scenarios on a testbed that can be used.
+    async fn on(
+        &self,
+        testbed: &mut Testbed,
+        start: Option<&kind::Start<'_>>,
+        journal: &Journal,
+        started: Instant,
+        result: &mut RunResult,
+        timings: &mut BTreeMap<String, u64>,
+    ) -> Result<(), String> {
+        self.redactor.add(&testbed.vault.root_token);
+        self.load_vault(testbed, journal).await?;
+        timings.insert("testbed".to_owned(), millis(started));
+        result.facts.versions = testbed.versions.clone();
+        result.facts.images = testbed.images.clone();
+        let _ = self.events.send(Event::TestbedReady { facts: result.facts.clone() });
+        let started = Instant::now();
+        let scenarios = self.scenarios(testbed, journal, &mut result.scenarios);
+        let schedule = async {
+            match start {
+                Some(start) => start.schedule(testbed).await.map_err(|error| error.to_string()),
+                None => Ok(()),
+            }
+        };
+        let ((), schedule) = tokio::join!(scenarios, schedule);
+        timings.insert("scenarios".to_owned(), millis(started));
+        schedule
+    }
+
+    /// Brings Vault's image into the node, where a scenario has its Vault there.
+    async fn load_vault(&self, testbed: &mut Testbed, journal: &Journal) -> Result<(), String> {
         let in_cluster = |planned: &Planned| planned.scenario.configuration().vault == VaultPlace::Pod;
         if !testbed.vault_in_node && self.planned.iter().any(in_cluster) {
-            let load = kind::load_vault(&mut testbed, journal.folder());
+            let load = kind::load_vault(testbed, journal.folder());
             step(self.events, "load Vault's image into the node", load).await.map_err(|error| error.to_string())?;
             if let Some(owner) = self.owner() {
-                kept::save(&self.options.runs.folder(owner), &testbed).map_err(|error| error.to_string())?;
+                kept::save(&self.options.runs.folder(owner), testbed).map_err(|error| error.to_string())?;
             }
         }
-        Ok(testbed)
+        Ok(())
     }
 
     /// The testbed of an earlier run, with this program as its probe.

@@ -179,6 +179,21 @@ impl Engine {
         }
     }
 
+    /// The address on this machine under which a container's port is published.
+    ///
+    /// # Errors
+    /// There is no such container, or it does not publish that port.
+    pub async fn published(&self, container: &str, port: u16) -> Result<String, Error> {
+        let what = || format!("give the address of port {port} of container {container}");
+        let found = self.docker.inspect_container(container, None).await.map_err(failed(what()))?;
+        found
+            .network_settings
+            .and_then(|settings| settings.ports?.remove(&format!("{port}/tcp"))?)
+            .and_then(|bindings| bindings.into_iter().next())
+            .and_then(|binding| Some(format!("{}:{}", binding.host_ip?, binding.host_port?)))
+            .ok_or_else(|| Error::Failed { what: what(), reason: "it is not published".to_owned() })
+    }
+
     /// A container's address on a network.
     ///
     /// # Errors

@@ -91,6 +91,7 @@ pub async fn load(folder: &Path, run: &str, engine: Engine) -> Result<Testbed, E
         kube,
         kubeconfig: record.kubeconfig,
         api_server: record.api_server,
+        schedulable: tokio::sync::watch::Sender::new(true).subscribe(),
         vault: VaultSite {
             admin,
             root_token,

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Node;
@@ -14,6 +13,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, ResourceExt};
 use thiserror::Error;
 use tokio::process::Command;
+use tokio::sync::watch;
 
 use super::docker::{self, Engine};
 use super::images::Images;
@@ -82,7 +82,7 @@ pub enum Error {
     },
 }
 
-fn cluster<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> Error {
+fn cluster_cannot<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> Error {
     move |error| Error::Cluster { what, reason: error.to_string() }
 }
 
@@ -92,83 +92,195 @@ pub fn name(run: &str) -> String {
     format!("pvc-{run}")
 }
 
-/// Starts a testbed. What was made is in the journal, also after an error.
+/// How far `kind create cluster` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Creation {
+    Going,
+    Done,
+    Failed,
+}
+
+/// A testbed that is being started. What was made is in the journal, also after
+/// an error.
 ///
-/// # Errors
-/// Anything that does not come up within the time limit.
-pub async fn start(
+/// [`create`](Self::create) and [`testbed`](Self::testbed) go on side by side:
+/// kind still has seconds of work when the API server is ready, and so long
+/// namespaces, mounts and roles can be made.
+pub struct Start<'a> {
     engine: Engine,
-    journal: &Journal,
-    images: &Images,
-    events: &Events,
+    journal: &'a Journal,
+    images: &'a Images,
+    events: &'a Events,
     limit: Duration,
-) -> Result<Testbed, Error> {
-    let name = name(&journal.run);
-    let (vault_identity, node_identity) = step(events, "find images", async {
-        tokio::try_join!(engine.ensure_image(&images.vault_image), engine.ensure_image(&images.node_image))
-    })
-    .await?;
+    name: String,
+    vault_identity: String,
+    node_identity: String,
+    creation: watch::Sender<Creation>,
+    schedulable: watch::Sender<bool>,
+}
 
-    let entry = journal.creating(Item::Network { name: name.clone() })?;
-    let network_id = engine.create_network(&name, &journal.run).await?;
-    journal.created(entry, network_id)?;
+impl<'a> Start<'a> {
+    /// Finds the images and makes the network.
+    ///
+    /// # Errors
+    /// An image is missing, or the container engine refuses.
+    pub async fn prepare(
+        engine: Engine,
+        journal: &'a Journal,
+        images: &'a Images,
+        events: &'a Events,
+        limit: Duration,
+    ) -> Result<Self, Error> {
+        let name = name(&journal.run);
+        let (vault_identity, node_identity) = step(events, "find images", async {
+            tokio::try_join!(engine.ensure_image(&images.vault_image), engine.ensure_image(&images.node_image))
+        })
+        .await?;
+        let entry = journal.creating(Item::Network { name: name.clone() })?;
+        let network_id = engine.create_network(&name, &journal.run).await?;
+        journal.created(entry, network_id)?;
+        let (creation, schedulable) = (watch::Sender::new(Creation::Going), watch::Sender::new(false));
+        Ok(Self { engine, journal, images, events, limit, name, vault_identity, node_identity, creation, schedulable })
+    }
 
-    let vault_name = format!("{name}-vault");
-    let start_vault = step(events, "start Vault", async {
-        vault::start(&engine, journal, &name, &images.vault_image, &vault_name, 8200, VAULT_LIMIT).await
-    });
-    let kubeconfig = journal.folder().join("kubeconfig");
-    let created = AtomicBool::new(false);
-    let start_cluster = async {
-        let create = create(&name, &images.node_image, journal, &kubeconfig, limit);
-        let done = step(events, "create the kind cluster", create).await;
-        created.store(true, Ordering::Relaxed);
-        done
-    };
-    let archive = journal.folder().join("probe.tar");
-    let probe = async {
-        let made = step(events, "make the probe's image", make_probe(images, archive.clone())).await?;
-        if images.probe_image.is_none() {
-            step(events, "load the probe's image", load_early(&name, &archive, &created)).await?;
+    /// Creates the cluster, to the end.
+    ///
+    /// # Errors
+    /// kind fails.
+    pub async fn create(&self) -> Result<(), Error> {
+        let create = create(&self.name, &self.images.node_image, self.journal, self.limit);
+        let created = step(self.events, "create the kind cluster", create).await;
+        self.creation.send_replace(if created.is_ok() { Creation::Done } else { Creation::Failed });
+        created
+    }
+
+    /// The testbed, as soon as its Vault and its API server can be used.
+    ///
+    /// # Errors
+    /// Anything that does not come up within the time limit.
+    pub async fn testbed(&self) -> Result<Testbed, Error> {
+        let Self { engine, journal, images, events, .. } = self;
+        let vault_name = format!("{}-vault", self.name);
+        let start_vault = step(events, "start Vault", async {
+            vault::start(engine, journal, &self.name, &images.vault_image, &vault_name, 8200, VAULT_LIMIT).await
+        });
+        let archive = journal.folder().join("probe.tar");
+        let probe = async {
+            let made = step(events, "make the probe's image", make_probe(images, archive.clone())).await?;
+            if images.probe_image.is_none() {
+                step(events, "load the probe's image", load_early(&self.name, &archive, &self.creation)).await?;
+            }
+            Ok::<_, Error>(made)
+        };
+        let kubeconfig = journal.folder().join("kubeconfig");
+        let cluster = step(events, "start the API server", self.cluster(&kubeconfig));
+        // All three, before the first error is looked at: what is half made by a
+        // future that was dropped would be in nobody's hands.
+        let (vault, cluster, probe) = tokio::join!(start_vault, cluster, probe);
+        let (vault, (kube, api_server), (probe_image, probe_identity)) = (vault?, cluster?, probe?);
+
+        let kubernetes = kube.apiserver_version().await.map_err(cluster_cannot("give its version"))?.git_version;
+        let vault_version = vault.admin.version().await.map_err(vault::Error::from)?;
+        Ok(Testbed {
+            owner: journal.run.clone(),
+            kube,
+            kubeconfig,
+            api_server,
+            schedulable: self.schedulable.subscribe(),
+            vault,
+            probe_image,
+            versions: BTreeMap::from([
+                ("vault".to_owned(), vault_version),
+                ("kubernetes".to_owned(), kubernetes),
+                ("kind".to_owned(), kind_version().await?),
+                ("container-engine".to_owned(), engine.version().await?),
+            ]),
+            images: BTreeMap::from([
+                ("vault".to_owned(), self.vault_identity.clone()),
+                ("node".to_owned(), self.node_identity.clone()),
+                ("probe".to_owned(), probe_identity),
+            ]),
+            engine: engine.clone(),
+            network: self.name.clone(),
+            vault_image: images.vault_image.clone(),
+            vault_in_node: false,
+        })
+    }
+
+    /// The API server as soon as it is ready, with our custom resources.
+    async fn cluster(&self, kubeconfig: &Path) -> Result<(Client, ApiServer), Error> {
+        let mut creation = self.creation.subscribe();
+        let up = async {
+            let kube = self.reach(kubeconfig).await?;
+            let definitions = apply_definitions(&kube);
+            let api_server = api_server(&self.engine, &kube, &self.name, kubeconfig);
+            let ((), api_server) = tokio::try_join!(definitions, api_server)?;
+            Ok((kube, api_server))
+        };
+        tokio::select! {
+            up = up => up,
+            _ = creation.wait_for(|creation| *creation == Creation::Failed) => {
+                Err(Error::Cluster { what: "be reached", reason: "it was not created".to_owned() })
+            }
         }
-        Ok::<_, Error>(made)
-    };
-    // All three, before the first error is looked at: what is half made by a
-    // future that was dropped would be in nobody's hands.
-    let (vault, created, probe) = tokio::join!(start_vault, start_cluster, probe);
-    let (vault, (), (probe_image, probe_identity)) = (vault?, created?, probe?);
+    }
 
-    let kube = client(&kubeconfig).await.map_err(|reason| Error::Cluster { what: "be reached", reason })?;
-    let ready = step(events, "wait for the node", wait_for_node(&kube, limit));
-    let definitions = step(events, "apply the custom resource definitions", apply_definitions(&kube));
-    let api_server = api_server(&engine, &kube, &name, &kubeconfig);
-    let ((), (), api_server) = tokio::try_join!(ready, definitions, api_server)?;
+    /// A client with kubeadm's own rights. kind gives the same, at its very end.
+    async fn reach(&self, kubeconfig: &Path) -> Result<Client, Error> {
+        let node = format!("{}-control-plane", self.name);
+        let file = wait::until("kubeconfig of the cluster", self.limit, Duration::from_millis(300), || async {
+            let address = match self.engine.published(&node, API_PORT).await {
+                Ok(address) => address,
+                Err(error) => return Look::NotYet(error.to_string()),
+            };
+            let read = vec!["cat".to_owned(), "/etc/kubernetes/admin.conf".to_owned()];
+            match self.engine.exec(&node, read, Vec::new()).await {
+                Ok((0, text)) if text.contains("client-key-data:") => {
+                    Look::Done(with_server(&text, &format!("https://{address}")))
+                }
+                Ok((_, text)) => Look::NotYet(text.lines().last().unwrap_or_default().to_owned()),
+                Err(error) => Look::NotYet(error.to_string()),
+            }
+        })
+        .await?;
+        std::fs::write(kubeconfig, file).map_err(|source| Error::File { path: kubeconfig.to_owned(), source })?;
+        let kube = client(kubeconfig).await.map_err(|reason| Error::Cluster { what: "be reached", reason })?;
+        wait::until("API server to be ready", self.limit, Duration::from_millis(150), || async {
+            let request = match http_get("/readyz") {
+                Ok(request) => request,
+                Err(error) => return Look::NotYet(error.to_string()),
+            };
+            match kube.request_text(request).await {
+                Ok(_) => Look::Done(()),
+                Err(error) => Look::NotYet(error.to_string()),
+            }
+        })
+        .await?;
+        Ok(kube)
+    }
 
-    let kubernetes = kube.apiserver_version().await.map_err(cluster("give its version"))?.git_version;
-    let vault_version = vault.admin.version().await.map_err(vault::Error::from)?;
-    Ok(Testbed {
-        owner: journal.run.clone(),
-        kube,
-        kubeconfig,
-        api_server,
-        vault,
-        probe_image,
-        versions: BTreeMap::from([
-            ("vault".to_owned(), vault_version),
-            ("kubernetes".to_owned(), kubernetes),
-            ("kind".to_owned(), kind_version().await?),
-            ("container-engine".to_owned(), engine.version().await?),
-        ]),
-        images: BTreeMap::from([
-            ("vault".to_owned(), vault_identity),
-            ("node".to_owned(), node_identity),
-            ("probe".to_owned(), probe_identity),
-        ]),
-        engine,
-        network: name,
-        vault_image: images.vault_image.clone(),
-        vault_in_node: false,
-    })
+    /// Waits until pods are scheduled, and lets the apps start then.
+    ///
+    /// # Errors
+    /// The node is not ready within the time limit.
+    pub async fn schedule(&self, testbed: &Testbed) -> Result<(), Error> {
+        step(self.events, "wait for the node", wait_for_node(&testbed.kube, self.limit)).await?;
+        self.schedulable.send_replace(true);
+        Ok(())
+    }
+}
+
+/// A kubeconfig with another address of its API server.
+#[must_use]
+pub fn with_server(kubeconfig: &str, address: &str) -> String {
+    let lines: Vec<String> = kubeconfig
+        .lines()
+        .map(|line| match line.split_once("server:") {
+            Some((indent, _)) if indent.trim().is_empty() => format!("{indent}server: {address}"),
+            _ => line.to_owned(),
+        })
+        .collect();
+    lines.join("\n") + "\n"
 }
 
 /// Brings the image of Vault into the cluster's node, for a Vault in the cluster.
@@ -224,11 +336,13 @@ pub async fn client(kubeconfig: &Path) -> Result<Client, String> {
     Client::try_from(config).map_err(|e| e.to_string())
 }
 
-async fn create(name: &str, image: &str, journal: &Journal, kubeconfig: &Path, limit: Duration) -> Result<(), Error> {
+async fn create(name: &str, image: &str, journal: &Journal, limit: Duration) -> Result<(), Error> {
     let config = journal.folder().join("cluster.yaml");
     std::fs::write(&config, CLUSTER).map_err(|source| Error::File { path: config.clone(), source })?;
     let entry = journal.creating(Item::Cluster { name: name.to_owned() })?;
     let mut command = kind(&["create", "cluster", "--name", name, "--image", image]);
+    // What it would write there comes too late to be waited for.
+    let kubeconfig = journal.folder().join("kubeconfig-of-kind");
     command.arg("--config").arg(&config).arg("--kubeconfig").arg(kubeconfig);
     // kind joins the run's own network: nothing that is shared is left or deleted.
     command.env("KIND_EXPERIMENTAL_DOCKER_NETWORK", name);
@@ -240,9 +354,9 @@ async fn create(name: &str, image: &str, journal: &Journal, kubeconfig: &Path, l
 /// Loads an image archive while the cluster is still being created: the node
 /// takes images long before its API server answers. It is tried until the
 /// creation is over, and once more then.
-async fn load_early(cluster: &str, archive: &Path, created: &AtomicBool) -> Result<(), Error> {
+async fn load_early(cluster: &str, archive: &Path, creation: &watch::Sender<Creation>) -> Result<(), Error> {
     loop {
-        let last = created.load(Ordering::Relaxed);
+        let last = *creation.borrow() != Creation::Going;
         match load_archive(cluster, archive).await {
             Ok(()) => return Ok(()),
             Err(error) if last => return Err(error),
@@ -352,13 +466,14 @@ async fn wait_for_node(kube: &Client, limit: Duration) -> Result<(), Error> {
 
 async fn apply_definitions(kube: &Client) -> Result<(), Error> {
     let definitions = Api::<CustomResourceDefinition>::all(kube.clone());
-    let wanted = mendix::custom_resource_definitions().map_err(cluster("take the custom resource definitions"))?;
+    let wanted =
+        mendix::custom_resource_definitions().map_err(cluster_cannot("take the custom resource definitions"))?;
     for definition in &wanted {
         let apply = PatchParams::apply("pmp-vault-conformance").force();
         definitions
             .patch(&definition.name_any(), &apply, &Patch::Apply(definition))
             .await
-            .map_err(cluster("take the custom resource definitions"))?;
+            .map_err(cluster_cannot("take the custom resource definitions"))?;
     }
     for definition in &wanted {
         let name = definition.name_any();
@@ -379,14 +494,14 @@ async fn apply_definitions(kube: &Client) -> Result<(), Error> {
 /// run's network, which containers and pods both reach.
 async fn api_server(engine: &Engine, kube: &Client, name: &str, kubeconfig: &Path) -> Result<ApiServer, Error> {
     let host = engine.address(&format!("{name}-control-plane"), name).await?;
-    let file = Kubeconfig::read_from(kubeconfig).map_err(cluster("be reached"))?;
+    let file = Kubeconfig::read_from(kubeconfig).map_err(cluster_cannot("be reached"))?;
     let ca =
         file.clusters.into_iter().find_map(|named| named.cluster?.certificate_authority_data).ok_or_else(|| {
             Error::Cluster { what: "be trusted", reason: "its kubeconfig has no certificate authority".to_owned() }
         })?;
-    let ca = base64(&ca).map_err(cluster("be trusted"))?;
-    let request = http_get("/.well-known/openid-configuration").map_err(cluster("name its issuer"))?;
-    let discovery: serde_json::Value = kube.request(request).await.map_err(cluster("name its issuer"))?;
+    let ca = base64(&ca).map_err(cluster_cannot("be trusted"))?;
+    let request = http_get("/.well-known/openid-configuration").map_err(cluster_cannot("name its issuer"))?;
+    let discovery: serde_json::Value = kube.request(request).await.map_err(cluster_cannot("name its issuer"))?;
     let issuer = discovery["issuer"].as_str().unwrap_or_default().to_owned();
     Ok(ApiServer {
         address: format!("https://{host}:{API_PORT}"),

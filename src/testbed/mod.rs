@@ -64,6 +64,8 @@ pub struct Testbed {
     pub kubeconfig: std::path::PathBuf,
     /// The API server.
     pub api_server: ApiServer,
+    /// Whether the node takes pods, which it does later than the API server answers.
+    pub schedulable: tokio::sync::watch::Receiver<bool>,
     /// The Vault that scenarios share.
     pub vault: VaultSite,
     /// The probe's image, as a pod names it.

@@ -11,6 +11,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::configure::{Error, Site};
 use crate::scenario::command::Edit;
+use crate::testbed::kind;
 use crate::testbed::vault::random;
 
 /// How long one command may take.
@@ -145,14 +146,7 @@ fn patch(edit: &Edit) -> Value {
 fn reachable_kubeconfig(site: Site<'_>) -> Result<String, Error> {
     let testbed = site.run.testbed;
     let text = std::fs::read_to_string(&testbed.kubeconfig).map_err(other("read the cluster's kubeconfig"))?;
-    let with_address: Vec<String> = text
-        .lines()
-        .map(|line| match line.split_once("server:") {
-            Some((indent, _)) if indent.trim().is_empty() => format!("{indent}server: {}", testbed.api_server.address),
-            _ => line.to_owned(),
-        })
-        .collect();
-    Ok(with_address.join("\n") + "\n")
+    Ok(kind::with_server(&text, &testbed.api_server.address))
 }
 
 #[cfg(test)]
