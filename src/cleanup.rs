@@ -90,13 +90,10 @@ pub async fn clean(
 /// removed now is left to the run's own clean-up.
 pub async fn clean_scenario(journal: &Journal, testbed: &Testbed, scenario: &str) {
     let names = Names::new(&journal.run, scenario, true);
-    let own = |name: &str| {
-        name == names.global || name.contains(&format!("{}-", names.global)) || name.ends_with(&names.global)
-    };
     for entry in journal.open_entries() {
         let theirs = match &entry.item {
-            Item::Object { name, .. } => own(name),
-            Item::Vault { path } => own(path),
+            Item::Object { name, .. } => names.own(name),
+            Item::Vault { path } => path.rsplit('/').next().is_some_and(|name| names.own(name)),
             _ => false,
         };
         if !theirs {

@@ -42,6 +42,9 @@ pub struct Arguments {
     /// How many scenarios go on at once
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=200))]
     jobs: u16,
+    /// Run every scenario so often, round after round, and say whether each ends the same
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repeat: u32,
     /// Leave the testbed up afterwards, for --reuse
     #[arg(long, conflicts_with = "reuse")]
     keep: bool,
@@ -140,6 +143,7 @@ async fn on_kind(arguments: Arguments, catalogue: &Catalogue, frame: Frame) -> E
     let options = Options {
         images: arguments.images,
         jobs: usize::from(arguments.jobs),
+        repeat: arguments.repeat,
         keep: arguments.keep,
         reuse,
         timeout: arguments.timeout,
@@ -165,10 +169,10 @@ async fn on_kind(arguments: Arguments, catalogue: &Catalogue, frame: Frame) -> E
 }
 
 async fn on_existing(arguments: Arguments, catalogue: &Catalogue, frame: Frame) -> ExitCode {
-    if arguments.keep || arguments.reuse.is_some() || !arguments.scenarios_named.is_empty() {
+    if arguments.keep || arguments.reuse.is_some() || arguments.repeat > 1 || !arguments.scenarios_named.is_empty() {
         return fail(
             USAGE,
-            "--keep, --reuse and --scenario go with --testbed kind; a check of your own cluster is one whole",
+            "--keep, --reuse, --repeat and --scenario go with --testbed kind; a check of your own cluster is one whole",
         );
     }
     let Some(image) = arguments.images.probe_image.clone() else {

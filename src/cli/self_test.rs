@@ -79,6 +79,7 @@ pub async fn self_test(arguments: Arguments, runs: Runs, redactor: Redactor) -> 
     let options = Options {
         images: arguments.images,
         jobs: usize::from(arguments.jobs),
+        repeat: 1,
         keep: false,
         reuse,
         timeout: arguments.timeout,

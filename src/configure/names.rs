@@ -56,6 +56,16 @@ impl Names {
         }
     }
 
+    /// Whether this scenario gives that name to something outside its namespace,
+    /// or to the namespace. Another scenario's name may begin with this one's.
+    #[must_use]
+    pub fn own(&self, name: &str) -> bool {
+        let Self { kv_mount, auth_mount, policy, global, .. } = self;
+        let in_cluster = ["", "-app", "-vault"].iter().any(|end| name == format!("{global}{end}"));
+        let reviewer = ["", "-auth-delegator"].iter().any(|end| name == format!("vault-reviewer-{global}{end}"));
+        in_cluster || reviewer || [kv_mount, auth_mount, policy].iter().any(|known| *known == name)
+    }
+
     /// The names of a literal scenario: the page's own.
     #[must_use]
     pub fn documented(run: &str, scenario: &str) -> Self {
@@ -75,6 +85,16 @@ mod tests {
             ("pmp-dev", "kubernetes", "pmp-secret-access")
         );
         assert_eq!(Names::documented("r1", "literal.example-a").namespace, "feature-test");
+    }
+
+    #[test]
+    fn a_scenario_does_not_take_another_ones_names_for_its_own() {
+        let (one, other) =
+            (Names::new("r1", "auth.issuer", true), Names::new("r1", "auth.issuer-app-may-review", true));
+        for name in [&other.namespace, &other.kv_mount, &other.auth_mount, &other.policy] {
+            assert!(other.own(name) && !one.own(name), "{name}");
+        }
+        assert!(one.own("r1-auth-issuer-app") && one.own("vault-reviewer-r1-auth-issuer-auth-delegator"));
     }
 
     #[test]

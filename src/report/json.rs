@@ -11,6 +11,7 @@ use super::summary::{self, Counts, Defect};
 use crate::ledger::Request;
 use crate::probe::observation::KeyState;
 use crate::run::event::{Ending, RunResult};
+use crate::run::stability::Stability;
 use crate::scenario::model::Evidence;
 use crate::selftest::score::Score;
 use crate::verdict::result::{Case, Finding, Observed, ScenarioResult, Subject, Timings};
@@ -57,6 +58,9 @@ pub struct Report {
     /// Of a self-test: how many obstacles of each kind were noticed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scores: Vec<Score>,
+    /// With `--repeat`: whether each scenario ended the same in every round.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stability: Vec<Stability>,
 }
 
 /// The run's own facts.
@@ -211,6 +215,7 @@ impl Report {
             timings: result.timings.clone(),
             ledger: result.ledger.clone(),
             scores: result.scores.clone(),
+            stability: result.stability.clone(),
         }
     }
 }

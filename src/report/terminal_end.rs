@@ -11,6 +11,7 @@ use super::terminal::{Paint, plural, seconds, word};
 use super::text::one_line;
 use super::{PAGE, Rendered};
 use crate::run::event::{Ending, RunResult};
+use crate::run::stability;
 use crate::scenario::model::Evidence;
 use crate::verdict::result::ScenarioResult;
 use crate::verdict::{CauseCatalogue, CauseId, Verdict};
@@ -268,6 +269,9 @@ fn verdict(text: &mut String, rendered: &Rendered, paint: Paint) {
     let counts = Counts::of_scenarios(&result.scenarios);
     let time = result.timings.get("total").map(|total| format!(" in {}", seconds(Duration::from_millis(*total))));
     let _ = writeln!(text, "\n{}{}", counts.sentence(), time.unwrap_or_default());
+    if !result.stability.is_empty() {
+        let _ = writeln!(text, "{}", stability::sentence(&result.stability));
+    }
     let (verdict, sentence) = sentence(rendered, &counts);
     let _ = writeln!(text, "{} (exit code {})", paint.verdict(verdict, &sentence), rendered.exit_code);
 }

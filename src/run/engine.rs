@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::event::{Ending, Event, Events, RunFacts, RunResult};
 use super::literal::Turns;
+use super::stability::Rounds;
 use super::way::{Way, millis};
 use crate::cleanup;
 use crate::cluster::operator;
@@ -43,6 +44,8 @@ pub struct Options {
     pub images: Images,
     /// How many scenarios go on at once.
     pub jobs: usize,
+    /// How often each scenario is run.
+    pub repeat: u32,
     /// Whether the testbed stays.
     pub keep: bool,
     /// The run whose testbed is used again, held so that nobody cleans it away.
@@ -83,7 +86,8 @@ impl RunOf<'_> {
     pub async fn go(self) -> RunResult {
         let started = Instant::now();
         let run = new_id();
-        let scenarios = self.self_test.map_or(self.planned.len(), |test| test.trials().len());
+        let planned = self.planned.len() * self.options.repeat as usize;
+        let scenarios = self.self_test.map_or(planned, |test| test.trials().len());
         let _ = self.events.send(Event::RunStarted { run: run.clone(), scenarios });
         let mut result = RunResult { facts: self.facts(&run), ..RunResult::default() };
         let mut timings = BTreeMap::new();
@@ -245,7 +249,8 @@ impl RunOf<'_> {
         result.facts.images = testbed.images.clone();
         let _ = self.events.send(Event::TestbedReady { facts: result.facts.clone() });
         let started = Instant::now();
-        let scenarios = self.scenarios(testbed, journal, &mut result.scenarios);
+        let mut rounds = Rounds::default();
+        let scenarios = self.scenarios(testbed, journal, &mut result.scenarios, &mut rounds);
         let schedule = async {
             match start {
                 Some(start) => start.schedule(testbed).await.map_err(|error| error.to_string()),
@@ -254,6 +259,9 @@ impl RunOf<'_> {
         };
         let ((), schedule) = tokio::join!(scenarios, schedule);
         timings.insert("scenarios".to_owned(), millis(started));
+        if self.options.repeat > 1 {
+            result.stability = rounds.judge(&mut result.scenarios);
+        }
         schedule
     }
 
@@ -294,7 +302,13 @@ impl RunOf<'_> {
 
     /// Runs the scenarios, `jobs` at once. Each result is kept as it comes, so
     /// that an interrupted run loses none.
-    async fn scenarios(&self, testbed: &Testbed, journal: &Journal, results: &mut Vec<ScenarioResult>) {
+    async fn scenarios(
+        &self,
+        testbed: &Testbed,
+        journal: &Journal,
+        results: &mut Vec<ScenarioResult>,
+        rounds: &mut Rounds,
+    ) {
         let apps = Apps::watch(&testbed.kube, &journal.run);
         let operator = AbortOnDrop(operator::start(testbed.kube.clone(), &journal.run, apps.refusals.clone()));
         let run = Run {
@@ -324,23 +338,38 @@ impl RunOf<'_> {
             let configuration = planned.scenario.configuration();
             configuration.literal == Literal::No && configuration.vault == VaultPlace::Outside
         });
-        let mut going: FuturesUnordered<_> = order
-            .into_iter()
-            .map(|planned| async {
-                let scenario = &planned.scenario;
-                let _place = jobs.acquire().await;
-                let _ =
-                    self.events.send(Event::ScenarioStarted { id: scenario.id.clone(), evidence: scenario.evidence });
-                let mut result = way.go(scenario).await;
-                result.selected_as_control = planned.selected_as_control;
-                result
-            })
-            .collect();
-        while let Some(result) = going.next().await {
-            let _ = self.events.send(Event::ScenarioFinished { result: Box::new(result.clone()) });
-            results.push(result);
+        for round in 0..self.options.repeat {
+            let mut going: FuturesUnordered<_> =
+                order.iter().map(|planned| self.one(&way, &jobs, planned, round)).collect();
+            while let Some(ended) = going.next().await {
+                let _ = self.events.send(Event::ScenarioFinished { result: Box::new(ended.clone()) });
+                rounds.note(&ended);
+                if round == 0 {
+                    results.push(ended);
+                }
+            }
         }
         drop(operator);
+    }
+
+    /// One scenario, in one of the rounds. Where there are more than one, it
+    /// makes room for the next.
+    async fn one(&self, way: &Way<'_>, jobs: &Semaphore, planned: &Planned, round: u32) -> ScenarioResult {
+        let _place = jobs.acquire().await;
+        let scenario = &planned.scenario;
+        let _ = self.events.send(Event::ScenarioStarted { id: scenario.id.clone(), evidence: scenario.evidence });
+        let mut own = scenario.clone();
+        if round > 0 {
+            // Names of its own, so that nothing of an earlier round is found again.
+            own.id = format!("n{round}.{}", scenario.id.replace('.', "-"));
+        }
+        let mut result = way.go(&own).await;
+        if self.options.repeat > 1 {
+            cleanup::clean_scenario(way.run.journal, way.run.testbed, &own.id).await;
+        }
+        result.id.clone_from(&scenario.id);
+        result.selected_as_control = planned.selected_as_control;
+        result
     }
 
     fn oracle(&self) -> Oracle<'_> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::stability::Stability;
 use crate::ledger::Request;
 use crate::scenario::model::Evidence;
 use crate::selftest::score::Score;
@@ -74,6 +75,9 @@ pub struct RunResult {
     /// Of a self-test: how many obstacles of each kind were noticed.
     #[serde(default)]
     pub scores: Vec<Score>,
+    /// With `--repeat`: whether each scenario ended the same in every round.
+    #[serde(default)]
+    pub stability: Vec<Stability>,
 }
 
 /// What happens, in order.

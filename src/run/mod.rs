@@ -1,6 +1,7 @@
 //! The one way through, in order.
 //!
 //! - [`engine`]: testbed, scenarios, controls, clean-up; the run's result.
+//! - [`stability`]: whether scenarios end the same each time.
 //! - [`way`]: one scenario: configure, start, observe, find out, judge.
 //! - [`literal`]: the page's commands, typed into the real `vault` and `kubectl`.
 //! - [`clock`]: how long a scenario takes without waiting for its turn.
@@ -10,4 +11,5 @@ pub mod clock;
 pub mod engine;
 pub mod event;
 pub mod literal;
+pub mod stability;
 pub mod way;

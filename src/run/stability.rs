@@ -1,0 +1,68 @@
+//! Whether scenarios end the same each time (`--repeat`).
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::verdict::Verdict;
+use crate::verdict::oracle::phrase;
+use crate::verdict::result::ScenarioResult;
+
+/// How one scenario ended, in all rounds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Stability {
+    /// The scenario's id.
+    pub scenario: String,
+    /// How often it was run.
+    pub rounds: usize,
+    /// How often it ended as most of the time.
+    pub same: usize,
+    /// Each way in which it ended, and how often.
+    pub ends: BTreeMap<String, usize>,
+}
+
+/// The ends so far, by scenario.
+#[derive(Debug, Default)]
+pub struct Rounds(BTreeMap<String, BTreeMap<String, usize>>);
+
+impl Rounds {
+    /// Notes one end.
+    pub fn note(&mut self, result: &ScenarioResult) {
+        let end = match result.observed.complete {
+            true => format!("{}: {}", result.verdict, phrase(&result.observed)),
+            false => format!("{}: {}", result.verdict, result.reason),
+        };
+        *self.0.entry(result.id.clone()).or_default().entry(end).or_default() += 1;
+    }
+
+    /// The figures, and no verdict for what did not end the same each time.
+    #[must_use]
+    pub fn judge(self, results: &mut [ScenarioResult]) -> Vec<Stability> {
+        let mut figures = Vec::new();
+        for result in results {
+            let Some(ends) = self.0.get(&result.id) else { continue };
+            let rounds: usize = ends.values().sum();
+            let same = ends.values().copied().max().unwrap_or_default();
+            if ends.len() > 1 {
+                let words: Vec<String> = ends.iter().map(|(end, times)| format!("{times} x {end}")).collect();
+                result.reason = format!("it does not end the same in {rounds} rounds: {}", words.join("; "));
+                // What fails in the first round fails; what fails in another is no pass.
+                if result.verdict != Verdict::Nonconformant {
+                    result.verdict = Verdict::Inconclusive;
+                }
+            }
+            figures.push(Stability { scenario: result.id.clone(), rounds, same, ends: ends.clone() });
+        }
+        figures
+    }
+}
+
+/// Such as `stability: 14 of 14 scenarios ended the same in 50 rounds`.
+#[must_use]
+pub fn sentence(figures: &[Stability]) -> String {
+    let stable = figures.iter().filter(|figure| figure.same == figure.rounds).count();
+    let rounds = figures.iter().map(|figure| figure.rounds).max().unwrap_or_default();
+    format!("stability: {stable} of {} scenarios ended the same in {rounds} rounds", figures.len())
+}
