@@ -43,7 +43,7 @@ pub fn kubeconfig() -> PathBuf {
 }
 
 pub fn context() -> String {
-    format!("kind-pvc-{}", owner())
+    testbed::kubectl(&["config", "current-context"]).trim().to_owned()
 }
 
 /// `kubectl apply`.
