@@ -13,9 +13,11 @@ mod self_test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
+use crate::journal::{Hold, Runs};
 use crate::redact::Redactor;
 use crate::scenario::load::{Catalogue, LoadError};
 
@@ -77,7 +79,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(INCONCLUSIVE, &format!("cannot start: {error}")),
     };
-    let runs = crate::journal::Runs::new(arguments.state_dir.as_deref());
+    let runs = Runs::new(arguments.state_dir.as_deref());
     let code = match arguments.command {
         Command::Run(arguments) => runtime.block_on(run::run(*arguments, runs, redactor)),
         Command::List(arguments) => list::list(&arguments),
@@ -110,6 +112,13 @@ fn run_id(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("run ids look like rk3f9xa2b, and a run says its own first".to_owned())
+}
+
+/// Holds the testbed that a run with `--keep` left up, where one is named.
+fn hold(runs: &Runs, owner: Option<String>) -> Result<Option<(String, Arc<Hold>)>, crate::journal::Error> {
+    let Some(owner) = owner else { return Ok(None) };
+    let hold = Hold::on(runs, &owner)?;
+    Ok(Some((owner, Arc::new(hold))))
 }
 
 /// The scenarios: the program's own, or those of a folder.

@@ -16,7 +16,7 @@ use super::{INCONCLUSIVE, USAGE, catalogue, fail};
 use crate::existing::run::Check;
 use crate::existing::target::Target;
 use crate::existing::{app, connect, plan};
-use crate::journal::{Hold, Journal, Runs};
+use crate::journal::{Journal, Runs};
 use crate::ledger::Ledger;
 use crate::redact::Redactor;
 use crate::report::terminal::Terminal;
@@ -136,9 +136,9 @@ async fn on_kind(arguments: Arguments, catalogue: &Catalogue, frame: Frame) -> E
         Err(error) => return fail(USAGE, &error.to_string()),
     };
     let runs = frame.runs.clone();
-    let reuse = match arguments.reuse.map(|owner| Hold::on(&runs, &owner).map(|hold| (owner, Arc::new(hold)))) {
-        Some(Err(error)) => return fail(USAGE, &error.to_string()),
-        held => held.and_then(Result::ok),
+    let reuse = match super::hold(&runs, arguments.reuse) {
+        Ok(reuse) => reuse,
+        Err(error) => return fail(USAGE, &error.to_string()),
     };
     let options = Options {
         images: arguments.images,

@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::run::Frame;
 use super::{USAGE, catalogue, fail};
-use crate::journal::{Hold, Runs};
+use crate::journal::Runs;
 use crate::redact::Redactor;
 use crate::run::engine::{Options, RunOf};
 use crate::selftest::run::{Blind, SelfTest, stages};
@@ -72,9 +71,9 @@ pub async fn self_test(arguments: Arguments, runs: Runs, redactor: Redactor) -> 
     if let Err(error) = frame.check() {
         return fail(USAGE, &error);
     }
-    let reuse = match arguments.reuse.map(|owner| Hold::on(&runs, &owner).map(|hold| (owner, Arc::new(hold)))) {
-        Some(Err(error)) => return fail(USAGE, &error.to_string()),
-        held => held.and_then(Result::ok),
+    let reuse = match super::hold(&runs, arguments.reuse) {
+        Ok(reuse) => reuse,
+        Err(error) => return fail(USAGE, &error.to_string()),
     };
     let options = Options {
         images: arguments.images,

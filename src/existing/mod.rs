@@ -7,13 +7,15 @@
 //! - [`app`]: what the running app really has, read from its pod and custom resources.
 //! - [`objects`]: the probe's pods and the fresh Service Account; pure.
 //! - [`inspect`]: what a read-only Vault token, the reviewer's Service Account and a log can tell.
-//! - [`judge`]: the verdict of every check; pure. [`setup`]: of those that concern the set-up.
+//! - [`judge`]: the verdict of every check; pure. `checks`: of those
+//!   around the app's way. `setup`: of those that concern the set-up.
 //! - `probe`: one probe pod, from its creation to what it says.
 //! - [`run`](mod@run): the one way through, with events and clean-up.
 //! - [`plan`]: what a run would create and ask (`--dry-run`).
 //! - [`job`]: the same check as a Job in the cluster (`print job`).
 
 pub mod app;
+mod checks;
 pub mod connect;
 pub mod inspect;
 pub mod job;

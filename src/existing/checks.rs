@@ -1,0 +1,207 @@
+//! The checks of what lies around the app's way: Vault's health, the mount, the
+//! secret's age, the token's life, and what else the token may do.
+
+use super::judge::{Judge, check, failed, stop, warning, words};
+use crate::probe::observation::{Asked, Observation, Transport};
+use crate::verdict::cause::Fact;
+use crate::verdict::result::{Case, Observed};
+use crate::verdict::{CauseId, Stage, Verdict, capabilities};
+
+/// The checks of what lies around the way, in the order in which they are made.
+pub(super) fn cases(judge: Judge<'_>, observation: Option<&Observation>, observed: &Observed) -> Vec<Case> {
+    const IDS: [&str; 16] = [
+        "vault-name",
+        "vault-tcp",
+        "vault-tls",
+        "vault-health",
+        "vault-version",
+        "auth-method",
+        "kv-version-2",
+        "secret-age",
+        "only-documented-keys",
+        "token-lifetime",
+        "token-revoked",
+        "no-list",
+        "no-write",
+        "no-patch",
+        "no-delete",
+        "no-sibling",
+    ];
+    let asked = observation.and_then(|observation| observation.asked.as_ref().map(|asked| (observation, asked)));
+    let Some((observation, asked)) = asked else {
+        let (verdict, reason) = match observed.complete {
+            true => (Verdict::Skipped, "no pod could run, so nothing was asked".to_owned()),
+            false => (Verdict::Inconclusive, observed.text.clone()),
+        };
+        return IDS.into_iter().map(|id| check(id, verdict, reason.clone())).collect();
+    };
+    let mut cases = reach(judge, asked);
+    cases.push(version(asked));
+    cases.push(auth_method(observation, observed));
+    cases.push(kv_version(asked));
+    cases.push(age(asked, judge.now));
+    cases.push(match observation.secret.as_ref().filter(|_| observation.read_with_token) {
+        None => check("only-documented-keys", Verdict::Skipped, "the secret was not read"),
+        Some(secret) if secret.unexpected == 0 => check("only-documented-keys", Verdict::Conformant, ""),
+        Some(secret) => warning(
+            "only-documented-keys",
+            "keys.unexpected",
+            format!(
+                "the secret holds {} keys that revision {} of the page does not name",
+                secret.unexpected, judge.keys.revision
+            ),
+        ),
+    });
+    cases.push(lifetime(observation, asked));
+    cases.push(match (capabilities::survives(asked), &asked.revoke) {
+        (_, None) => check("token-revoked", Verdict::Skipped, "no login succeeded"),
+        (None, Some(_)) => check("token-revoked", Verdict::Conformant, ""),
+        (Some(text), Some(_)) => failed("token-revoked", "boundary.token-survives-revocation", text),
+    });
+    cases.extend(boundary(asked, &observation.read_path));
+    cases
+}
+
+/// Name, TCP, TLS and health, from the one request that needs all four.
+fn reach(judge: Judge<'_>, asked: &Asked) -> Vec<Case> {
+    let health = &asked.health;
+    let tls = judge.target.secret.address.starts_with("https://");
+    let blamed = match health.transport {
+        None => None,
+        Some(Transport::NameNotFound) => Some(0),
+        Some(Transport::Refused | Transport::Timeout | Transport::Other) => Some(1),
+        Some(Transport::Tls) => Some(2),
+    };
+    let mut cases = Vec::new();
+    for (number, id) in ["vault-name", "vault-tcp", "vault-tls"].into_iter().enumerate() {
+        cases.push(match blamed {
+            Some(blamed) if number == blamed => {
+                let cause = if id == "vault-tls" { "login.vault-tls" } else { "login.vault-unreachable" };
+                failed(id, cause, format!("{}: {}", judge.target.secret.address, health.text))
+            }
+            Some(blamed) if number > blamed => check(id, Verdict::Skipped, "not reached"),
+            _ if id == "vault-tls" && !tls => warning(
+                id,
+                "login.http-without-tls",
+                "the Secret Name URL is http: tokens and credentials go over the network unencrypted",
+            ),
+            _ => check(id, Verdict::Conformant, ""),
+        });
+    }
+    cases.push(match (health.status, asked.initialized) {
+        (None, _) => check("vault-health", Verdict::Skipped, "not reached"),
+        (Some(_), Some(false)) => failed("vault-health", "login.vault-not-initialized", "Vault is not initialized"),
+        // 429 and 473 are standbys, which forward; 472 is a disaster recovery secondary, which does not.
+        (Some(200 | 429 | 473), _) => check("vault-health", Verdict::Conformant, ""),
+        (Some(503), _) => failed("vault-health", "login.vault-sealed", "Vault is sealed"),
+        (Some(400), _) if health.text.contains("HTTPS server") => {
+            failed("vault-health", "login.plain-http-to-tls", health.text.clone())
+        }
+        (Some(status), _) => {
+            check("vault-health", Verdict::Inconclusive, format!("HTTP {status} {}", health.text).trim().to_owned())
+        }
+    });
+    cases
+}
+
+fn version(asked: &Asked) -> Case {
+    let id = "vault-version";
+    let Some(version) = &asked.version else { return check(id, Verdict::Skipped, "Vault did not say its version") };
+    let mut numbers = version.split(['.', '-', '+']).map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= (1, 9) => {
+            check(id, Verdict::Conformant, format!("Vault {version}"))
+        }
+        (Some(Ok(_)), Some(Ok(_))) => {
+            warning(id, "login.vault-too-old", format!("Vault {version}; the page recommends 1.9 or newer"))
+        }
+        _ => check(id, Verdict::Inconclusive, format!("`{version}` is no version")),
+    }
+}
+
+fn auth_method(observation: &Observation, observed: &Observed) -> Case {
+    let id = "auth-method";
+    let cause = observed.cause.as_ref().map(CauseId::as_str).filter(|_| observed.stage == Some(Stage::Login));
+    let status = observation.login.as_ref().and_then(|login| login.answer.status);
+    match cause {
+        Some(cause @ ("login.auth-mount-missing" | "login.other-auth-method" | "login.not-configured")) => {
+            failed(id, cause, stop(observed).1)
+        }
+        _ if observation.login.is_none() => check(id, Verdict::Skipped, "no token, so no login was tried"),
+        _ => match status {
+            Some(200 | 400 | 403) => check(id, Verdict::Conformant, ""),
+            _ => check(id, Verdict::Skipped, "the login got no usable answer"),
+        },
+    }
+}
+
+fn kv_version(asked: &Asked) -> Case {
+    let id = "kv-version-2";
+    match (asked.kv_version, &asked.mount) {
+        (Some(2), _) => check(id, Verdict::Conformant, ""),
+        (Some(version), _) => {
+            failed(id, "read.kv-version-1", format!("the mount is KV version {version}; the page needs version 2"))
+        }
+        (None, None) => check(id, Verdict::Skipped, "no login succeeded"),
+        (None, Some(answer)) => {
+            check(id, Verdict::Skipped, format!("Vault does not tell the app's token: {}", words(answer)))
+        }
+    }
+}
+
+/// How long ago the secret's version was stored.
+fn age(asked: &Asked, now: i64) -> Case {
+    const YEAR: i64 = 365 * 24 * 3600;
+    let id = "secret-age";
+    let created = asked.created.as_ref().and_then(|time| time.parse::<jiff::Timestamp>().ok());
+    let Some(created) = created else { return check(id, Verdict::Skipped, "Vault did not say when it was stored") };
+    let seconds = now - created.as_second();
+    let text = format!("stored {} days ago", seconds / (24 * 3600));
+    if seconds > YEAR { warning(id, "read.version-old", text) } else { check(id, Verdict::Conformant, text) }
+}
+
+/// The page gives the role `ttl=24h`.
+fn lifetime(observation: &Observation, asked: &Asked) -> Case {
+    const DOCUMENTED: u64 = crate::vault::objects::ROLE_TTL_SECONDS;
+    let id = "token-lifetime";
+    let lease = observation.login.as_ref().and_then(|login| login.lease_duration);
+    let kind = asked.token_type.as_deref().unwrap_or("service");
+    match lease {
+        None => check(id, Verdict::Skipped, "no login succeeded"),
+        Some(DOCUMENTED) => check(id, Verdict::Conformant, format!("{DOCUMENTED} s, type {kind}")),
+        Some(seconds) => warning(
+            id,
+            "boundary.lease-not-ttl",
+            format!(
+                "the Vault token lasts {seconds} s (type {kind}); with the documented ttl=24h it would be {DOCUMENTED} s"
+            ),
+        ),
+    }
+}
+
+fn boundary(asked: &Asked, read_path: &str) -> Vec<Case> {
+    const CHECKS: [(&str, Fact, &str); 5] = [
+        ("no-list", Fact::ListAllowed, "boundary.list-allowed"),
+        ("no-write", Fact::WriteAllowed, "boundary.write-allowed"),
+        ("no-patch", Fact::PatchAllowed, "boundary.patch-allowed"),
+        ("no-delete", Fact::DeleteAllowed, "boundary.delete-allowed"),
+        ("no-sibling", Fact::SiblingAllowed, "boundary.sibling-allowed"),
+    ];
+    let excess = capabilities::excess(asked, read_path);
+    let unknown = match &asked.capabilities {
+        None => Some((Verdict::Skipped, "no login succeeded".to_owned())),
+        Some(answer) if answer.status != Some(200) || asked.allowed.is_empty() => Some((
+            Verdict::Inconclusive,
+            format!("the app's token may not ask what it may do ({}); the policy `default` grants it", words(answer)),
+        )),
+        Some(_) => None,
+    };
+    CHECKS
+        .into_iter()
+        .map(|(id, fact, cause)| match (&unknown, excess.iter().find(|(found, _)| *found == fact)) {
+            (Some((verdict, reason)), _) => check(id, *verdict, reason.clone()),
+            (None, Some((_, what))) => failed(id, cause, format!("the app's token may {what}")),
+            (None, None) => check(id, Verdict::Conformant, ""),
+        })
+        .collect()
+}
