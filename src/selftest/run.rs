@@ -89,7 +89,9 @@ impl<'a> SelfTest<'a> {
             })
             .collect();
         while let Some((trial, outcome, took)) = going.next().await {
-            let result = suite(&trial.id, vec![case(trial, Some(&outcome))], took);
+            let mut result = suite(&trial.id, vec![case(trial, Some(&outcome))], took);
+            // Its line says what noticed it, or how a fault ended.
+            result.expected.clone_from(&result.reason);
             self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).insert(trial.id.clone(), (outcome, took));
             let _ = events.send(Event::ScenarioFinished { result: Box::new(result) });
         }
