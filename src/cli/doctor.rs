@@ -90,7 +90,7 @@ async fn for_existing(arguments: &Arguments) -> Result<Vec<Check>, String> {
     let kube = connect::cluster(&target.cluster, &ledger).await;
     let version = match &kube {
         Ok(kube) => {
-            kube.apiserver_version().await.map(|version| version.git_version).map_err(|error| error.to_string())
+            kube.apiserver_version().await.map(|version| version.git_version).map_err(|error| connect::why(&error))
         }
         Err(error) => Err(error.clone()),
     };

@@ -39,6 +39,20 @@ pub async fn cluster(choice: &ClusterChoice, ledger: &Ledger) -> Result<Client, 
     Ok(builder.with_layer(&ledger.layer()).build())
 }
 
+/// Why the API server did not answer: the innermost cause, which says more than
+/// "client error"; its own words where it did.
+#[must_use]
+pub fn why(error: &kube::Error) -> String {
+    if let kube::Error::Api(status) = error {
+        return status.message.clone();
+    }
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    format!("{innermost} (is its address right, and a proxy in between?)")
+}
+
 /// A client for Vault with the token of the second depth.
 ///
 /// # Errors

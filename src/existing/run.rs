@@ -171,7 +171,7 @@ impl Check<'_> {
 
     async fn check(&self, site: &Site, journal: &Journal, result: &mut RunResult) -> Result<(), String> {
         let version = step(self.events, "reach the cluster", site.kube.apiserver_version()).await;
-        let version = version.map_err(|error| format!("the cluster does not answer: {error}"))?;
+        let version = version.map_err(|error| format!("the cluster does not answer: {}", connect::why(&error)))?;
         result.facts.versions.insert("kubernetes".to_owned(), version.git_version);
         let rules = rights::rules(self.target);
         let missing = step(self.events, "ask for rights", missing_rights(&site.kube, &rules)).await?;
