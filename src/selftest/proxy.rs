@@ -3,6 +3,7 @@
 //! Vault reach it, for the time of one trial.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub struct Proxy {
     pub address: SocketAddr,
     /// The authority that signed its certificate, in PEM, where it speaks TLS.
     pub ca: Option<String>,
+    /// How often a rule was followed.
+    pub followed: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -59,6 +62,7 @@ struct InFront {
     http: reqwest::Client,
     behind: Behind,
     rules: Mutex<Vec<Rule>>,
+    followed: Arc<AtomicUsize>,
 }
 
 /// Starts a proxy in front of Vault.
@@ -67,8 +71,9 @@ struct InFront {
 /// It cannot listen there, or its certificate cannot be made; in words.
 pub async fn vault(gateway: IpAddr, behind: Behind, rules: Vec<Rule>, tls: Option<Tls>) -> Result<Proxy, String> {
     let http = http_client(&Roots::Public, Duration::from_secs(60), Through::Never)?;
-    let state = Arc::new(InFront { http, behind, rules: Mutex::new(rules) });
-    listen(gateway, Router::new().fallback(in_front).with_state(state), tls).await
+    let followed = Arc::new(AtomicUsize::new(0));
+    let state = Arc::new(InFront { http, behind, rules: Mutex::new(rules), followed: followed.clone() });
+    listen(gateway, Router::new().fallback(in_front).with_state(state), tls, followed).await
 }
 
 /// Starts a proxy in front of the API server whose TokenReview says yes to every token.
@@ -76,10 +81,15 @@ pub async fn vault(gateway: IpAddr, behind: Behind, rules: Vec<Rule>, tls: Optio
 /// # Errors
 /// It cannot listen there, or its certificate cannot be made; in words.
 pub async fn says_yes(gateway: IpAddr) -> Result<Proxy, String> {
-    listen(gateway, Router::new().fallback(yes), Some(Tls::Sound)).await
+    listen(gateway, Router::new().fallback(yes), Some(Tls::Sound), Arc::default()).await
 }
 
-async fn listen(gateway: IpAddr, router: Router, tls: Option<Tls>) -> Result<Proxy, String> {
+async fn listen(
+    gateway: IpAddr,
+    router: Router,
+    tls: Option<Tls>,
+    followed: Arc<AtomicUsize>,
+) -> Result<Proxy, String> {
     let listener =
         TcpListener::bind((gateway, 0)).await.map_err(|error| format!("cannot listen on {gateway}: {error}"))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
@@ -88,14 +98,14 @@ async fn listen(gateway: IpAddr, router: Router, tls: Option<Tls>) -> Result<Pro
             // It ends with the trial; what failed until then, the scenario has seen.
             let _ = axum::serve(listener, router).await;
         });
-        return Ok(Proxy { address, ca: None, task });
+        return Ok(Proxy { address, ca: None, followed, task });
     };
     let (config, ca) = certificate(gateway, tls).map_err(|error| format!("cannot make a certificate: {error}"))?;
     let listener = TlsListener { listener, acceptor: TlsAcceptor::from(Arc::new(config)) };
     let task = tokio::spawn(async move {
         let _ = axum::serve(listener, router).await;
     });
-    Ok(Proxy { address, ca: Some(ca), task })
+    Ok(Proxy { address, ca: Some(ca), followed, task })
 }
 
 /// A certificate with what is wrong with it, and the authority that a client is given.
@@ -173,6 +183,7 @@ impl InFront {
         let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         let rule = rules.iter_mut().find(|rule| Some(rule.on) == endpoint && rule.times != Some(0))?;
         rule.times = rule.times.map(|times| times - 1);
+        self.followed.fetch_add(1, Ordering::Relaxed);
         Some(rule.does.clone())
     }
 

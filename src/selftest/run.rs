@@ -2,6 +2,7 @@
 //! that should not be there.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -126,7 +127,7 @@ impl<'a> SelfTest<'a> {
         // Names of its own, so that trials of one scenario go on side by side.
         let mut own = scenario.clone();
         own.id = format!("t{number}.{}", scenario.id.replace('.', "-"));
-        let (bent, _proxies) = match bend(way, &own.id, &trial.obstacle).await {
+        let (bent, proxies) = match bend(way, &own.id, &trial.obstacle).await {
             Ok(bent) => bent,
             Err(reason) => return Outcome::Unclear(reason),
         };
@@ -136,6 +137,9 @@ impl<'a> SelfTest<'a> {
         cleanup::clean_scenario(way.run.journal, way.run.testbed, &own.id).await;
         match sighting {
             Ok(mut sighting) => {
+                if let Some(reason) = not_met(&trial.obstacle, &sighting, &proxies) {
+                    return Outcome::Unclear(reason);
+                }
                 if let Some(blind) = self.blind_to {
                     blind.hide(&mut sighting);
                 }
@@ -307,6 +311,20 @@ async fn bend(way: &Way<'_>, scenario: &str, obstacle: &Obstacle) -> Result<(Ben
         }
     }
     Ok((bent, proxies))
+}
+
+/// Why a scenario did not meet its fault, where it did not: then it says nothing,
+/// however it ended.
+fn not_met(obstacle: &Obstacle, sighting: &Sighting, proxies: &[Proxy]) -> Option<String> {
+    let Obstacle::Fault(fault) = obstacle else { return None };
+    match &sighting.seen {
+        Seen::Observed(_) => {}
+        Seen::Nothing(reason) | Seen::NotAdmitted(reason) => return Some(format!("the probe met no fault: {reason}")),
+    }
+    let wanted: usize = fault.vault.iter().map(|rule| rule.times.unwrap_or(1) as usize).sum();
+    let followed: usize = proxies.iter().map(|proxy| proxy.followed.load(Ordering::Relaxed)).sum();
+    (followed < wanted)
+        .then(|| format!("the proxy followed its rules {followed} times, and should have {wanted} times"))
 }
 
 /// Whether a server refused what was broken, rather than failed.

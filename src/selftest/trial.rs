@@ -133,9 +133,6 @@ fn ended(outcome: &Outcome, ends: Ends) -> (Verdict, String) {
         Outcome::Ended { verdict, reason } => {
             (Verdict::Nonconformant, format!("{verdict}, and should be {wanted}: {reason}"))
         }
-        Outcome::Unclear(reason) if wanted == Verdict::Inconclusive => {
-            (Verdict::Conformant, format!("inconclusive, as it should be: {reason}"))
-        }
         Outcome::Unclear(reason) | Outcome::Refused(reason) => (Verdict::Inconclusive, reason.clone()),
         Outcome::Unnoticed | Outcome::Noticed { .. } | Outcome::WrongStage { .. } => {
             (Verdict::Inconclusive, "a fault has a verdict only".to_owned())
@@ -172,5 +169,21 @@ fn without_effect(outcome: &Outcome, why: &str) -> (Verdict, String) {
             (Verdict::Nonconformant, format!("marked as without effect, and the server refuses it: {reason}"))
         }
         Outcome::Unclear(reason) | Outcome::Ended { reason, .. } => (Verdict::Inconclusive, reason.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_that_was_not_in_the_way_is_never_taken_for_one_that_was_met() {
+        for ends in [Ends::Conformant, Ends::Inconclusive] {
+            let outcome = Outcome::Unclear("the proxy cannot listen".to_owned());
+            assert_eq!(ended(&outcome, ends).0, Verdict::Inconclusive);
+        }
+        let ended_so = Outcome::Ended { verdict: Verdict::Inconclusive, reason: String::new() };
+        assert_eq!(ended(&ended_so, Ends::Inconclusive).0, Verdict::Conformant);
+        assert_eq!(ended(&ended_so, Ends::Conformant).0, Verdict::Nonconformant);
     }
 }
