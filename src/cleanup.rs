@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod, ServiceAccount};
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::api::{Api, DeleteParams, ListParams, Preconditions, PropagationPolicy};
 use kube::{Client, Resource as _, ResourceExt};
@@ -87,28 +87,39 @@ pub async fn clean(
 }
 
 /// Removes what one scenario made, while its run goes on. What cannot be
-/// removed now is left to the run's own clean-up.
-pub async fn clean_scenario(journal: &Journal, testbed: &Testbed, scenario: &str) {
+/// removed now is left to the run's own clean-up; gives how many things those are.
+pub async fn clean_scenario(journal: &Journal, testbed: &Testbed, scenario: &str) -> usize {
+    let mut left = 0;
     let names = Names::new(&journal.run, scenario, true);
     for entry in journal.open_entries() {
         let theirs = match &entry.item {
             Item::Object { name, .. } => names.own(name),
             Item::Vault { path } => path.rsplit('/').next().is_some_and(|name| names.own(name)),
+            Item::Container { name } => *name == names.own_vault(),
             _ => false,
         };
         if !theirs {
             continue;
         }
-        let removed = remove_object(&journal.run, &entry, &testbed.kube, Some(&testbed.vault.admin)).await;
+        let removed = match &entry.item {
+            Item::Container { .. } => {
+                remove_machine(&journal.run, &entry, &testbed.engine).await.map_err(|error| error.to_string())
+            }
+            _ => remove_object(&journal.run, &entry, &testbed.kube, Some(&testbed.vault.admin)).await,
+        };
         match removed {
             Ok(()) => {
                 if let Err(error) = journal.removed(entry.entry) {
                     tracing::debug!(%error, "the journal does not know that something is gone");
                 }
             }
-            Err(error) => tracing::debug!(error, "left to the run's clean-up"),
+            Err(error) => {
+                left += 1;
+                tracing::debug!(error, "left to the run's clean-up");
+            }
         }
     }
+    left
 }
 
 /// A Vault that one scenario had for itself does not stay with a kept testbed.
@@ -194,6 +205,7 @@ async fn remove_object(run: &str, entry: &Entry, kube: &Client, vault: Option<&V
                 Resource::ClusterRoleBinding => {
                     remove_by_uid(&Api::<ClusterRoleBinding>::all(kube), run, name, uid).await
                 }
+                Resource::Node => remove_by_uid(&Api::<Node>::all(kube), run, name, uid).await,
                 Resource::ServiceAccount => {
                     remove_by_uid(&Api::<ServiceAccount>::namespaced(kube, namespace), run, name, uid).await
                 }
@@ -341,6 +353,10 @@ async fn clean_objects(kube: &Client, run: &str) -> usize {
     {
         let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), &object.namespace().unwrap_or_default());
         removed += usize::from(remove_by_uid(&accounts, run, &object.name_any(), None).await.is_ok());
+    }
+    let nodes = Api::<Node>::all(kube.clone());
+    for object in nodes.list_metadata(&ours).await.map(|list| list.items).unwrap_or_default() {
+        removed += usize::from(remove_by_uid(&nodes, run, &object.name_any(), None).await.is_ok());
     }
     let namespaces = Api::<Namespace>::all(kube.clone());
     for object in namespaces.list_metadata(&ours).await.map(|list| list.items).unwrap_or_default() {

@@ -64,6 +64,7 @@ impl Item {
                     Resource::ClusterRoleBinding => "clusterrolebinding",
                     Resource::ServiceAccount => "serviceaccount",
                     Resource::Pod => "pod",
+                    Resource::Node => "node",
                 };
                 let mut command = "kubectl".to_owned();
                 if let Some(path) = cluster.and_then(|cluster| cluster.kubeconfig.as_ref()) {
@@ -94,6 +95,8 @@ pub enum Resource {
     ServiceAccount,
     /// A pod, on a customer's cluster.
     Pod,
+    /// A node that is none, for the self-test.
+    Node,
 }
 
 /// One line of the journal.

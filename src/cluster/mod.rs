@@ -4,6 +4,7 @@
 //! - [`mendix`]: `OperatorConfiguration` and `Runtime`, their CRDs, and what an
 //!   operator makes of them.
 //! - [`operator`]: the stand-in for the Mendix Operator: a controller around [`mendix`].
+//! - [`patience`]: the one way to make a Kubernetes client, which tries again what passes.
 //! - [`pod`]: from the app's start to its observation, or to why there is none.
 //! - [`portforward`]: a loopback port that leads into a pod.
 //! - [`wait`]: the one way to wait.
@@ -11,6 +12,7 @@
 pub mod mendix;
 pub mod objects;
 pub mod operator;
+pub mod patience;
 pub mod pod;
 pub mod portforward;
 pub mod wait;

@@ -1,6 +1,6 @@
 //! From the app's start to its observation, or to why there is none.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -14,10 +14,10 @@ use thiserror::Error;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::SCENARIO_LABEL;
 use super::mendix::RUNTIME;
 use super::operator::Refusals;
 use super::wait::{self, Look, TimedOut};
-use super::{RUN_LABEL, SCENARIO_LABEL};
 use crate::probe;
 use crate::probe::observation::Observation;
 
@@ -68,6 +68,8 @@ pub struct Apps {
     pods: Store<Pod>,
     deployments: Store<Deployment>,
     watches: Vec<JoinHandle<()>>,
+    /// Why nothing is seen of the pods at the moment.
+    trouble: Trouble,
     /// What the stand-in operator was refused.
     pub refusals: Refusals,
 }
@@ -79,23 +81,25 @@ impl Drop for Apps {
 }
 
 impl Apps {
-    /// Starts watching.
+    /// Starts watching what has these labels. The operator notes what it was refused in `refusals`.
     #[must_use]
-    pub fn watch(client: &Client, run: &str) -> Self {
-        let (pods, watch_pods) = store::<Pod>(client, run);
-        let (deployments, watch_deployments) = store::<Deployment>(client, run);
+    pub fn watch(client: &Client, labels: &str, refusals: Refusals) -> Self {
+        let trouble = Trouble::default();
+        let (pods, watch_pods) = store::<Pod>(client, labels, trouble.clone());
+        let (deployments, watch_deployments) = store::<Deployment>(client, labels, Trouble::default());
         Self {
             client: client.clone(),
             pods,
             deployments,
             watches: vec![watch_pods, watch_deployments],
-            refusals: Refusals::default(),
+            trouble,
+            refusals,
         }
     }
 
     /// The newest pod of a scenario's app that is not on its way out. In the
     /// documented namespace, an earlier scenario's may be there still.
-    fn newest(&self, namespace: &str, scenario: &str) -> Option<std::sync::Arc<Pod>> {
+    fn newest(&self, namespace: &str, scenario: &str) -> Option<Arc<Pod>> {
         let has = |pod: &Pod, label: &str, value: &str| pod.labels().get(label).is_some_and(|found| found == value);
         let app = |pod: &Pod| has(pod, "app", RUNTIME) && has(pod, SCENARIO_LABEL, scenario);
         self.pods
@@ -119,15 +123,21 @@ impl Apps {
     }
 }
 
-fn store<K>(client: &Client, run: &str) -> (Store<K>, JoinHandle<()>)
+/// What the last try of a watch ended with, where it failed.
+type Trouble = Arc<Mutex<Option<String>>>;
+
+fn store<K>(client: &Client, labels: &str, trouble: Trouble) -> (Store<K>, JoinHandle<()>)
 where
     K: kube::Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
     K::DynamicType: Default + Eq + std::hash::Hash + Clone + Send + Sync,
 {
     let (reader, writer) = reflector::store::<K>();
-    let ours = watcher::Config::default().labels(&format!("{RUN_LABEL}={run}"));
-    let events = watcher(Api::<K>::all(client.clone()), ours).default_backoff();
-    let fill = reflector::reflector(writer, events).for_each(|_| std::future::ready(()));
+    let events = watcher(Api::<K>::all(client.clone()), watcher::Config::default().labels(labels)).default_backoff();
+    let fill = reflector::reflector(writer, events).for_each(move |event| {
+        let failed = event.err().map(|error| format!("the API server does not say: {error}"));
+        *trouble.lock().unwrap_or_else(PoisonError::into_inner) = failed;
+        std::future::ready(())
+    });
     (reader, tokio::spawn(fill))
 }
 
@@ -146,12 +156,23 @@ pub async fn observe(
     let pods = Api::<Pod>::namespaced(apps.client.clone(), namespace);
     let refused_since = std::cell::Cell::new(None::<Instant>);
     let log = Asking::default();
+    // Until the container runs there is no log, so this says something only of a pod that runs.
+    let log_error = std::cell::Cell::new(None::<String>);
+    let with_log_error = |state: String| match log_error.take() {
+        Some(error) => {
+            let text = format!("{state}; its log cannot be read: {error}");
+            log_error.set(Some(error));
+            text
+        }
+        None => state,
+    };
     let subject = format!("observation of the app in namespace {namespace}");
     let found = wait::until(&subject, limit, INTERVAL, || async {
         let Some(pod) = apps.newest(namespace, scenario) else {
             let Some(message) = apps.refusal(namespace) else {
                 refused_since.set(None);
-                return Look::NotYet("no pod yet".to_owned());
+                let trouble = apps.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                return Look::NotYet(trouble.unwrap_or_else(|| "no pod yet".to_owned()));
             };
             let since = refused_since.get().unwrap_or_else(Instant::now);
             refused_since.set(Some(since));
@@ -165,7 +186,7 @@ pub async fn observe(
         }
         if !log.is_due(container_statuses(&pod).any(|c| c.state.as_ref().is_some_and(|state| state.running.is_some())))
         {
-            return Look::NotYet(state(&pod));
+            return Look::NotYet(with_log_error(state(&pod)));
         }
         let name = pod.name_any();
         let unusable = |reason| Err(Error::Pod { namespace: namespace.to_owned(), pod: name.clone(), reason });
@@ -182,11 +203,11 @@ pub async fn observe(
                 }
                 Ok(None) => {}
             },
-            Err(error) => tracing::trace!(%error, pod = name, "no log yet"),
+            Err(error) => log_error.set(Some(error.to_string())),
         }
         match cannot_run(&pod) {
             Some(reason) => Look::Done(unusable(reason)),
-            None => Look::NotYet(state(&pod)),
+            None => Look::NotYet(with_log_error(state(&pod))),
         }
     })
     .await;

@@ -15,15 +15,18 @@ pub mod secrets;
 pub mod vault_pod;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use kube::ResourceExt as _;
-use kube::api::{Api, PostParams};
-use serde::Serialize;
+use kube::api::Api;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::sync::OnceCell;
 
 use crate::cluster::objects::Owner;
+use crate::cluster::patience;
 use crate::cluster::pod::Apps;
 use crate::cluster::wait::TimedOut;
 use crate::journal::{self, Item, Journal, Resource};
@@ -98,7 +101,7 @@ pub struct Run<'a> {
     /// What the cluster makes of the apps.
     pub apps: Apps,
     /// The documented token reviewer, made once.
-    pub reviewer: OnceCell<auth::ReviewerToken>,
+    pub reviewer: Arc<OnceCell<auth::ReviewerToken>>,
 }
 
 /// One scenario's place in a run.
@@ -129,6 +132,38 @@ pub struct Bent {
     pub vault: Option<VaultDetour>,
     /// Another way for Vault to the API server.
     pub api_server: Option<ApiServer>,
+    /// What becomes of Vault when everything is configured, before the app starts.
+    pub before_app: Option<Blow>,
+}
+
+/// What becomes of a Vault that was sound when it was configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Blow {
+    /// It is sealed (`PUT sys/seal`).
+    Seal,
+    /// It is killed, with SIGKILL.
+    Kill,
+    /// It steps down (`PUT sys/step-down`), and is a standby without an active node for about ten seconds.
+    StepDown,
+}
+
+impl Site<'_> {
+    /// Strikes the Vault of this scenario.
+    ///
+    /// # Errors
+    /// It withstands: Vault refuses, or runs in no container.
+    pub async fn strike(self, blow: Blow) -> Result<(), Error> {
+        match blow {
+            Blow::Seal => self.vault.admin.seal().await?,
+            Blow::StepDown => self.vault.admin.step_down().await?,
+            Blow::Kill => {
+                let container = self.vault.container.as_deref().unwrap_or_default();
+                self.run.testbed.engine.kill(container).await?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Where the app finds a Vault that something stands in front of.
@@ -177,11 +212,13 @@ where
         }
         None => None,
     };
-    let made = match api.create(&PostParams::default(), object).await {
+    let made = match patience::create(api, object).await {
         Ok(made) => made,
         Err(source) => {
-            // What was refused is not there, so there is nothing to remove.
-            if let (Some(entry), kube::Error::Api(_)) = (entry, &source) {
+            // What was refused is not there, so there is nothing to remove. What failed may be.
+            if let (Some(entry), kube::Error::Api(status)) = (entry, &source)
+                && status.code < 500
+            {
                 run.journal.removed(entry)?;
             }
             return Err(Error::Cluster { what: format!("{} {name}", K::kind(&K::DynamicType::default())), source });

@@ -2,10 +2,10 @@
 //! noted in the run's ledger.
 
 use kube::Client;
-use kube::client::ClientBuilder;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 
 use super::target::{ClusterChoice, Target, VaultAccess};
+use crate::cluster::patience;
 use crate::ledger::{HARNESS, Ledger};
 use crate::vault::client::{Client as Vault, Error as VaultError, Proxy, Roots};
 
@@ -35,8 +35,7 @@ pub async fn cluster(choice: &ClusterChoice, ledger: &Ledger) -> Result<Client, 
                 .map_err(|e| format!("cannot use the kubeconfig's context: {e}"))?
         }
     };
-    let builder = ClientBuilder::try_from(config).map_err(|e| format!("cannot reach the cluster: {e}"))?;
-    Ok(builder.with_layer(&ledger.layer()).build())
+    patience::client(config, Some(ledger)).map_err(|e| format!("cannot reach the cluster: {e}"))
 }
 
 /// Why the API server did not answer: the innermost cause, which says more than

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
-use kube::api::{Api, LogParams, PostParams};
+use kube::api::{Api, LogParams};
 
 use super::judge::Probed;
 use super::objects::DEADLINE_SECONDS;
+use crate::cluster::patience;
 use crate::cluster::pod::{cannot_run, ended, last_line, state};
 use crate::cluster::wait::{self, Look};
 use crate::journal::{Item, Journal, Resource};
@@ -39,7 +40,7 @@ async fn create(kube: &Client, journal: &Journal, pod: &Pod) -> Result<Result<()
     let item = Item::Object { resource: Resource::Pod, namespace: Some(namespace.to_owned()), name: name.to_owned() };
     let entry = journal.creating(item).map_err(|error| error.to_string())?;
     let pods = Api::<Pod>::namespaced(kube.clone(), namespace);
-    match pods.create(&PostParams::default(), pod).await {
+    match patience::create(&pods, pod).await {
         Ok(made) => {
             journal.created(entry, made.metadata.uid.unwrap_or_default()).map_err(|error| error.to_string())?;
             Ok(Ok(()))

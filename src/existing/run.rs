@@ -20,6 +20,7 @@ use super::target::Target;
 use super::{connect, plan};
 use crate::cleanup;
 use crate::cluster::objects::Owner;
+use crate::cluster::patience;
 use crate::journal::{Item, Journal, Resource, Runs};
 use crate::ledger::{Ledger, Server};
 use crate::run::engine::{Stop, cut_off_elsewhere, new_id};
@@ -284,7 +285,7 @@ async fn create_account(kube: &Client, journal: &Journal, account: &ServiceAccou
     let item =
         Item::Object { resource: Resource::ServiceAccount, namespace: Some(namespace.clone()), name: name.clone() };
     let entry = journal.creating(item).map_err(|error| what(&error))?;
-    let made = accounts.create(&PostParams::default(), account).await.map_err(|error| what(&error))?;
+    let made = patience::create(&accounts, account).await.map_err(|error| what(&error))?;
     journal.created(entry, made.metadata.uid.unwrap_or_default()).map_err(|error| what(&error))
 }
 

@@ -55,7 +55,7 @@ pub async fn observe(input: &Input, ask: &Ask, vault: &Client, secret_name: &Sec
     health(&vault, &mut asked).await;
     if asked.health.transport.is_none() {
         if !ask.login_only {
-            asked.read_without_token = Some(answer(&vault.send(Method::GET, &path, None).await));
+            asked.read_without_token = Some(answer(&vault.send_patiently(Method::GET, &path, None).await));
         }
         if let Some(jwt) = jwt {
             let before = Instant::now();
@@ -68,8 +68,8 @@ pub async fn observe(input: &Input, ask: &Ask, vault: &Client, secret_name: &Sec
                 if !ask.login_only {
                     read(&client, input, ask, secret_name, &mut observation, &mut asked).await;
                 }
-                asked.revoke = Some(answer(&client.send(Method::POST, "auth/token/revoke-self", None).await));
-                let after = client.send(Method::GET, "auth/token/lookup-self", None).await;
+                asked.revoke = Some(answer(&client.send_patiently(Method::POST, "auth/token/revoke-self", None).await));
+                let after = client.send_patiently(Method::GET, "auth/token/lookup-self", None).await;
                 asked.after_revocation = Some(answer(&after));
             }
         }
@@ -115,17 +115,17 @@ async fn read(
         read = nobody("a read that answers 200 without `data`");
     }
     let SecretName { mount, name, .. } = secret_name;
-    let result = client.send(Method::GET, &format!("sys/internal/ui/mounts/{mount}"), None).await;
+    let result = client.send_patiently(Method::GET, &format!("sys/internal/ui/mounts/{mount}"), None).await;
     asked.mount = Some(answer(&result));
     asked.kv_version = result.ok().and_then(|reply| kv_version(&reply.body));
     if read.status == Some(404) {
         asked.at_data_data =
-            Some(answer(&client.send(Method::GET, &format!("{mount}/metadata/data/{name}"), None).await));
+            Some(answer(&client.send_patiently(Method::GET, &format!("{mount}/metadata/data/{name}"), None).await));
     }
     observation.read = Some(read);
 
     let body = json!({ "paths": paths(secret_name, &ask.sibling) });
-    let result = client.send(Method::POST, "sys/capabilities-self", Some(&body)).await;
+    let result = client.send_patiently(Method::POST, "sys/capabilities-self", Some(&body)).await;
     asked.capabilities = Some(answer(&result));
     if let Ok(reply) = result {
         for path in paths(secret_name, &ask.sibling) {

@@ -17,11 +17,11 @@ pub async fn ask(client: &Client, secret: &SecretName, sibling: &str) -> Boundar
     let body = json!({ "data": { "written-by": "pmp-vault-conformance" } });
     let list = Method::from_bytes(b"LIST").unwrap_or(Method::GET);
     Boundary {
-        list: answer(&client.send(list, &format!("{mount}/metadata/"), None).await),
-        write: answer(&client.send(Method::POST, &path, Some(&body)).await),
-        delete: answer(&client.send(Method::DELETE, &path, None).await),
-        sibling: answer(&client.send(Method::GET, &format!("{mount}/data/{sibling}"), None).await),
-        revoke: answer(&client.send(Method::POST, "auth/token/revoke-self", None).await),
-        after_revocation: answer(&client.send(Method::GET, &path, None).await),
+        list: answer(&client.send_patiently(list, &format!("{mount}/metadata/"), None).await),
+        write: answer(&client.send_patiently(Method::POST, &path, Some(&body)).await),
+        delete: answer(&client.send_patiently(Method::DELETE, &path, None).await),
+        sibling: answer(&client.send_patiently(Method::GET, &format!("{mount}/data/{sibling}"), None).await),
+        revoke: answer(&client.send_patiently(Method::POST, "auth/token/revoke-self", None).await),
+        after_revocation: answer(&client.send_patiently(Method::GET, &path, None).await),
     }
 }

@@ -102,7 +102,8 @@ pub(super) async fn log_in(
         login.answer = nobody("a login that answers 200 without a token");
     }
     if login.answer.status == Some(403) {
-        login.empty_login_status = vault.send(Method::POST, &path, Some(&json!({}))).await.ok().map(|r| r.status);
+        login.empty_login_status =
+            vault.send_patiently(Method::POST, &path, Some(&json!({}))).await.ok().map(|r| r.status);
     }
     (login, token, token_type)
 }

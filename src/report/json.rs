@@ -13,7 +13,7 @@ use crate::probe::observation::KeyState;
 use crate::run::event::{Ending, RunResult};
 use crate::run::stability::Stability;
 use crate::scenario::model::Evidence;
-use crate::selftest::score::Score;
+use crate::selftest::score::{FaultRow, Score};
 use crate::verdict::result::{Case, Finding, Observed, ScenarioResult, Subject, Timings};
 use crate::verdict::{CauseId, Stage, Verdict};
 
@@ -58,6 +58,9 @@ pub struct Report {
     /// Of a self-test: how many obstacles of each kind were noticed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scores: Vec<Score>,
+    /// Of a self-test: how each fault ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultRow>,
     /// With `--repeat`: whether each scenario ended the same in every round.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stability: Vec<Stability>,
@@ -215,6 +218,7 @@ impl Report {
             timings: result.timings.clone(),
             ledger: result.ledger.clone(),
             scores: result.scores.clone(),
+            faults: result.faults.clone(),
             stability: result.stability.clone(),
         }
     }

@@ -25,6 +25,9 @@ const EXISTING: &str = "existing";
 /// How many trials without a verdict are named: where the testbed fails, all are.
 const UNCLEAR: usize = 20;
 
+/// How much is said of a fault that ends without a cause; its own line has all of it.
+const REASON: usize = 100;
+
 /// How many ids are listed where many scenarios share one reason.
 const IDS: usize = 8;
 
@@ -248,6 +251,20 @@ fn groups(text: &mut String, result: &RunResult, paint: Paint) {
 fn scores(text: &mut String, result: &RunResult, paint: Paint) {
     if result.scores.is_empty() {
         return;
+    }
+    if !result.faults.is_empty() {
+        let _ = writeln!(text, "\n{}", paint.heading("Faults, and how the scenario ended"));
+        let width = result.faults.iter().map(|row| row.fault.len()).max().unwrap_or_default();
+        for row in &result.faults {
+            let verdict = row.verdict.map_or_else(|| "no verdict".to_owned(), |verdict| verdict.to_string());
+            let took = seconds(Duration::from_millis(row.total_ms));
+            let cause = match &row.cause {
+                Some(cause) => cause.to_string(),
+                None if row.verdict == Some(Verdict::Conformant) => "-".to_owned(),
+                None => one_line(&row.reason).chars().take(REASON).collect(),
+            };
+            let _ = writeln!(text, "  {:<width$}  {verdict:<13} {took:>8}  {cause}", row.fault);
+        }
     }
     let _ = writeln!(text, "\n{}", paint.heading("What the harness noticed of what was broken on purpose"));
     for score in &result.scores {

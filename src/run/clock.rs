@@ -31,6 +31,13 @@ impl Clock {
         u64::try_from(self.spent().as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// What is left of a time limit, less a moment in which who waits for
+    /// something can still say what was seen of it.
+    #[must_use]
+    pub fn left_of(&self, limit: Duration) -> Duration {
+        limit.saturating_sub(self.spent() + Duration::from_millis(500))
+    }
+
     /// Stands still for as long as something takes.
     pub async fn wait<T>(&self, turn: impl Future<Output = T>) -> T {
         let since = Instant::now();

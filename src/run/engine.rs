@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::event::{Ending, Event, Events, RunFacts, RunResult};
@@ -15,7 +15,8 @@ use super::literal::Turns;
 use super::stability::Rounds;
 use super::way::{Way, millis};
 use crate::cleanup;
-use crate::cluster::operator;
+use crate::cluster::RUN_LABEL;
+use crate::cluster::operator::{self, Refusals};
 use crate::cluster::pod::Apps;
 use crate::configure::Run;
 use crate::journal::{Hold, Journal, Runs};
@@ -99,6 +100,7 @@ impl RunOf<'_> {
             Some(test) => {
                 result.scenarios = test.results();
                 result.scores = test.scores();
+                result.faults = test.faults();
             }
             None => {
                 self.fill_up(&mut result);
@@ -309,7 +311,8 @@ impl RunOf<'_> {
         results: &mut Vec<ScenarioResult>,
         rounds: &mut Rounds,
     ) {
-        let apps = Apps::watch(&testbed.kube, &journal.run);
+        let ours = format!("{RUN_LABEL}={}", journal.run);
+        let apps = Apps::watch(&testbed.kube, &ours, Refusals::default());
         let operator = AbortOnDrop(operator::start(testbed.kube.clone(), &journal.run, apps.refusals.clone()));
         let run = Run {
             testbed,
@@ -318,7 +321,7 @@ impl RunOf<'_> {
             hmac_key: random(32),
             redactor: self.redactor.clone(),
             apps,
-            reviewer: OnceCell::new(),
+            reviewer: Arc::default(),
         };
         let turns = Turns::default();
         let way = Way {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::stability::Stability;
 use crate::ledger::Request;
 use crate::scenario::model::Evidence;
-use crate::selftest::score::Score;
+use crate::selftest::score::{FaultRow, Score};
 use crate::verdict::result::ScenarioResult;
 
 /// The facts of a run, for every report.
@@ -75,6 +75,9 @@ pub struct RunResult {
     /// Of a self-test: how many obstacles of each kind were noticed.
     #[serde(default)]
     pub scores: Vec<Score>,
+    /// Of a self-test: how each fault ended.
+    #[serde(default)]
+    pub faults: Vec<FaultRow>,
     /// With `--repeat`: whether each scenario ended the same in every round.
     #[serde(default)]
     pub stability: Vec<Stability>,

@@ -107,7 +107,7 @@ impl Typing<'_> {
         self.take_app(turns, held).await?;
         timings.configure_ms = self.clock.millis();
         let started = Instant::now();
-        let seen = start_and_look(self.site, self.scenario, self.example(), self.limit).await;
+        let seen = start_and_look(self.site, self.scenario, self.example(), self.clock.left_of(self.limit)).await;
         timings.observe_ms = millis(started);
         Ok(Sighting { commands, fingerprints, ..seen? })
     }

@@ -13,7 +13,7 @@ use crate::probe::observation::Observation;
 use crate::scenario::command::CommandCatalogue;
 use crate::scenario::configuration::{Configuration, Literal, VaultPlace};
 use crate::scenario::model::Scenario;
-use crate::testbed::{VaultSite, kind, vault};
+use crate::testbed::{VaultSite, vault};
 use crate::verdict::cause::Fact;
 use crate::verdict::oracle::Oracle;
 use crate::verdict::result::{ScenarioResult, Timings};
@@ -73,7 +73,8 @@ impl Way<'_> {
     ) -> Result<Sighting, Error> {
         let owner = Owner { run: self.run.journal.run.clone(), scenario: scenario.id.clone() };
         let typed = configuration.literal != Literal::No;
-        let shared_vault = configuration.vault == VaultPlace::Outside && !typed;
+        // A Vault that is struck is one scenario's own.
+        let shared_vault = configuration.vault == VaultPlace::Outside && !typed && bent.before_app.is_none();
         let names = if typed {
             Names::documented(&owner.run, &scenario.id)
         } else {
@@ -121,11 +122,14 @@ impl Way<'_> {
         };
         let (stored, (accessor, reviewer), ()) =
             tokio::try_join!(secrets::apply(site, configuration), auth::apply(site, configuration), prepare)?;
+        if let Some(blow) = bent.before_app {
+            site.strike(blow).await?;
+        }
         app::start(site, configuration, 1).await?;
         timings.configure_ms = clock.millis();
 
         let started = Instant::now();
-        let mut sighting = look(site, &scenario.id, self.limit).await;
+        let mut sighting = look(site, &scenario.id, clock.left_of(self.limit)).await;
         timings.observe_ms = millis(started);
         sighting.fingerprints = stored.fingerprints;
         sighting.enable_again = stored.enable_again;
@@ -135,13 +139,27 @@ impl Way<'_> {
     }
 
     async fn start_vault(&self, names: &Names, port: u16) -> Result<VaultSite, Error> {
-        let testbed = self.run.testbed;
-        let name = format!("{}-vault", kind::name(&names.global));
-        let (image, network) = (&testbed.vault_image, &testbed.network);
-        let site = vault::start(&testbed.engine, self.run.journal, network, image, &name, port, self.limit).await?;
-        self.run.redactor.add(&site.root_token);
-        Ok(site)
+        start_vault(self.run, names, port, false, self.limit).await
     }
+}
+
+/// Starts a Vault for one scenario alone.
+///
+/// # Errors
+/// It does not start within the time limit.
+pub async fn start_vault(
+    run: &Run<'_>,
+    names: &Names,
+    port: u16,
+    cluster: bool,
+    limit: Duration,
+) -> Result<VaultSite, Error> {
+    let testbed = run.testbed;
+    let (image, network, name) = (&testbed.vault_image, &testbed.network, names.own_vault());
+    let wanted = vault::Wanted { network, image, name: &name, port, cluster, limit };
+    let site = vault::start(&testbed.engine, run.journal, wanted).await?;
+    run.redactor.add(&site.root_token);
+    Ok(site)
 }
 
 /// Waits for what the app's pod says.

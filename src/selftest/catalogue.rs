@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::configure::Blow;
 use crate::verdict::Stage;
 
 /// The file.
@@ -32,7 +33,7 @@ pub struct Lie {
     pub stage: Stage,
     /// How Vault lies.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub vault: Vec<Rule>,
+    pub vault: Vec<Rule<Endpoint, Act>>,
     /// Whether the API server's TokenReview says yes to every token.
     #[serde(default)]
     pub token_review_says_yes: bool,
@@ -53,12 +54,30 @@ pub struct Fault {
     pub scenario: String,
     /// What must come of it.
     pub ends: Ends,
-    /// How Vault fails.
+    /// How Vault fails, or what stands in front of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub vault: Vec<Rule>,
+    pub vault: Vec<Rule<Endpoint, Act>>,
     /// How its TLS fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
+    /// Where the app looks for Vault, in place of its address: `HOST:PORT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault_at: Option<String>,
+    /// What becomes of a real Vault, which the scenario then has for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_app: Option<Blow>,
+    /// How the API server fails the harness.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub api_server: Vec<Rule<ApiEndpoint, ApiAct>>,
+    /// The image that the app's pod asks for, in place of the probe's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Whether the app's pod asks for a node that never gets ready.
+    #[serde(default)]
+    pub node_not_ready: bool,
+    /// The scenario's time limit in seconds; the run's own where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
     /// Whether it takes so long that only `--long` tries it.
     #[serde(default)]
     pub long: bool,
@@ -88,20 +107,20 @@ pub enum Tls {
     Untrusted,
 }
 
-/// What the proxy in front of Vault does at one of its endpoints.
+/// What a proxy does at one of its endpoints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Rule {
+pub struct Rule<E, A> {
     /// Which.
-    pub on: Endpoint,
+    pub on: E,
     /// What.
-    pub does: Act,
+    pub does: A,
     /// How often; always where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
 }
 
-/// The requests of a probe.
+/// The requests to Vault: a probe's, and the harness's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Endpoint {
@@ -119,24 +138,40 @@ pub enum Endpoint {
     Sibling,
     /// `POST auth/token/revoke-self`.
     Revoke,
+    /// Anything else, all of it the harness's own: it then goes through the proxy as well.
+    Configure,
 }
 
-/// What is done with a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// The requests of the harness to the API server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+pub enum ApiEndpoint {
+    /// An object is made.
+    Create,
+    /// One is changed.
+    Change,
+    /// One is deleted, by the clean-up.
+    Delete,
+    /// One is read.
+    Get,
+    /// Several are read: how a watch starts.
+    List,
+    /// Several are watched.
+    Watch,
+    /// A pod's log is read.
+    Log,
+    /// `SubjectAccessReview`: whether a binding holds yet.
+    Review,
+}
+
+/// What is done with a request to Vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Act {
     /// A refused login is let in, with a token of the documented policy.
     LogIn,
     /// It is done with all rights.
     AsRoot,
-    /// It is not passed on, and this is answered.
-    Answer {
-        /// The HTTP status.
-        status: u16,
-        /// The body; empty where absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        body: Option<Value>,
-    },
     /// It is passed on, and this is merged into the answer (RFC 7386).
     Merge(Value),
     /// Two keys of the secret have each other's value.
@@ -147,11 +182,43 @@ pub enum Act {
     DropKey,
     /// The secret has a key more.
     AddKey,
+    /// The pod that asks is evicted before it is answered.
+    Evict,
+    /// It fails.
+    #[serde(untagged)]
+    Fails(Failure),
+}
+
+/// What is done with a request to the API server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ApiAct {
+    /// The answer comes twice, one after the other.
+    Twice,
+    /// The answer is that of another run.
+    OfAnotherRun,
+    /// It fails.
+    #[serde(untagged)]
+    Fails(Failure),
+}
+
+/// How any server fails.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Failure {
+    /// It is not passed on, and this is answered.
+    Answer {
+        /// The HTTP status.
+        status: u16,
+        /// The body; where absent, nothing of Vault's, and a `Status` of the API server's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body: Option<Value>,
+    },
     /// The answer starts after so many seconds.
     SlowStart(u64),
     /// The answer's second half comes after so many seconds.
     SlowBody(u64),
-    /// The connection ends in the middle of the answer.
+    /// It is passed on, and the connection ends in the middle of the answer.
     Reset,
     /// The answer is half of what it should be, and says that it is whole.
     Truncate,

@@ -3,6 +3,7 @@
 //!
 //! - [`catalogue`]: fields without effect, lies and faults, as data.
 //! - [`mutants`]: every field of every documented object, broken; pure.
+//! - [`placed`]: one of them in a scenario's way.
 //! - [`proxy`]: the one that lies and fails, in front of the real servers.
 //! - [`trial`]: one thing put in the way of a scenario, and what must come of it; pure.
 //! - [`run`](mod@run): the trials, on real servers.
@@ -10,6 +11,7 @@
 
 pub mod catalogue;
 pub mod mutants;
+pub mod placed;
 pub mod proxy;
 pub mod run;
 pub mod score;

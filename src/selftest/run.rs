@@ -2,23 +2,21 @@
 //! that should not be there.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use globset::Glob;
 use tokio::sync::Semaphore;
 
-use super::catalogue::{Ends, Rule, Tls};
+use super::catalogue::Ends;
 use super::mutants::documented;
-use super::proxy::{self, Behind, Proxy};
-use super::score::Score;
+use super::placed::Placed;
+use super::score::{FaultRow, Score};
 use super::trial::{Obstacle, Outcome, Trial, Want, outcome};
 use crate::cleanup;
-use crate::configure::names::Names;
-use crate::configure::{self, Bent, VaultDetour};
+use crate::configure;
 use crate::probe::observation::Answer;
 use crate::run::event::{Event, Events};
 use crate::run::way::{Way, millis};
@@ -27,6 +25,10 @@ use crate::scenario::model::{Evidence, Profile, Scenario};
 use crate::verdict::result::{Case, Observed, ScenarioResult, Subject, Timings};
 use crate::verdict::sighting::{Seen, Sighting};
 use crate::verdict::{Stage, Verdict};
+
+/// A mutant that nobody notices goes through all denials of the core profile,
+/// each with its own time limit; even then this is far too long.
+const HANGS: Duration = Duration::from_secs(300);
 
 /// A self-test: its trials, and what came of them so far.
 #[derive(Debug)]
@@ -85,7 +87,8 @@ impl<'a> SelfTest<'a> {
                     let _place = places.acquire().await;
                     let _ = events.send(Event::ScenarioStarted { id: trial.id.clone(), evidence: Evidence::Real });
                     let started = Instant::now();
-                    (trial, self.try_one(way, number, trial).await, millis(started))
+                    let tried = tokio::time::timeout(HANGS, self.try_one(way, number, trial)).await;
+                    (trial, tried.unwrap_or(Outcome::Hung(HANGS.as_secs())), millis(started))
                 }
             })
             .collect();
@@ -127,17 +130,21 @@ impl<'a> SelfTest<'a> {
         // Names of its own, so that trials of one scenario go on side by side.
         let mut own = scenario.clone();
         own.id = format!("t{number}.{}", scenario.id.replace('.', "-"));
-        let (bent, proxies) = match bend(way, &own.id, &trial.obstacle).await {
-            Ok(bent) => bent,
+        let placed = match Placed::new(way, &own.id, &trial.obstacle).await {
+            Ok(placed) => placed,
             Err(reason) => return Outcome::Unclear(reason),
         };
         let mut timings = Timings::default();
-        let sighting = way.sight(&own, &bent, &mut timings).await;
+        let sighting = placed.way(way, &own.id, async |way| way.sight(&own, &placed.bent, &mut timings).await).await;
         // Hundreds of trials leave no room for each other's pods.
-        cleanup::clean_scenario(way.run.journal, way.run.testbed, &own.id).await;
+        let cleaned = cleanup::clean_scenario(way.run.journal, &placed.for_clean_up(way), &own.id).await;
+        let sighting = match sighting {
+            Err(error) if matches!(trial.obstacle, Obstacle::Fault(_)) => Ok(Sighting::nothing(error.to_string())),
+            sighting => sighting,
+        };
         match sighting {
             Ok(mut sighting) => {
-                if let Some(reason) = not_met(&trial.obstacle, &sighting, &proxies) {
+                if let Some(reason) = placed.not_met(&trial.obstacle, &sighting, cleaned) {
                     return Outcome::Unclear(reason);
                 }
                 if let Some(blind) = self.blind_to {
@@ -169,6 +176,17 @@ impl<'a> SelfTest<'a> {
             }
         }
         suites.into_iter().map(|(name, cases, took)| suite(&format!("self-test.{name}"), cases, took)).collect()
+    }
+
+    /// How each fault ended.
+    #[must_use]
+    pub fn faults(&self) -> Vec<FaultRow> {
+        let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        let row = |trial: &Trial| {
+            let found = outcomes.get(&trial.id);
+            FaultRow::of(trial, found.map(|(outcome, _)| outcome), found.map_or(0, |(_, took)| *took))
+        };
+        self.trials.iter().filter_map(row).collect()
     }
 
     /// The score of each kind.
@@ -268,63 +286,6 @@ fn faults(catalogue: &Catalogue, long: bool) -> impl Iterator<Item = Trial> {
         obstacle: Obstacle::Fault(fault.clone()),
         want: Want::Ends(fault.ends),
     })
-}
-
-/// What is put in the scenario's way, and the proxies that do it while they are held.
-async fn bend(way: &Way<'_>, scenario: &str, obstacle: &Obstacle) -> Result<(Bent, Vec<Proxy>), String> {
-    let testbed = way.run.testbed;
-    let gateway = || async { testbed.engine.gateway(&testbed.network).await.map_err(|error| error.to_string()) };
-    let in_front = |rules: Vec<Rule>, tls: Option<Tls>| async move {
-        let names = Names::new(&way.run.journal.run, scenario, true);
-        let behind = Behind {
-            address: testbed.vault.admin.address().to_owned(),
-            root_token: testbed.vault.root_token.clone(),
-            policy: names.policy,
-        };
-        proxy::vault(gateway().await?, behind, rules, tls).await
-    };
-    let detour = |proxy: &Proxy| VaultDetour { host: proxy.address.to_string(), ca: proxy.ca.clone() };
-    let mut bent = Bent::default();
-    let mut proxies = Vec::new();
-    match obstacle {
-        Obstacle::Mutant(mutation) => bent.mutation = Some(mutation.clone()),
-        Obstacle::Lie(lie) => {
-            bent.runtime.clone_from(&lie.runtime);
-            if !lie.vault.is_empty() {
-                let proxy = in_front(lie.vault.clone(), None).await?;
-                bent.vault = Some(detour(&proxy));
-                proxies.push(proxy);
-            }
-            if lie.token_review_says_yes {
-                let proxy = proxy::says_yes(gateway().await?).await?;
-                let mut api_server = testbed.api_server.clone();
-                api_server.address = format!("https://{}", proxy.address);
-                api_server.ca = proxy.ca.clone().unwrap_or_default();
-                bent.api_server = Some(api_server);
-                proxies.push(proxy);
-            }
-        }
-        Obstacle::Fault(fault) => {
-            let proxy = in_front(fault.vault.clone(), fault.tls).await?;
-            bent.vault = Some(detour(&proxy));
-            proxies.push(proxy);
-        }
-    }
-    Ok((bent, proxies))
-}
-
-/// Why a scenario did not meet its fault, where it did not: then it says nothing,
-/// however it ended.
-fn not_met(obstacle: &Obstacle, sighting: &Sighting, proxies: &[Proxy]) -> Option<String> {
-    let Obstacle::Fault(fault) = obstacle else { return None };
-    match &sighting.seen {
-        Seen::Observed(_) => {}
-        Seen::Nothing(reason) | Seen::NotAdmitted(reason) => return Some(format!("the probe met no fault: {reason}")),
-    }
-    let wanted: usize = fault.vault.iter().map(|rule| rule.times.unwrap_or(1) as usize).sum();
-    let followed: usize = proxies.iter().map(|proxy| proxy.followed.load(Ordering::Relaxed)).sum();
-    (followed < wanted)
-        .then(|| format!("the proxy followed its rules {followed} times, and should have {wanted} times"))
 }
 
 /// Whether a server refused what was broken, rather than failed.

@@ -3,7 +3,7 @@
 use super::catalogue::{Ends, Fault, Lie};
 use crate::configure::mutation::Mutation;
 use crate::verdict::result::ScenarioResult;
-use crate::verdict::{Stage, Verdict};
+use crate::verdict::{CauseId, Stage, Verdict};
 
 /// What is put in the way.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,9 +73,13 @@ pub enum Outcome {
     Ended {
         /// The scenario's verdict.
         verdict: Verdict,
+        /// By which cause, where one is known.
+        cause: Option<CauseId>,
         /// Why.
         reason: String,
     },
+    /// It did not end within this many seconds, long after its time limit.
+    Hung(u64),
 }
 
 /// What one scenario says of an obstacle.
@@ -84,7 +88,7 @@ pub fn outcome(result: &ScenarioResult, want: &Want) -> Outcome {
     let scenario = result.id.clone();
     let (stage, reason) = (result.observed.stage, result.reason.clone());
     if let Want::Ends(_) = want {
-        return Outcome::Ended { verdict: result.verdict, reason };
+        return Outcome::Ended { verdict: result.verdict, cause: result.observed.cause.clone(), reason };
     }
     match result.verdict {
         Verdict::Conformant | Verdict::KnownDeviation => Outcome::Unnoticed,
@@ -113,6 +117,9 @@ impl Trial {
         let Some(outcome) = outcome else {
             return (Verdict::Inconclusive, "not tried: the self-test was cut off".to_owned());
         };
+        if let Outcome::Hung(seconds) = outcome {
+            return (Verdict::Nonconformant, format!("hangs: not over after {seconds} s, whatever its time limit"));
+        }
         match &self.want {
             Want::NoEffect(why) => without_effect(outcome, why),
             Want::Noticed(stages) => with_effect(outcome, stages),
@@ -127,14 +134,14 @@ fn ended(outcome: &Outcome, ends: Ends) -> (Verdict, String) {
         Ends::Inconclusive => Verdict::Inconclusive,
     };
     match outcome {
-        Outcome::Ended { verdict, reason } if *verdict == wanted => {
+        Outcome::Ended { verdict, reason, .. } if *verdict == wanted => {
             (Verdict::Conformant, format!("{verdict}, as it should be: {reason}"))
         }
-        Outcome::Ended { verdict, reason } => {
+        Outcome::Ended { verdict, reason, .. } => {
             (Verdict::Nonconformant, format!("{verdict}, and should be {wanted}: {reason}"))
         }
         Outcome::Unclear(reason) | Outcome::Refused(reason) => (Verdict::Inconclusive, reason.clone()),
-        Outcome::Unnoticed | Outcome::Noticed { .. } | Outcome::WrongStage { .. } => {
+        Outcome::Unnoticed | Outcome::Noticed { .. } | Outcome::WrongStage { .. } | Outcome::Hung(_) => {
             (Verdict::Inconclusive, "a fault has a verdict only".to_owned())
         }
     }
@@ -156,6 +163,7 @@ fn with_effect(outcome: &Outcome, stages: &[Stage]) -> (Verdict, String) {
             (Verdict::Nonconformant, "survived: every scenario ended as if nothing were in the way".to_owned())
         }
         Outcome::Unclear(reason) | Outcome::Ended { reason, .. } => (Verdict::Inconclusive, reason.clone()),
+        Outcome::Hung(_) => (Verdict::Inconclusive, String::new()),
     }
 }
 
@@ -169,6 +177,7 @@ fn without_effect(outcome: &Outcome, why: &str) -> (Verdict, String) {
             (Verdict::Nonconformant, format!("marked as without effect, and the server refuses it: {reason}"))
         }
         Outcome::Unclear(reason) | Outcome::Ended { reason, .. } => (Verdict::Inconclusive, reason.clone()),
+        Outcome::Hung(_) => (Verdict::Inconclusive, String::new()),
     }
 }
 
@@ -182,7 +191,7 @@ mod tests {
             let outcome = Outcome::Unclear("the proxy cannot listen".to_owned());
             assert_eq!(ended(&outcome, ends).0, Verdict::Inconclusive);
         }
-        let ended_so = Outcome::Ended { verdict: Verdict::Inconclusive, reason: String::new() };
+        let ended_so = Outcome::Ended { verdict: Verdict::Inconclusive, cause: None, reason: String::new() };
         assert_eq!(ended(&ended_so, Ends::Inconclusive).0, Verdict::Conformant);
         assert_eq!(ended(&ended_so, Ends::Conformant).0, Verdict::Nonconformant);
     }

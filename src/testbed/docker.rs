@@ -9,8 +9,8 @@ use testcontainers::bollard::errors::Error as DockerError;
 use testcontainers::bollard::exec::{CreateExecOptions, StartExecResults};
 use testcontainers::bollard::models::{ContainerStateStatusEnum, NetworkCreateRequest};
 use testcontainers::bollard::query_parameters::{
-    CreateImageOptionsBuilder, ListContainersOptionsBuilder, ListNetworksOptionsBuilder, LogsOptionsBuilder,
-    RemoveContainerOptionsBuilder,
+    CreateImageOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder, ListNetworksOptionsBuilder,
+    LogsOptionsBuilder, RemoveContainerOptionsBuilder,
 };
 use thiserror::Error;
 
@@ -177,6 +177,16 @@ impl Engine {
             Err(DockerError::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(()),
             Err(error) => Err(failed(format!("remove container {id}"))(error)),
         }
+    }
+
+    /// Kills what runs in a container.
+    ///
+    /// # Errors
+    /// The engine refuses, or nothing runs in it.
+    pub async fn kill(&self, container: &str) -> Result<(), Error> {
+        let options = KillContainerOptionsBuilder::default().signal("SIGKILL").build();
+        let killed = self.docker.kill_container(container, Some(options)).await;
+        killed.map_err(|error| failed(format!("kill container {container}"))(error))
     }
 
     /// The address on this machine under which a container's port is published.

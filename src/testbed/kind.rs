@@ -18,8 +18,8 @@ use tokio::sync::watch;
 use super::docker::{self, Engine};
 use super::images::Images;
 use super::{ApiServer, Testbed, probe_image, vault};
-use crate::cluster::mendix;
 use crate::cluster::wait::{self, Look, TimedOut};
+use crate::cluster::{mendix, patience};
 use crate::journal::{self, Item, Journal};
 use crate::run::event::{Event, Events};
 
@@ -162,7 +162,15 @@ impl<'a> Start<'a> {
         let Self { engine, journal, images, events, .. } = self;
         let vault_name = format!("{}-vault", self.name);
         let start_vault = step(events, "start Vault", async {
-            vault::start(engine, journal, &self.name, &images.vault_image, &vault_name, 8200, VAULT_LIMIT).await
+            let wanted = vault::Wanted {
+                network: &self.name,
+                image: &images.vault_image,
+                name: &vault_name,
+                port: 8200,
+                cluster: false,
+                limit: VAULT_LIMIT,
+            };
+            vault::start(engine, journal, wanted).await
         });
         let archive = journal.folder().join("probe.tar");
         let probe = async {
@@ -333,7 +341,7 @@ pub async fn client(kubeconfig: &Path) -> Result<Client, String> {
         kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.map_err(|e| e.to_string())?;
     // The API server is on loopback: a proxy of the environment leads nowhere.
     config.proxy_url = None;
-    Client::try_from(config).map_err(|e| e.to_string())
+    patience::client(config, None).map_err(|e| e.to_string())
 }
 
 async fn create(name: &str, image: &str, journal: &Journal, limit: Duration) -> Result<(), Error> {

@@ -55,6 +55,7 @@ pub struct VaultSite {
 }
 
 /// A testbed that is up.
+#[derive(Clone)]
 pub struct Testbed {
     /// The run that owns it.
     pub owner: String,

@@ -47,27 +47,41 @@ pub fn random(length: usize) -> String {
     rand::rng().sample_iter(Alphanumeric).take(length).map(char::from).collect()
 }
 
+/// What is wanted of a Vault in a container.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The network that it joins.
+    pub network: &'a str,
+    /// Its image.
+    pub image: &'a str,
+    /// The container's name.
+    pub name: &'a str,
+    /// The port that it listens on.
+    pub port: u16,
+    /// Whether it is a cluster of one, which can step down.
+    pub cluster: bool,
+    /// How long the start may take.
+    pub limit: Duration,
+}
+
 /// Starts a Vault that keeps everything in memory, with a random root token,
 /// published on 127.0.0.1 alone.
 ///
 /// # Errors
 /// It does not start within the time limit; what was made is in the journal.
-pub async fn start(
-    engine: &Engine,
-    journal: &Journal,
-    network: &str,
-    image: &str,
-    name: &str,
-    port: u16,
-    limit: Duration,
-) -> Result<VaultSite, Error> {
+pub async fn start(engine: &Engine, journal: &Journal, wanted: Wanted<'_>) -> Result<VaultSite, Error> {
+    let Wanted { network, image, name, port, cluster, limit } = wanted;
+    let mut command = vec!["server", "-dev", "-dev-no-store-token"];
+    if cluster {
+        command.push("-dev-ha");
+    }
     // Vault refuses a chosen token that looks like one of its own.
     let root_token = SecretString::from(format!("root-{}", random(40)));
     let (repository, tag) = split(image);
     let tcp = ContainerPort::Tcp(port);
     let request = GenericImage::new(repository, tag)
         .with_exposed_port(tcp)
-        .with_cmd(["server", "-dev", "-dev-no-store-token"])
+        .with_cmd(command)
         .with_env_var("VAULT_DEV_ROOT_TOKEN_ID", root_token.expose_secret())
         .with_env_var("VAULT_DEV_LISTEN_ADDRESS", format!("0.0.0.0:{port}"))
         .with_env_var("VAULT_LOG_LEVEL", "debug")

@@ -35,8 +35,37 @@ impl Client {
     /// # Errors
     /// Also where the path is in use: status 400.
     pub async fn enable_engine(&self, mount: &str, engine: &Value) -> Result<(), Error> {
-        self.call(Method::POST, &format!("sys/mounts/{mount}"), Some(engine)).await?;
-        Ok(())
+        self.enable(&format!("sys/mounts/{mount}"), engine).await
+    }
+
+    /// Enables what `path` names. Where the first answer was lost on its way,
+    /// "in use" is what a further one says.
+    async fn enable(&self, path: &str, body: &Value) -> Result<(), Error> {
+        let first = self.send(Method::POST, path, Some(body)).await;
+        let lost = first.as_ref().map_or(true, |reply| reply.status == 429 || reply.status >= 500);
+        match self.take(Method::POST, path, first) {
+            Err(_) if lost => match self.call(Method::POST, path, Some(body)).await {
+                Err(Error::Status { status: 400, text, .. }) if text.contains("already in use") => Ok(()),
+                again => again.map(drop),
+            },
+            taken => taken.map(drop),
+        }
+    }
+
+    /// Seals Vault.
+    ///
+    /// # Errors
+    /// Vault does not answer, or refuses.
+    pub async fn seal(&self) -> Result<(), Error> {
+        self.call(Method::PUT, "sys/seal", None).await.map(drop)
+    }
+
+    /// Makes the active node step down.
+    ///
+    /// # Errors
+    /// Vault does not answer, or refuses.
+    pub async fn step_down(&self) -> Result<(), Error> {
+        self.call(Method::PUT, "sys/step-down", None).await.map(drop)
     }
 
     /// Which version of KV is mounted there; none where nothing is.
@@ -105,7 +134,7 @@ impl Client {
     /// # Errors
     /// Also where the path is in use: status 400.
     pub async fn enable_auth(&self, mount: &str, method: &Value) -> Result<String, Error> {
-        self.call(Method::POST, &format!("sys/auth/{mount}"), Some(method)).await?;
+        self.enable(&format!("sys/auth/{mount}"), method).await?;
         self.auth_accessor(mount).await
     }
 

@@ -114,6 +114,17 @@ fn transport_text(error: &reqwest::Error) -> String {
 /// Why there was no answer, told from the chain of causes.
 #[must_use]
 pub fn transport(error: &reqwest::Error) -> (Transport, String) {
+    let mut kind = transport_kind(error);
+    if kind == Transport::Other && error.is_timeout() {
+        kind = Transport::Timeout;
+    }
+    (kind, transport_text(error))
+}
+
+/// The same of any HTTP client's error. [`Transport::Other`] is a connection
+/// that was there and broke.
+#[must_use]
+pub fn transport_kind(error: &(dyn StdError + 'static)) -> Transport {
     let mut kind = Transport::Other;
     let mut source: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(inner) = source {
@@ -133,24 +144,32 @@ pub fn transport(error: &reqwest::Error) -> (Transport, String) {
         }
         source = inner.source();
     }
-    if kind == Transport::Other && error.is_timeout() {
-        kind = Transport::Timeout;
-    }
-    (kind, transport_text(error))
+    kind
 }
 
 /// How long to wait before each further try.
 const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_millis(600), Duration::from_millis(1500)];
 
-/// Whether an answer, or its absence, may be another the next time. What Vault
-/// explains stays as it is, and so does a refused connection.
-fn may_pass(result: &Result<Reply, Error>) -> bool {
-    match result {
-        Ok(reply) => (reply.status == 429 || reply.status >= 500) && reply.errors().is_empty(),
+/// A Vault that is not active, and finds no other that is, becomes active or
+/// hears of one within about ten seconds; then tries go on this often, so long.
+const ELECTION: (Duration, u32) = (Duration::from_secs(1), 15);
+
+/// What a Vault in between says (`vault/core.go`, seen on 1.21.0 after `vault operator step-down`).
+const NO_ACTIVE_NODE: &str = "active cluster node not found";
+
+/// The pauses before further tries, where an answer, or its absence, may be
+/// another the next time. What Vault explains otherwise stays as it is, and so
+/// does a refused connection.
+fn pauses(result: &Result<Reply, Error>) -> Vec<Duration> {
+    let passes = match result {
+        Ok(reply) if reply.errors().contains(NO_ACTIVE_NODE) => return vec![ELECTION.0; ELECTION.1 as usize],
+        // A rate limit says so in words, and is over in a moment all the same.
+        Ok(reply) => reply.status == 429 || (reply.status >= 500 && reply.errors().is_empty()),
         Err(Error::NoAnswer { source, .. }) => transport(source).0 == Transport::Other,
         Err(Error::Garbled { status, .. }) => *status == 429 || *status >= 500,
         Err(_) => false,
-    }
+    };
+    if passes { PAUSES.to_vec() } else { Vec::new() }
 }
 
 /// Whom the client trusts for TLS.
@@ -335,22 +354,30 @@ impl Client {
     /// # Errors
     /// As [`Client::send`], of the last try.
     pub async fn send_patiently(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply, Error> {
-        for pause in PAUSES {
+        let mut tried = 0;
+        loop {
             let result = self.send(method.clone(), path, body).await;
-            if !may_pass(&result) {
-                return result;
-            }
+            let Some(pause) = pauses(&result).get(tried).copied() else { return result };
+            tried += 1;
             tokio::time::sleep(pause).await;
         }
-        self.send(method, path, body).await
     }
 
-    /// Sends one request that must succeed.
+    /// Sends one request that must succeed, with the patience of [`Client::send_patiently`].
     ///
     /// # Errors
-    /// [`Error::NoAnswer`], or [`Error::Status`] for every status but 2xx.
+    /// [`Error::NoAnswer`], [`Error::Garbled`], or [`Error::Status`] for every status but 2xx.
     pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply, Error> {
-        let reply = self.send(method.clone(), path, body).await?;
+        let reply = self.send_patiently(method.clone(), path, body).await;
+        self.take(method, path, reply)
+    }
+
+    /// An answer that must be a success.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub(super) fn take(&self, method: Method, path: &str, reply: Result<Reply, Error>) -> Result<Reply, Error> {
+        let reply = reply?;
         if StatusCode::from_u16(reply.status).is_ok_and(|status| status.is_success()) {
             return Ok(reply);
         }

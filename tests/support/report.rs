@@ -200,6 +200,7 @@ pub fn run() -> RunResult {
         timings: BTreeMap::from([("testbed".to_owned(), 20_000), ("total".to_owned(), 45_600)]),
         ledger: Vec::new(),
         scores: Vec::new(),
+        faults: Vec::new(),
         stability: Vec::new(),
     }
 }

@@ -1,0 +1,197 @@
+//! An obstacle in a scenario's way: the proxies, the Vault, the node that it
+//! takes, which stay while this is held.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::api::Api;
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::catalogue::{Act, Endpoint, Fault, Lie, Rule, Tls};
+use super::proxy::vault::Behind;
+use super::proxy::{self, Proxy, api_server};
+use super::trial::Obstacle;
+use crate::cluster::objects::Owner;
+use crate::cluster::pod::Apps;
+use crate::cluster::{RUN_LABEL, SCENARIO_LABEL};
+use crate::configure::names::Names;
+use crate::configure::{self, Bent, Run, VaultDetour};
+use crate::journal::Resource;
+use crate::run::way::{Way, start_vault};
+use crate::testbed::{Testbed, VaultSite};
+use crate::vault::client::{Client as Vault, Roots};
+use crate::verdict::sighting::{Seen, Sighting};
+
+/// What is in a scenario's way.
+#[derive(Default)]
+pub struct Placed {
+    /// What the way itself is told of it.
+    pub bent: Bent,
+    /// The testbed as the harness then has it, where that is another.
+    testbed: Option<Testbed>,
+    limit: Option<Duration>,
+    proxies: Vec<Proxy>,
+    /// How often a proxy must have done something.
+    wanted: usize,
+}
+
+impl Placed {
+    /// Places an obstacle.
+    ///
+    /// # Errors
+    /// It cannot be placed; in words.
+    pub async fn new(way: &Way<'_>, scenario: &str, obstacle: &Obstacle) -> Result<Self, String> {
+        let mut placed = Self::default();
+        match obstacle {
+            Obstacle::Mutant(mutation) => placed.bent.mutation = Some(mutation.clone()),
+            Obstacle::Lie(lie) => placed.lie(way, scenario, lie).await?,
+            Obstacle::Fault(fault) => placed.fault(way, scenario, fault).await?,
+        }
+        Ok(placed)
+    }
+
+    async fn lie(&mut self, way: &Way<'_>, scenario: &str, lie: &Lie) -> Result<(), String> {
+        let testbed = way.run.testbed;
+        self.bent.runtime.clone_from(&lie.runtime);
+        if !lie.vault.is_empty() {
+            self.in_front_of_vault(way, scenario, &testbed.vault, &lie.vault, None).await?;
+        }
+        if lie.token_review_says_yes {
+            let proxy = api_server::says_yes(gateway(testbed).await?).await?;
+            let mut api_server = testbed.api_server.clone();
+            api_server.address = format!("https://{}", proxy.address);
+            api_server.ca = proxy.ca.clone().unwrap_or_default();
+            self.bent.api_server = Some(api_server);
+            self.proxies.push(proxy);
+        }
+        Ok(())
+    }
+
+    async fn fault(&mut self, way: &Way<'_>, scenario: &str, fault: &Fault) -> Result<(), String> {
+        let run = way.run;
+        let names = Names::new(&run.journal.run, scenario, true);
+        let mut testbed = run.testbed.clone();
+        self.limit = fault.limit.map(Duration::from_secs);
+        self.wanted = least(&fault.vault) + least(&fault.api_server);
+        self.bent.before_app = fault.before_app;
+        if fault.before_app.is_some() {
+            testbed.vault = start_vault(run, &names, 8200, true, way.limit).await.map_err(|error| error.to_string())?;
+        }
+        if !fault.vault.is_empty() || fault.tls.is_some() {
+            self.in_front_of_vault(way, scenario, &testbed.vault.clone(), &fault.vault, fault.tls).await?;
+        }
+        if fault.vault.iter().any(|rule| rule.on == Endpoint::Configure)
+            && let Some(proxy) = self.proxies.last()
+        {
+            let root_token: SecretString = testbed.vault.root_token.clone();
+            testbed.vault.admin = Vault::new(&format!("http://{}", proxy.address), Some(root_token), &Roots::Public)
+                .map_err(|error| error.to_string())?;
+        }
+        if let Some(host) = &fault.vault_at {
+            self.bent.vault = Some(VaultDetour { host: host.clone(), ca: None });
+        }
+        if let Some(image) = &fault.image {
+            testbed.probe_image.clone_from(image);
+        }
+        if fault.node_not_ready {
+            self.bent.runtime = Some(on_node_without_kubelet(run, scenario, &names.global).await?);
+        }
+        if !fault.api_server.is_empty() {
+            let (proxy, client) =
+                api_server::start(testbed.kube.clone(), &run.journal.run, fault.api_server.clone()).await?;
+            testbed.kube = client;
+            self.proxies.push(proxy);
+        }
+        self.testbed = Some(testbed);
+        Ok(())
+    }
+
+    async fn in_front_of_vault(
+        &mut self,
+        way: &Way<'_>,
+        scenario: &str,
+        vault: &VaultSite,
+        rules: &[Rule<Endpoint, Act>],
+        tls: Option<Tls>,
+    ) -> Result<(), String> {
+        let testbed = way.run.testbed;
+        let names = Names::new(&way.run.journal.run, scenario, true);
+        let behind = Behind {
+            address: vault.admin.address().to_owned(),
+            root_token: vault.root_token.clone(),
+            policy: names.policy,
+            pods: Api::<Pod>::namespaced(testbed.kube.clone(), &names.namespace),
+        };
+        let proxy = proxy::vault::start(gateway(testbed).await?, behind, rules.to_vec(), tls).await?;
+        self.bent.vault = Some(VaultDetour { host: proxy.address.to_string(), ca: proxy.ca.clone() });
+        self.proxies.push(proxy);
+        Ok(())
+    }
+
+    /// The testbed for the clean-up: the API server as the harness has it, and
+    /// the Vault that all scenarios share; one of the scenario's own goes as a whole.
+    pub fn for_clean_up(&self, way: &Way<'_>) -> Testbed {
+        let vault = way.run.testbed.vault.clone();
+        Testbed { vault, ..self.testbed.as_ref().unwrap_or(way.run.testbed).clone() }
+    }
+
+    /// Goes the way with the testbed as the harness has it.
+    pub async fn way<T>(&self, way: &Way<'_>, scenario: &str, go: impl AsyncFnOnce(&Way<'_>) -> T) -> T {
+        let run = way.run;
+        let Some(testbed) = &self.testbed else { return go(way).await };
+        let ours = format!("{RUN_LABEL}={},{SCENARIO_LABEL}={scenario}", run.journal.run);
+        let run = Run {
+            testbed,
+            journal: run.journal,
+            keys: run.keys,
+            hmac_key: run.hmac_key.clone(),
+            redactor: run.redactor.clone(),
+            apps: Apps::watch(&testbed.kube, &ours, run.apps.refusals.clone()),
+            reviewer: run.reviewer.clone(),
+        };
+        let limit = self.limit.unwrap_or(way.limit);
+        go(&Way { run: &run, oracle: way.oracle, commands: way.commands, turns: way.turns, limit }).await
+    }
+
+    /// Why a scenario did not meet its fault, where it did not: then it says
+    /// nothing, however it ended.
+    pub fn not_met(&self, obstacle: &Obstacle, sighting: &Sighting, left: usize) -> Option<String> {
+        let Obstacle::Fault(fault) = obstacle else { return None };
+        // Where only the app meets it, there must be an app.
+        let by_the_app = fault.api_server.is_empty() && fault.image.is_none() && !fault.node_not_ready;
+        let configured = fault.vault.iter().any(|rule| rule.on == Endpoint::Configure);
+        if let (true, Seen::Nothing(reason) | Seen::NotAdmitted(reason)) = (by_the_app && !configured, &sighting.seen)
+            && fault.limit.is_none()
+        {
+            return Some(format!("the probe met no fault: {reason}"));
+        }
+        let followed: usize = self.proxies.iter().map(|proxy| proxy.followed.load(Ordering::Relaxed)).sum();
+        if followed < self.wanted {
+            let wanted = self.wanted;
+            return Some(format!("the proxy followed its rules {followed} times, and should have {wanted} times"));
+        }
+        (left > 0).then(|| format!("{left} things were not removed"))
+    }
+}
+
+/// How often rules must have been followed: those without an end once.
+fn least<E, A>(rules: &[Rule<E, A>]) -> usize {
+    rules.iter().map(|rule| rule.times.unwrap_or(1) as usize).sum()
+}
+
+async fn gateway(testbed: &Testbed) -> Result<std::net::IpAddr, String> {
+    testbed.engine.gateway(&testbed.network).await.map_err(|error| error.to_string())
+}
+
+/// Makes a node that no kubelet serves, so that it never gets ready, and gives
+/// what sends the app's pod there.
+async fn on_node_without_kubelet(run: &Run<'_>, scenario: &str, name: &str) -> Result<serde_json::Value, String> {
+    let owner = Owner { run: run.journal.run.clone(), scenario: scenario.to_owned() };
+    let mut node = Node { metadata: owner.meta(name, None), ..Node::default() };
+    node.metadata.labels.get_or_insert_default().insert("kubernetes.io/hostname".to_owned(), name.to_owned());
+    let nodes = Api::<Node>::all(run.testbed.kube.clone());
+    configure::create(run, &nodes, Some(Resource::Node), &node).await.map_err(|error| error.to_string())?;
+    Ok(json!({ "spec": { "template": { "spec": { "nodeSelector": { "kubernetes.io/hostname": name } } } } }))
+}
