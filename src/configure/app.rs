@@ -10,14 +10,14 @@ use serde_json::json;
 
 use super::mutation::Object;
 use super::names::{ROLE, SECRET, SIBLING};
-use super::{Error, Site, auth, create, merge};
+use super::{Error, Site, auth, create, expired_token, merge};
 use crate::cluster::mendix::{self, OperatorConfiguration, Runtime};
 use crate::cluster::objects as k8s;
 use crate::cluster::wait::{self, Look};
 use crate::journal::Resource;
 use crate::probe::input::{Input, TOKEN_FILE};
 use crate::scenario::configuration::{
-    AccountName, Configuration, PodAutomount, RuntimeAccount, Switch, UrlForm, VaultPlace,
+    AccountName, AppToken, Configuration, PodAutomount, RuntimeAccount, Switch, UrlForm, VaultPlace,
 };
 
 /// The Service Account that the Runtime names, and the one that its pod then has.
@@ -105,7 +105,11 @@ pub fn probe_input(site: Site<'_>, configuration: &Configuration) -> Input {
         keys: site.run.keys.keys.iter().map(|key| key.name.clone()).collect(),
         auth_mount: site.names.auth_mount.clone(),
         role: ROLE.to_owned(),
-        token_file: TOKEN_FILE.to_owned(),
+        token_file: match configuration.app_token {
+            AppToken::Mounted => TOKEN_FILE,
+            AppToken::Expired => expired_token::FILE,
+        }
+        .to_owned(),
         ca: site.bent.vault.as_ref().and_then(|detour| detour.ca.clone()),
         hmac_key: Some(site.run.hmac_key.clone()),
         sibling: Some(SIBLING.to_owned()),
@@ -131,8 +135,12 @@ pub async fn start(site: Site<'_>, configuration: &Configuration, replicas: i32)
     let input = serde_json::to_string(&probe_input(site, configuration))
         .map_err(|error| Error::Other { what: "write the probe's input", reason: error.to_string() })?;
     let container = mendix::probe_container(&run.testbed.probe_image, &input);
-    let (named, _) = service_account(configuration);
+    let (named, account) = service_account(configuration);
     let mut runtime = mendix::runtime(site.owner, &names.namespace, named, container, replicas);
+    if configuration.app_token == AppToken::Expired {
+        expired_token::store(site, account).await?;
+        expired_token::mount(&mut runtime.spec.template["spec"]);
+    }
     let automount = match configuration.pod_automount {
         PodAutomount::FromOperator => None,
         PodAutomount::On => Some("true"),

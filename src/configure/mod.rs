@@ -4,11 +4,13 @@
 //! - [`secrets`], the page's `#create-vault-secret`.
 //! - [`auth`], its `#configure-k8s-auth`.
 //! - [`app`], its `#configure-k8s-for-pmp` and `#configure-pmp-credentials`.
+//! - [`expired_token`]: a token that the app kept for too long.
 //! - [`mutation`]: one field of one of these objects broken, for the self-test.
 //! - [`vault_pod`]: a Vault in the cluster, for the scenarios that want one.
 
 pub mod app;
 pub mod auth;
+pub mod expired_token;
 pub mod mutation;
 pub mod names;
 pub mod secrets;

@@ -18,6 +18,16 @@ pub enum Base {
     Default,
 }
 
+/// The Service Account token that the app shows at its login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AppToken {
+    /// The one that Kubernetes mounts and renews.
+    Mounted,
+    /// One that ended an hour ago, as an app has that read the file once and kept what it read.
+    Expired,
+}
+
 /// What the engine at the documented mount `pmp-dev` is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -349,6 +359,8 @@ configuration! {
     pod_automount: PodAutomount = PodAutomount::FromOperator, PodAutomount::FromOperator;
     /// Whether the custom Service Account is created.
     create_service_account: bool = true, true;
+    /// The token that the app shows.
+    app_token: AppToken = AppToken::Mounted, AppToken::Mounted;
     /// The Runtime's Service Account.
     runtime_service_account: RuntimeAccount = RuntimeAccount::PmpSecretAccessor, RuntimeAccount::Unset;
     /// The form of the Secret Name URL.

@@ -228,6 +228,7 @@ pub fn sighting_of(cause: &str, concerned: impl Fn(&str) -> bool) -> Sighting {
         "login.audience-mismatch" => {
             logged_out(403, "invalid audience (aud) claim: audience claim does not match any expected audience")
         }
+        "login.token-expired" => logged_out(403, "invalid expiration time (exp) claim: token is expired"),
         "login.service-account-not-authorized" => logged_out(403, "service account name not authorized"),
         "login.namespace-not-authorized" => logged_out(403, "namespace not authorized"),
         "login.app-may-not-review" => review_ended(Some(MAY_NOT), &[Fact::ReviewByApp]),
