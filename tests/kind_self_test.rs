@@ -28,6 +28,12 @@ fn no_mutant_survives_no_lie_is_believed_and_no_fault_is_taken_for_a_verdict() {
         assert!(score["noticed"].as_u64().unwrap() >= 20, "{score}");
     }
     assert_eq!(report["exit-code"], 0);
+    let faults = report["faults"].as_array().unwrap();
+    assert_eq!(faults.len() as u64, scores[2]["total"].as_u64().unwrap());
+    for fault in faults {
+        assert!(["conformant", "inconclusive"].contains(&fault["verdict"].as_str().unwrap()), "{fault}");
+        assert!(fault["total-ms"].as_u64().unwrap() > 0, "{fault}");
+    }
     // Every field of every documented object is there, those of the 30 keys among them.
     assert!(scores[0]["total"].as_u64().unwrap() > 200, "{}", scores[0]);
 }

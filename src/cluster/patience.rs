@@ -133,3 +133,63 @@ fn is<K: Resource>(found: &K, object: &K) -> bool {
     let [run, scenario] = labels(object);
     run.is_some() && labels(found) == [run, scenario] && found.meta().deletion_timestamp.is_none()
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Namespace;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::cluster::objects::{self, Owner};
+
+    fn pauses(path: &str, result: impl Fn() -> Result<Response<()>, BoxError>) -> usize {
+        let mut patience = Patience::default();
+        let mut request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        (0..20).take_while(|_| patience.retry(&mut request, &mut result()).is_some()).count()
+    }
+
+    fn answered(status: u16) -> Result<Response<()>, BoxError> {
+        Ok(Response::builder().status(status).body(()).unwrap())
+    }
+
+    fn broke(kind: std::io::ErrorKind) -> Result<Response<()>, BoxError> {
+        Err(std::io::Error::from(kind).into())
+    }
+
+    #[rstest]
+    #[case::done("/api/v1/pods", 201, 0)]
+    #[case::refused("/api/v1/pods", 403, 0)]
+    #[case::not_there("/api/v1/pods", 404, 0)]
+    #[case::conflict("/api/v1/pods", 409, 0)]
+    #[case::too_many_requests("/api/v1/pods", 429, PAUSES.len())]
+    #[case::fails("/api/v1/pods", 500, PAUSES.len())]
+    #[case::not_available("/api/v1/pods", 503, PAUSES.len())]
+    #[case::not_ready_is_an_answer("/readyz", 500, 0)]
+    #[tokio::test]
+    async fn what_may_pass_is_tried_again_and_not_for_ever(
+        #[case] path: &str,
+        #[case] status: u16,
+        #[case] tries: usize,
+    ) {
+        assert_eq!(pauses(path, || answered(status)), tries);
+    }
+
+    #[tokio::test]
+    async fn a_broken_connection_is_tried_again_and_a_refused_one_is_not() {
+        assert_eq!(pauses("/api", || broke(std::io::ErrorKind::ConnectionReset)), PAUSES.len());
+        assert_eq!(pauses("/api", || broke(std::io::ErrorKind::ConnectionRefused)), 0);
+    }
+
+    #[test]
+    fn only_what_has_the_same_owner_and_stays_is_taken_for_what_was_made() {
+        let owner = |run: &str| Owner { run: run.to_owned(), scenario: "a.b".to_owned() };
+        let wanted = objects::namespace(&owner("r1"), "ns");
+        assert!(is(&wanted, &wanted));
+        assert!(!is(&objects::namespace(&owner("r2"), "ns"), &wanted));
+        assert!(!is(&Namespace::default(), &Namespace::default()));
+        let mut going = wanted.clone();
+        going.metadata.deletion_timestamp =
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH));
+        assert!(!is(&going, &wanted));
+    }
+}

@@ -171,3 +171,28 @@ async fn yes(request: Request) -> Response {
     });
     whole(Answer { status: 201, body: review.to_string().into_bytes() })
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("POST", "/api/v1/namespaces", ApiEndpoint::Create)]
+    #[case("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", ApiEndpoint::Review)]
+    #[case("PATCH", "/api/v1/namespaces/ns/serviceaccounts/default", ApiEndpoint::Change)]
+    #[case("DELETE", "/api/v1/namespaces/ns", ApiEndpoint::Delete)]
+    #[case("GET", "/api/v1/namespaces/ns/serviceaccounts/default", ApiEndpoint::Get)]
+    #[case("GET", "/api/v1/pods?&labelSelector=a%3Db&limit=500", ApiEndpoint::List)]
+    #[case("GET", "/api/v1/pods?&watch=true&labelSelector=a%3Db&resourceVersion=1", ApiEndpoint::Watch)]
+    #[case("GET", "/api/v1/namespaces/ns/pods/app/log?", ApiEndpoint::Log)]
+    fn every_request_of_the_harness_is_told_from_the_others(
+        #[case] method: &str,
+        #[case] path: &str,
+        #[case] endpoint: ApiEndpoint,
+    ) {
+        let (parts, ()) = http::Request::builder().method(method).uri(path).body(()).unwrap().into_parts();
+        assert_eq!(ApiEndpoint::of(&parts), endpoint);
+    }
+}
