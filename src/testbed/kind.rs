@@ -1,9 +1,12 @@
 //! The default testbed: Vault in a container and a kind cluster, started at
 //! the same time on a network of the run's own.
+//!
+//! - [`command_line`]: what the `kind` command does of it.
+
+mod command_line;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Node;
@@ -12,8 +15,10 @@ use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, ResourceExt};
 use thiserror::Error;
-use tokio::process::Command;
 use tokio::sync::watch;
+
+use command_line::create;
+pub use command_line::{kind_version, load_archive};
 
 use super::docker::{self, Engine};
 use super::images::Images;
@@ -22,9 +27,6 @@ use crate::cluster::wait::{self, Look, TimedOut};
 use crate::cluster::{mendix, patience};
 use crate::journal::{self, Item, Journal};
 use crate::run::event::{Event, Events};
-
-/// The cluster's configuration, the same wherever the program is installed.
-const CLUSTER: &str = include_str!("../../kind-config/cluster.yaml");
 
 /// The label that kind puts on the containers of a cluster.
 pub const KIND_LABEL: &str = "io.x-k8s.kind.cluster";
@@ -344,21 +346,6 @@ pub async fn client(kubeconfig: &Path) -> Result<Client, String> {
     patience::client(config, None).map_err(|e| e.to_string())
 }
 
-async fn create(name: &str, image: &str, journal: &Journal, limit: Duration) -> Result<(), Error> {
-    let config = journal.folder().join("cluster.yaml");
-    std::fs::write(&config, CLUSTER).map_err(|source| Error::File { path: config.clone(), source })?;
-    let entry = journal.creating(Item::Cluster { name: name.to_owned() })?;
-    let mut command = kind(&["create", "cluster", "--name", name, "--image", image]);
-    // What it would write there comes too late to be waited for.
-    let kubeconfig = journal.folder().join("kubeconfig-of-kind");
-    command.arg("--config").arg(&config).arg("--kubeconfig").arg(kubeconfig);
-    // kind joins the run's own network: nothing that is shared is left or deleted.
-    command.env("KIND_EXPERIMENTAL_DOCKER_NETWORK", name);
-    run_kind("create cluster", command, limit).await?;
-    journal.created(entry, name)?;
-    Ok(())
-}
-
 /// Loads an image archive while the cluster is still being created: the node
 /// takes images long before its API server answers. It is tried until the
 /// creation is over, and once more then.
@@ -371,76 +358,6 @@ async fn load_early(cluster: &str, archive: &Path, creation: &watch::Sender<Crea
             Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
         }
     }
-}
-
-/// Loads an image archive into the nodes of a cluster.
-///
-/// # Errors
-/// kind refuses.
-pub async fn load_archive(cluster: &str, archive: &Path) -> Result<(), Error> {
-    let mut command = kind(&["load", "image-archive", "--name", cluster]);
-    command.arg(archive);
-    run_kind("load image-archive", command, Duration::from_secs(300)).await
-}
-
-fn kind(arguments: &[&str]) -> Command {
-    let mut command = Command::new("kind");
-    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
-    // A Ctrl-C is the harness's to handle: kind must not end before the
-    // journal knows what it made.
-    command.process_group(0);
-    command
-}
-
-async fn run_kind(what: &str, mut command: Command, limit: Duration) -> Result<(), Error> {
-    let failed = |output: String| Error::Kind { command: what.to_owned(), output };
-    command.stdout(Stdio::null()).stderr(Stdio::piped());
-    let child = command.spawn().map_err(Error::NoKind)?;
-    // kind's own children make containers: they end with it, wherever this future is dropped.
-    let group = Group(child.id());
-    let output = tokio::time::timeout(limit, child.wait_with_output()).await;
-    let output =
-        output.map_err(|_| failed(format!("not done within {} s", limit.as_secs())))?.map_err(Error::NoKind)?;
-    group.ended();
-    if output.status.success() {
-        return Ok(());
-    }
-    let text = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    Err(failed(lines[lines.len().saturating_sub(8)..].join(" | ")))
-}
-
-/// A process group that is killed unless it is over.
-struct Group(Option<u32>);
-
-impl Group {
-    fn ended(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let group = self.0.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
-        if let Some(group) = group {
-            // It may have ended by itself at this moment.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
-    }
-}
-
-/// kind's version, such as `v0.33.0`.
-///
-/// # Errors
-/// kind is not there or does not answer.
-pub async fn kind_version() -> Result<String, Error> {
-    let output = kind(&["version"]).output().await.map_err(Error::NoKind)?;
-    if !output.status.success() {
-        let output = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(Error::Kind { command: "version".to_owned(), output });
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.split_whitespace().nth(1).unwrap_or("unknown").to_owned())
 }
 
 async fn wait_for_node(kube: &Client, limit: Duration) -> Result<(), Error> {
