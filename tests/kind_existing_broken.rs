@@ -21,6 +21,7 @@ use broken::{Broken, Says, TABLE};
 use customer::{Customer, FRESH, OTHER, Ran, on_threads, vault, vault_log};
 use pmp_vault_conformance::scenario::load::Catalogue;
 use serde_json::{Value, json};
+use testbed::kubectl;
 
 fn set(ids: &[&str]) -> BTreeSet<String> {
     ids.iter().map(|id| (*id).to_owned()).collect()
@@ -159,4 +160,17 @@ fn an_app_that_cannot_log_in_makes_no_refusal_a_pass() {
     let ran = customer.run(&[&format!("--other-namespace={}", customer.other)]);
     assert_eq!(ran.code, Some(1), "{}", ran.said());
     assert_eq!([ran.verdict(FRESH), ran.verdict(OTHER)], ["inconclusive"; 2], "{}", ran.said());
+}
+
+#[test]
+#[ignore = "needs a Vault and a kind cluster: scripts/test --kind"]
+fn a_service_account_that_another_check_made_for_itself_is_neither_used_nor_removed() {
+    let customer = Customer::with_app("shared");
+    let metadata = json!({ "name": customer::ACCOUNT, "namespace": customer.other,
+        "labels": { "pmp-vault-conformance/run": "another" } });
+    customer::apply(&[json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata })]);
+    let ran = customer.run(&[&format!("--other-namespace={}", customer.other)]);
+    assert_eq!(ran.verdict(OTHER), "inconclusive", "{}", ran.said());
+    assert!(ran.said().contains("check another has made it for itself"), "{}", ran.said());
+    kubectl(&["get", "serviceaccount", customer::ACCOUNT, "-n", &customer.other]);
 }

@@ -17,7 +17,7 @@ pub struct Arguments {
     /// Only these, by pattern such as `role/*`; may be given more than once
     #[arg(long = "only", value_name = "GLOB")]
     only: Vec<String>,
-    /// Also the faults that take a minute or more each
+    /// Also the faults that take most of a minute each
     #[arg(long)]
     long: bool,
     /// Take one check out, to see that the self-test itself can fail

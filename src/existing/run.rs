@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::authorization::v1::SelfSubjectAccessReview;
 use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::Client;
 use kube::api::{Api, PostParams};
+use kube::{Client, ResourceExt};
 use tokio_util::sync::CancellationToken;
 
 use super::app::{self, App};
@@ -19,6 +19,7 @@ use super::rights::{self, Right, Rule};
 use super::target::Target;
 use super::{connect, plan};
 use crate::cleanup;
+use crate::cluster::RUN_LABEL;
 use crate::cluster::objects::Owner;
 use crate::cluster::patience;
 use crate::journal::{Item, Journal, Resource, Runs};
@@ -279,8 +280,12 @@ async fn create_account(kube: &Client, journal: &Journal, account: &ServiceAccou
     let name = account.metadata.name.clone().unwrap_or_default();
     let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), &namespace);
     let what = |error: &dyn std::fmt::Display| format!("Service Account {namespace}/{name} cannot be made: {error}");
-    if accounts.get_metadata_opt(&name).await.map_err(|error| what(&error))?.is_some() {
-        return Ok(());
+    if let Some(there) = accounts.get_metadata_opt(&name).await.map_err(|error| what(&error))? {
+        // Another check's goes when that check is over, maybe while this one's pod needs it.
+        return match there.labels().get(RUN_LABEL) {
+            Some(run) => Err(what(&format!("check {run} has made it for itself; try again when that is over"))),
+            None => Ok(()),
+        };
     }
     let item =
         Item::Object { resource: Resource::ServiceAccount, namespace: Some(namespace.clone()), name: name.clone() };
