@@ -101,7 +101,7 @@ fn a_line_that_was_cut_off_and_went_on_is_refused() {
 #[case::there_twice(line() + &line(), "two observations")]
 #[case::of_another_run(line().replace("\"r1\"", "\"r2\""), "belongs to run r2")]
 #[case::of_another_scenario(line().replace("group.name", "group.other"), "scenario group.other")]
-#[case::of_another_shape(line().replace("\"schema\":2", "\"schema\":3"), "shape 3")]
+#[case::of_another_shape(line().replace("\"schema\":3", "\"schema\":4"), "shape 4")]
 fn never_taken_for_an_observation_is_what_is(#[case] log: String, #[case] reason: &str) {
     let error = read(&log).unwrap_err();
     assert!(error.contains(reason), "{error}");
@@ -397,6 +397,22 @@ async fn a_path_with_a_slash_at_its_end_is_asked_for_as_it_stands() {
     .await;
     assert_eq!(observation.read_path, "pmp-dev/data/admin/");
     assert_eq!(requests[1].path, "pmp-dev/data/admin/");
+}
+
+/// What Vault never answers to a login or a read: its refusals have `errors`.
+#[rstest]
+#[case::a_gateways_refusal(403, Value::Null)]
+#[case::a_gateways_path_unknown(404, json!({ "message": "no Route matched with those values" }))]
+#[case::a_login_page(200, json!("<html>"))]
+#[case::something_elses_json(200, json!({}))]
+#[tokio::test]
+async fn what_is_not_vaults_is_neither_a_refusal_nor_a_missing_secret(#[case] status: u16, #[case] body: Value) {
+    let at = |ask: Ask| async move { observed([(LOGIN, logged_in()), (ask, (status, body.clone()))], |_| {}).await };
+    let login = at.clone()(LOGIN).await.observation.login.unwrap().answer;
+    let read = at(READ).await.observation.read.unwrap();
+    for answer in [login, read] {
+        assert_eq!((answer.status, answer.transport), (None, Some(Transport::Garbled)), "{answer:?}");
+    }
 }
 
 #[tokio::test]

@@ -104,8 +104,30 @@ fn a_pod_that_is_not_admitted_shows_its_service_account() {
 #[case("boundary.lease-not-ttl", Stage::Boundary, Fact::LeaseNotTtl)]
 #[case("boundary.patch-allowed", Stage::Boundary, Fact::PatchAllowed)]
 #[case("login.vault-not-initialized", Stage::Login, Fact::NotInitialized)]
+#[case("login.vault-failing", Stage::Login, Fact::VaultFailing)]
+#[case("login.not-vault", Stage::Login, Fact::NotVault)]
+#[case("read.vault-failing", Stage::Read, Fact::VaultFailing)]
+#[case("read.vault-failing", Stage::Read, Fact::VaultTimeout)]
+#[case("read.not-vault", Stage::Read, Fact::NotVault)]
+#[case("boundary.vault-failing", Stage::Boundary, Fact::VaultFailing)]
 fn a_fact_alone_shows(#[case] cause: &str, #[case] stage: Stage, #[case] fact: Fact) {
     assert_eq!(identify(stage, None, "", None, &[fact]), cause);
+}
+
+#[rstest]
+#[case("login.vault-sealed", 503, "Vault is sealed", &[])]
+#[case("login.vault-not-initialized", 503, "Vault is sealed", &[Fact::NotInitialized])]
+#[case("login.not-configured", 500, "could not load backend configuration", &[])]
+#[case("login.other-auth-method", 500, "failed to determine alias name from login request", &[])]
+#[case("login.vault-failing", 500, "something that no version said so far", &[])]
+fn what_a_failing_vault_explains_goes_before_that_it_fails(
+    #[case] cause: &str,
+    #[case] status: u16,
+    #[case] client: &str,
+    #[case] facts: &[Fact],
+) {
+    let facts = [facts, &[Fact::VaultFailing]].concat();
+    assert_eq!(identify(Stage::Login, Some(status), client, None, &facts), cause);
 }
 
 #[test]

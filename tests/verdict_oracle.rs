@@ -139,6 +139,8 @@ fn where_nothing_is_observed_the_scenario_and_each_of_its_cases_is_inconclusive(
 #[case::without_a_name(login_ended(no_answer(Transport::NameNotFound)))]
 #[case::without_tls(login_ended(no_answer(Transport::Tls)))]
 #[case::broken_off(login_ended(no_answer(Transport::Other)))]
+#[case::not_vaults(login_ended(no_answer(Transport::Garbled)))]
+#[case::with_a_redirect(login_ended(answer(307, "")))]
 #[case::sealed(login_ended(answer(503, "Vault is sealed")))]
 #[case::with_500(login_ended(answer(500, "internal error")))]
 #[case::with_502(login_ended(answer(502, "")))]
@@ -146,6 +148,8 @@ fn where_nothing_is_observed_the_scenario_and_each_of_its_cases_is_inconclusive(
 #[case::too_late_at_the_read(read_ended(no_answer(Transport::Timeout)))]
 #[case::refused_at_the_read(read_ended(no_answer(Transport::Refused)))]
 #[case::broken_off_at_the_read(read_ended(no_answer(Transport::Other)))]
+#[case::not_vaults_at_the_read(read_ended(no_answer(Transport::Garbled)))]
+#[case::with_a_redirect_at_the_read(read_ended(answer(307, "")))]
 #[case::sealed_at_the_read(read_ended(answer(503, "Vault is sealed")))]
 #[case::with_500_at_the_read(read_ended(answer(500, "internal error")))]
 #[case::with_429_at_the_read(read_ended(answer(429, "too many requests")))]
@@ -342,6 +346,8 @@ fn under_a_denial_the_keys_pass_where_the_secret_was_refused(#[case] read: Answe
 #[rstest]
 #[case::no_answer_in_time(Some(no_answer(Transport::Timeout)), Verdict::Inconclusive)]
 #[case::broken_off(Some(no_answer(Transport::Other)), Verdict::Inconclusive)]
+#[case::not_vaults(Some(no_answer(Transport::Garbled)), Verdict::Inconclusive)]
+#[case::of_a_busy_vault(Some(answer(429, "")), Verdict::Inconclusive)]
 #[case::an_error_of_vaults(Some(answer(500, "internal error")), Verdict::Inconclusive)]
 #[case::not_asked_for(None, Verdict::Inconclusive)]
 fn under_a_denial_the_keys_do_not_pass_where_the_secret_was_not_refused(
@@ -412,6 +418,7 @@ fn a_token_that_can_do_more_than_read_fails_at_the_boundary_alone(#[case] cause:
 #[case::of_a_busy_vault(answer(429, "too many requests"))]
 #[case::that_never_came(no_answer(Transport::Timeout))]
 #[case::that_was_broken_off(no_answer(Transport::Other))]
+#[case::that_is_not_vaults(no_answer(Transport::Garbled))]
 fn at_the_boundary_an_answer_is_no_verdict(#[case] unusable: Answer) {
     let mut held: Vec<_> = std::iter::repeat_with(boundary).take(6).collect();
     held[0].list = unusable.clone();

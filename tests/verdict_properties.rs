@@ -42,7 +42,8 @@ fn text() -> BoxedStrategy<String> {
 
 fn any_answer() -> BoxedStrategy<Answer> {
     let statuses = vec![200, 204, 400, 403, 404, 405, 429, 500, 502, 503];
-    let kinds = vec![Transport::Refused, Transport::Timeout, Transport::NameNotFound, Transport::Tls, Transport::Other];
+    let mut kinds = vec![Transport::Refused, Transport::Timeout, Transport::NameNotFound];
+    kinds.extend([Transport::Tls, Transport::Other, Transport::Garbled]);
     prop_oneof![
         8 => (select(statuses), text()).prop_map(|(status, text)| support::answer(status, &text)),
         1 => select(kinds).prop_map(support::no_answer),

@@ -77,6 +77,8 @@ pub async fn doctor(arguments: &Arguments, runs: &Runs) -> ExitCode {
 /// is asked for, and nothing is created.
 async fn for_existing(arguments: &Arguments) -> Result<Vec<Check>, String> {
     const RBAC: &str = "`print rbac` with the same flags prints the Role that grants it";
+    const VAULT: &str =
+        "ask the same address with `vault status`; --vault-via names the way to Vault from this machine";
     const POLICY: &str = "`print policy` with the same flags prints the policy that grants it";
     let keys = super::catalogue(None).map_err(|error| error.to_string())?.keys;
     let image = arguments.images.probe_image.clone();
@@ -110,11 +112,12 @@ async fn for_existing(arguments: &Arguments) -> Result<Vec<Check>, String> {
     if let Some(access) = &target.vault {
         let vault = connect::vault(&target, access, &ledger).map_err(|error| error.to_string())?;
         match token_rights(&vault, &target, access).await {
-            Err(error) => checks.push(Check::needed(
-                "Vault token",
-                Err(error.to_string()),
-                "look the token up with `vault token lookup`",
-            )),
+            Err(error) => checks.push(match error.trouble() {
+                Some(trouble) => Check::needed("Vault", Err(format!("{trouble}: {error}")), VAULT),
+                None => {
+                    Check::needed("Vault token", Err(error.to_string()), "look the token up with `vault token lookup`")
+                }
+            }),
             Ok((missing, excess)) => {
                 for path in rights::vault_paths(&target, &access.policies) {
                     let right = format!("read on {path}");

@@ -3,6 +3,7 @@
 
 use super::judge::{Judge, check, failed, stop, warning, words};
 use crate::probe::observation::{Asked, Observation, Transport};
+use crate::vault::client::fails;
 use crate::verdict::cause::Fact;
 use crate::verdict::result::{Case, Observed};
 use crate::verdict::{CauseId, Stage, Verdict, capabilities};
@@ -35,7 +36,7 @@ pub(super) fn cases(judge: Judge<'_>, observation: Option<&Observation>, observe
         };
         return IDS.into_iter().map(|id| check(id, verdict, reason.clone())).collect();
     };
-    let mut cases = reach(judge, asked);
+    let mut cases = reach(judge, asked, observed);
     cases.push(version(asked));
     cases.push(auth_method(observation, observed));
     cases.push(kv_version(asked));
@@ -56,18 +57,19 @@ pub(super) fn cases(judge: Judge<'_>, observation: Option<&Observation>, observe
     cases.push(match (capabilities::survives(asked), &asked.revoke) {
         (_, None) => check("token-revoked", Verdict::Skipped, "no login succeeded"),
         (None, Some(_)) => check("token-revoked", Verdict::Conformant, ""),
-        (Some(text), Some(_)) => failed("token-revoked", "boundary.token-survives-revocation", text),
+        (Some((Fact::VaultFailing, text)), Some(_)) => failed("token-revoked", "boundary.vault-failing", text),
+        (Some((_, text)), Some(_)) => failed("token-revoked", "boundary.token-survives-revocation", text),
     });
     cases.extend(boundary(asked, &observation.read_path));
     cases
 }
 
 /// Name, TCP, TLS and health, from the one request that needs all four.
-fn reach(judge: Judge<'_>, asked: &Asked) -> Vec<Case> {
+fn reach(judge: Judge<'_>, asked: &Asked, observed: &Observed) -> Vec<Case> {
     let health = &asked.health;
     let tls = judge.target.secret.address.starts_with("https://");
     let blamed = match health.transport {
-        None => None,
+        None | Some(Transport::Garbled) => None,
         Some(Transport::NameNotFound) => Some(0),
         Some(Transport::Refused | Transport::Timeout | Transport::Other) => Some(1),
         Some(Transport::Tls) => Some(2),
@@ -76,7 +78,11 @@ fn reach(judge: Judge<'_>, asked: &Asked) -> Vec<Case> {
     for (number, id) in ["vault-name", "vault-tcp", "vault-tls"].into_iter().enumerate() {
         cases.push(match blamed {
             Some(blamed) if number == blamed => {
-                let cause = if id == "vault-tls" { "login.vault-tls" } else { "login.vault-unreachable" };
+                let cause = match health.transport {
+                    Some(Transport::Tls) => "login.vault-tls",
+                    Some(Transport::Other) => "login.vault-failing",
+                    _ => "login.vault-unreachable",
+                };
                 failed(id, cause, format!("{}: {}", judge.target.secret.address, health.text))
             }
             Some(blamed) if number > blamed => check(id, Verdict::Skipped, "not reached"),
@@ -89,17 +95,23 @@ fn reach(judge: Judge<'_>, asked: &Asked) -> Vec<Case> {
         });
     }
     cases.push(match (health.status, asked.initialized) {
-        (None, _) => check("vault-health", Verdict::Skipped, "not reached"),
+        (None, _) if health.transport != Some(Transport::Garbled) => {
+            check("vault-health", Verdict::Skipped, "not reached")
+        }
         (Some(_), Some(false)) => failed("vault-health", "login.vault-not-initialized", "Vault is not initialized"),
         // 429 and 473 are standbys, which forward; 472 is a disaster recovery secondary, which does not.
-        (Some(200 | 429 | 473), _) => check("vault-health", Verdict::Conformant, ""),
-        (Some(503), _) => failed("vault-health", "login.vault-sealed", "Vault is sealed"),
+        // Vault itself says beside it that it is initialized; what only stands in front of it does not.
+        (Some(200 | 429 | 473), Some(true)) => check("vault-health", Verdict::Conformant, ""),
+        (Some(503), Some(true)) => failed("vault-health", "login.vault-sealed", "Vault is sealed"),
         (Some(400), _) if health.text.contains("HTTPS server") => {
             failed("vault-health", "login.plain-http-to-tls", health.text.clone())
         }
-        (Some(status), _) => {
-            check("vault-health", Verdict::Inconclusive, format!("HTTP {status} {}", health.text).trim().to_owned())
-        }
+        // Where the login went on, only the health is not known.
+        _ => match observed.cause.as_ref().filter(|cause| observed.stage == Some(Stage::Login) && cause.is_no_answer())
+        {
+            Some(cause) => failed("vault-health", cause.as_str(), words(health)),
+            None => check("vault-health", Verdict::Inconclusive, words(health)),
+        },
     });
     cases
 }
@@ -190,6 +202,9 @@ fn boundary(asked: &Asked, read_path: &str) -> Vec<Case> {
     let excess = capabilities::excess(asked, read_path);
     let unknown = match &asked.capabilities {
         None => Some((Verdict::Skipped, "no login succeeded".to_owned())),
+        Some(answer) if answer.status.is_none_or(|status| fails(status) || (300..400).contains(&status)) => {
+            Some((Verdict::Inconclusive, format!("Vault does not say what the app's token may do: {}", words(answer))))
+        }
         Some(answer) if answer.status != Some(200) || asked.allowed.is_empty() => Some((
             Verdict::Inconclusive,
             format!("the app's token may not ask what it may do ({}); the policy `default` grants it", words(answer)),

@@ -37,6 +37,8 @@ impl Found {
             Ok(reply) if reply.status == 200 => {
                 Self::There(reply.body.get("data").filter(|data| !data.is_null()).cloned().unwrap_or(reply.body))
             }
+            // A gateway's refusal says nothing of what Vault has.
+            Ok(reply) if !reply.is_vaults() => Self::Unknown(format!("HTTP {}, not of Vault", reply.status)),
             Ok(reply) if reply.status == 404 => Self::Missing(reply.errors()),
             // So `sys/mounts/PATH` answers where nothing is mounted.
             Ok(reply) if reply.status == 400 => Self::Missing(reply.errors()),
@@ -112,6 +114,10 @@ pub async fn token_rights(
     let paths: Vec<&String> = needed.iter().chain([&secret]).collect();
     let body = json!({ "paths": paths });
     let reply = vault.call(Method::POST, "sys/capabilities-self", Some(&body)).await?;
+    if !reply.body["data"].is_object() {
+        let url = format!("{}/v1/sys/capabilities-self", vault.address());
+        return Err(VaultError::Shape { method: Method::POST, url, field: "data" });
+    }
     let of = |path: &str| -> Vec<String> {
         let capabilities = reply.body["data"][path].as_array();
         capabilities.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
@@ -137,7 +143,7 @@ pub async fn token_rights(
 
 /// Reads role, configuration, policies, mount and the secret's versions.
 pub async fn vault_side(vault: &Vault, target: &Target, access: &VaultAccess) -> VaultSide {
-    let get = |path: String| async move { Found::of(vault.send(Method::GET, &path, None).await) };
+    let get = |path: String| async move { Found::of(vault.send_patiently(Method::GET, &path, None).await) };
     let (mount, name) = (&target.secret.mount, &target.secret.name);
     let auth = &target.auth_mount;
     let policies = access.policies.iter().map(|policy| async move {

@@ -358,6 +358,14 @@ impl Judge<'_> {
                 Verdict::Inconclusive,
                 "the app itself could not log in, so a refusal proves nothing",
             ),
+            (_, Some(cause)) if cause.is_no_answer() => Case {
+                cause: Some(cause.clone()),
+                ..Case::new(
+                    subject,
+                    Verdict::Inconclusive,
+                    format!("neither let in nor refused: {}", stop(&observed).1),
+                )
+            },
             (Some(Stage::Login), Some(cause)) if cause.as_str() == right => {
                 Case { cause: Some(cause.clone()), ..Case::new(subject, Verdict::Conformant, "") }
             }

@@ -186,7 +186,10 @@ impl Check<'_> {
         if let (Some(vault), Some(access)) = (&site.vault, &self.target.vault) {
             let rights =
                 step(self.events, "ask what the Vault token may do", inspect::token_rights(vault, self.target, access));
-            let (missing, excess) = rights.await.map_err(|error| format!("the Vault token cannot be used: {error}"))?;
+            let (missing, excess) = rights.await.map_err(|error| {
+                let what = error.trouble().unwrap_or("the Vault token cannot be used");
+                format!("{what}, so nothing was created: {error}")
+            })?;
             if !missing.is_empty() {
                 return Err(format!(
                     "the Vault token lacks rights, so nothing was created: {}; `print policy` prints the policy that grants them",

@@ -11,7 +11,7 @@ use crate::ledger::Request;
 pub const MARKER: &str = "PMP-VAULT-OBSERVATION";
 
 /// The version of [`Observation`]'s shape.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// Everything that the probe saw, in the order of the stages. It holds no
 /// token and no value; a value's HMAC only where the harness gave a key for it.
@@ -107,9 +107,10 @@ pub struct Answer {
 
 impl Answer {
     /// Whether Vault, or the way to it, refused: a 4xx status, or no connection at all.
+    /// A server that is busy (429) refuses nothing.
     #[must_use]
     pub fn refused(&self) -> bool {
-        self.status.is_some_and(|status| (400..500).contains(&status))
+        self.status.is_some_and(|status| (400..500).contains(&status) && status != 429)
             || matches!(self.transport, Some(Transport::Refused | Transport::Tls | Transport::NameNotFound))
     }
 }
@@ -126,6 +127,8 @@ pub enum Transport {
     NameNotFound,
     /// The TLS handshake failed.
     Tls,
+    /// There was one, and it is not Vault's.
+    Garbled,
     /// Anything else, in [`Answer::text`].
     Other,
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::input::{Input, SecretName};
 use super::observation::{Answer, KeyObservation, KeyState, Login, Observation, SCHEMA, Secret, TokenState, Transport};
 use super::{asking, boundary};
-use crate::vault::client::{Client, Error, Reply, Roots, transport};
+use crate::vault::client::{Client, Error, Reply, Roots, fails, transport};
 
 /// Goes as far as the configuration lets it, and says what it saw.
 ///
@@ -40,11 +40,8 @@ pub async fn observe(input: &Input) -> Result<Observation, String> {
     let read_with_token = vault_token.is_some();
     let client = vault.with_token(vault_token);
     let result = client.send_patiently(Method::GET, &path, None).await;
-    let mut read = answer(&result);
+    let read = read_answer(&result);
     let secret = result.ok().and_then(|reply| look_at(&reply, input));
-    if read.status == Some(200) && secret.is_none() {
-        read = nobody("a read that answers 200 without `data`");
-    }
 
     let can_use = read_with_token && read.status == Some(200) && secret.as_ref().is_some_and(|s| s.version_2_shape);
     let boundary = match &input.sibling {
@@ -86,7 +83,7 @@ pub(super) async fn log_in(
     let body = json!({ "role": input.role, "jwt": jwt.expose_secret() });
     let result = vault.send_patiently(Method::POST, &path, Some(&body)).await;
     let mut login =
-        Login { answer: answer(&result), lease_duration: None, policies: Vec::new(), empty_login_status: None };
+        Login { answer: vaults_answer(&result), lease_duration: None, policies: Vec::new(), empty_login_status: None };
     let (mut token, mut token_type) = (None, None);
     if let Ok(reply) = &result {
         let auth = &reply.body["auth"];
@@ -116,14 +113,36 @@ pub(super) fn answer(result: &Result<Reply, Error>) -> Answer {
             let (kind, text) = transport(source);
             Answer { status: None, text, transport: Some(kind) }
         }
+        // A server that fails often says so on a page of its own.
+        Err(Error::Garbled { status, what, .. }) if fails(*status) => {
+            Answer { status: Some(*status), text: (*what).to_owned(), transport: None }
+        }
         // What is no answer of Vault's says nothing, whatever its status.
-        Err(error) => Answer { status: None, text: error.to_string(), transport: Some(Transport::Other) },
+        Err(error) => Answer { status: None, text: error.to_string(), transport: Some(Transport::Garbled) },
+    }
+}
+
+/// The same of a request whose refusal counts only where it is Vault's own.
+pub(super) fn vaults_answer(result: &Result<Reply, Error>) -> Answer {
+    match result {
+        Ok(reply) if !reply.is_vaults() => nobody(&format!("HTTP {} without Vault's `errors`", reply.status)),
+        result => answer(result),
+    }
+}
+
+/// The same of a read of the secret, which gives `data`.
+pub(super) fn read_answer(result: &Result<Reply, Error>) -> Answer {
+    match result {
+        Ok(reply) if reply.status == 200 && reply.body.get("data").is_none() => {
+            nobody("a read that answers 200 without `data`")
+        }
+        result => vaults_answer(result),
     }
 }
 
 /// What is no answer of Vault's, though it looks like one.
 pub(super) fn nobody(what: &str) -> Answer {
-    Answer { status: None, text: format!("no usable answer: {what}"), transport: Some(Transport::Other) }
+    Answer { status: None, text: format!("no usable answer: {what}"), transport: Some(Transport::Garbled) }
 }
 
 /// The shape and state of a secret. KV version 1 answers without the inner

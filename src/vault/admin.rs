@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::client::{Client, Error};
+use super::client::{Client, Error, fails};
 use super::objects;
 
 /// How often a fresh KV version 2 mount is asked again while it upgrades itself.
@@ -42,8 +42,8 @@ impl Client {
     /// "in use" is what a further one says.
     async fn enable(&self, path: &str, body: &Value) -> Result<(), Error> {
         let first = self.send(Method::POST, path, Some(body)).await;
-        let lost = first.as_ref().map_or(true, |reply| reply.status == 429 || reply.status >= 500);
-        match self.take(Method::POST, path, first) {
+        let lost = first.as_ref().map_or(true, |reply| fails(reply.status));
+        match self.succeeded(Method::POST, path, first) {
             Err(_) if lost => match self.call(Method::POST, path, Some(body)).await {
                 Err(Error::Status { status: 400, text, .. }) if text.contains("already in use") => Ok(()),
                 again => again.map(drop),

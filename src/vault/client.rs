@@ -42,7 +42,7 @@ pub enum Error {
         source: reqwest::Error,
     },
     /// An answer, but another than was needed.
-    #[error("{method} {url}: Vault answered {status}: {text}")]
+    #[error("{method} {url}: Vault answered {status}{}", explained(.text))]
     Status {
         /// The HTTP method.
         method: Method,
@@ -63,7 +63,7 @@ pub enum Error {
         /// The field.
         field: &'static str,
     },
-    /// An answer that is not Vault's: no JSON, or far too long. Something stands in between.
+    /// An answer that is not Vault's: no JSON, of another shape, or far too long. Something stands in between.
     #[error("{method} {url}: HTTP {status}, and {what}")]
     Garbled {
         /// The HTTP method.
@@ -94,6 +94,33 @@ impl Error {
             _ => None,
         }
     }
+
+    /// What is wrong with Vault or the way to it, where that is what went wrong.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&'static str> {
+        match self {
+            Self::NoAnswer { .. } => Some("Vault is not reached"),
+            Self::Status { status, .. } | Self::Garbled { status, .. } if fails(*status) => {
+                Some("Vault, or what stands in front of it, fails")
+            }
+            Self::Status { status, .. } if (300..400).contains(status) => Some(NOT_VAULT),
+            Self::Garbled { .. } | Self::Shape { .. } => Some(NOT_VAULT),
+            Self::Status { .. } | Self::Client { .. } => None,
+        }
+    }
+}
+
+const NOT_VAULT: &str = "what answers is not Vault";
+
+/// Whether a status says that a server fails, or has too much to do.
+#[must_use]
+pub fn fails(status: u16) -> bool {
+    status == 429 || status >= 500
+}
+
+/// Vault's `errors` behind its status.
+fn explained(text: &str) -> String {
+    if text.is_empty() { " without an explanation".to_owned() } else { format!(": {text}") }
 }
 
 /// The innermost causes, which say more than "error sending request".
@@ -164,9 +191,9 @@ fn pauses(result: &Result<Reply, Error>) -> Vec<Duration> {
     let passes = match result {
         Ok(reply) if reply.errors().contains(NO_ACTIVE_NODE) => return vec![ELECTION.0; ELECTION.1 as usize],
         // A rate limit says so in words, and is over in a moment all the same.
-        Ok(reply) => reply.status == 429 || (reply.status >= 500 && reply.errors().is_empty()),
+        Ok(reply) => reply.status == 429 || (fails(reply.status) && reply.errors().is_empty()),
         Err(Error::NoAnswer { source, .. }) => transport(source).0 == Transport::Other,
-        Err(Error::Garbled { status, .. }) => *status == 429 || *status >= 500,
+        Err(Error::Garbled { status, .. }) => fails(*status),
         Err(_) => false,
     };
     if passes { PAUSES.to_vec() } else { Vec::new() }
@@ -243,6 +270,14 @@ impl Reply {
             .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
             .collect();
         texts.join("; ")
+    }
+
+    /// Whether a refusal is Vault's own, which always has `errors`, or the
+    /// description of a deleted secret. A gateway in between knows neither.
+    #[must_use]
+    pub fn is_vaults(&self) -> bool {
+        let refusal = (400..500).contains(&self.status) && !fails(self.status);
+        !refusal || self.body["errors"].is_array() || self.body["data"].is_object()
     }
 }
 
@@ -366,26 +401,23 @@ impl Client {
     /// Sends one request that must succeed, with the patience of [`Client::send_patiently`].
     ///
     /// # Errors
-    /// [`Error::NoAnswer`], [`Error::Garbled`], or [`Error::Status`] for every status but 2xx.
+    /// As [`Client::send`], or [`Error::Status`] for every status but 2xx.
     pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply, Error> {
         let reply = self.send_patiently(method.clone(), path, body).await;
-        self.take(method, path, reply)
+        self.succeeded(method, path, reply)
     }
 
     /// An answer that must be a success.
     ///
     /// # Errors
     /// As [`Client::call`].
-    pub(super) fn take(&self, method: Method, path: &str, reply: Result<Reply, Error>) -> Result<Reply, Error> {
+    pub(super) fn succeeded(&self, method: Method, path: &str, reply: Result<Reply, Error>) -> Result<Reply, Error> {
         let reply = reply?;
-        if StatusCode::from_u16(reply.status).is_ok_and(|status| status.is_success()) {
-            return Ok(reply);
+        let (url, status) = (format!("{}/v1/{path}", self.address), reply.status);
+        match StatusCode::from_u16(status) {
+            Ok(code) if code.is_success() => Ok(reply),
+            _ if !reply.is_vaults() => Err(Error::Garbled { method, url, status, what: "it has no `errors`" }),
+            _ => Err(Error::Status { method, url, status, text: reply.errors() }),
         }
-        Err(Error::Status {
-            method,
-            url: format!("{}/v1/{path}", self.address),
-            status: reply.status,
-            text: reply.errors(),
-        })
     }
 }

@@ -3,6 +3,7 @@
 
 use super::cause::Fact;
 use crate::probe::observation::{Answer, Asked};
+use crate::vault::client::fails;
 
 /// What the Vault token may do and must not, each with what was said. Empty
 /// where nothing is in excess, and where nothing could be asked.
@@ -36,25 +37,34 @@ pub fn excess(asked: &Asked, read_path: &str) -> Vec<(Fact, String)> {
             }
         }
     }
-    if let Some(text) = survives(asked) {
-        found.push((Fact::TokenSurvivesRevocation, text));
-    }
+    found.extend(survives(asked));
     found
 }
 
-/// Why the token that the login gave is not dead, where it is not.
+/// Why the token that the login gave is not known to be dead, where it is not:
+/// it survived, or Vault failed when it was asked.
 #[must_use]
-pub fn survives(asked: &Asked) -> Option<String> {
+pub fn survives(asked: &Asked) -> Option<(Fact, String)> {
     let revoke = asked.revoke.as_ref()?;
     let status = |answer: Option<&Answer>| {
         answer.and_then(|answer| answer.status).map_or("no answer".to_owned(), |status| format!("HTTP {status}"))
     };
-    let revoked = matches!(revoke.status, Some(200 | 204));
+    // Where the answer to a revocation got lost, the next try meets a dead token.
+    let revoked = match revoke.status {
+        Some(200 | 204) => true,
+        Some(403) => revoke.text.contains("invalid token"),
+        _ => false,
+    };
     let after = asked.after_revocation.as_ref();
     let dead = after.is_some_and(|after| matches!(after.status, Some(400 | 403)));
-    (!(revoked && dead)).then(|| {
-        format!("revoke-self gave {}, and a look-up with the token afterwards {}", status(Some(revoke)), status(after))
-    })
+    if revoked && dead {
+        return None;
+    }
+    let unusable = |answer: &Answer| answer.status.is_none_or(|status| fails(status) || (300..400).contains(&status));
+    let failing = unusable(revoke) || (revoked && after.is_some_and(unusable));
+    let fact = if failing { Fact::VaultFailing } else { Fact::TokenSurvivesRevocation };
+    let (revoke, after) = (status(Some(revoke)), status(after));
+    Some((fact, format!("revoke-self gave {revoke}, and a look-up with the token afterwards {after}")))
 }
 
 #[cfg(test)]
@@ -95,8 +105,34 @@ mod tests {
         let mut asked = Asked { revoke: answer(204), after_revocation: answer(403), ..Asked::default() };
         assert_eq!(survives(&asked), None);
         asked.after_revocation = answer(200);
-        assert!(survives(&asked).unwrap().contains("HTTP 200"));
+        let (fact, text) = survives(&asked).unwrap();
+        assert_eq!(fact, Fact::TokenSurvivesRevocation);
+        assert!(text.contains("HTTP 200"));
         asked.after_revocation = None;
+        assert!(survives(&asked).is_some());
+    }
+
+    #[test]
+    fn a_vault_that_fails_when_it_should_revoke_is_not_blamed_on_the_token() {
+        let answer = |status| Some(Answer { status, ..Answer::default() });
+        for status in [Some(503), Some(429), Some(307), None] {
+            let asked = Asked { revoke: answer(status), after_revocation: answer(Some(200)), ..Asked::default() };
+            assert_eq!(survives(&asked).map(|(fact, _)| fact), Some(Fact::VaultFailing), "{status:?}");
+            let asked = Asked { revoke: answer(Some(204)), after_revocation: answer(status), ..Asked::default() };
+            assert_eq!(survives(&asked).map(|(fact, _)| fact), Some(Fact::VaultFailing), "{status:?}");
+        }
+    }
+
+    #[test]
+    fn a_revocation_whose_answer_got_lost_and_that_was_asked_again_is_one() {
+        let refused = |text: &str| Some(Answer { status: Some(403), text: text.to_owned(), transport: None });
+        let mut asked = Asked {
+            revoke: refused("2 errors occurred: * permission denied * invalid token"),
+            after_revocation: refused("permission denied"),
+            ..Asked::default()
+        };
+        assert_eq!(survives(&asked), None);
+        asked.revoke = refused("1 error occurred: * permission denied");
         assert!(survives(&asked).is_some());
     }
 }

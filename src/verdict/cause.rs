@@ -28,6 +28,13 @@ impl CauseId {
         let (stage, _) = self.0.split_once('.')?;
         Stage::ALL.into_iter().find(|candidate| candidate.as_str() == stage)
     }
+
+    /// Whether it says that Vault gave no usable answer, so that nothing was refused.
+    #[must_use]
+    pub fn is_no_answer(&self) -> bool {
+        let (stage, name) = self.0.split_once('.').unwrap_or_default();
+        matches!((stage, name), ("login" | "read" | "boundary", "vault-failing" | "not-vault"))
+    }
 }
 
 impl fmt::Display for CauseId {
@@ -52,6 +59,10 @@ pub enum Fact {
     VaultNameNotFound,
     /// The TLS handshake with Vault failed.
     VaultTlsFailed,
+    /// The answer was 429 or 5xx, or the connection broke before it was whole.
+    VaultFailing,
+    /// What came is no answer of Vault's API: no JSON, another shape, a redirect, a body that is cut off or does not end.
+    NotVault,
     /// An empty login request got 403, so nothing is mounted there (400 where a method is).
     AuthMountMissing,
     /// The account that the API server refused the TokenReview is the app's own.

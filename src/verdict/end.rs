@@ -9,6 +9,7 @@ use super::sighting::{Seen, Sighting};
 use super::stage::Stage;
 use crate::probe::asking::is_there;
 use crate::probe::observation::{Answer, Asked, Boundary, KeyState, Login, Observation, Secret, TokenState, Transport};
+use crate::vault::client::fails;
 use crate::vault::objects::ROLE_TTL_SECONDS;
 
 /// Vault gives up on an API server that does not answer after ten seconds at
@@ -53,14 +54,16 @@ impl<'a> Stop<'a> {
     fn answer(mut self, answer: &Answer) -> Self {
         self.status = answer.status;
         self.text.clone_from(&answer.text);
-        self.facts.extend(answer.transport.and_then(|transport| match transport {
-            Transport::Refused => Some(Fact::VaultRefused),
-            Transport::Timeout => Some(Fact::VaultTimeout),
-            Transport::NameNotFound => Some(Fact::VaultNameNotFound),
-            Transport::Tls => Some(Fact::VaultTlsFailed),
-            Transport::Other => None,
+        self.facts.extend(answer.transport.map(|transport| match transport {
+            Transport::Refused => Fact::VaultRefused,
+            Transport::Timeout => Fact::VaultTimeout,
+            Transport::NameNotFound => Fact::VaultNameNotFound,
+            Transport::Tls => Fact::VaultTlsFailed,
+            Transport::Garbled => Fact::NotVault,
+            Transport::Other => Fact::VaultFailing,
         }));
-        self
+        let by_status = |holds: fn(u16) -> bool| answer.status.is_some_and(holds);
+        self.fact(Fact::VaultFailing, by_status(fails)).fact(Fact::NotVault, by_status(|s| (300..400).contains(&s)))
     }
 
     fn fact(mut self, fact: Fact, holds: bool) -> Self {
@@ -196,7 +199,7 @@ fn asked_boundary<'a>(asked: &Asked, read_path: &str) -> Option<Stop<'a>> {
 fn at_boundary<'a>(boundary: &Boundary, login: &Login) -> Result<Option<Stop<'a>>, String> {
     // A Vault that fails did not allow anything.
     let usable = |answer: &Answer| match answer.status {
-        Some(status) if status >= 500 || status == 429 || (300..400).contains(&status) => {
+        Some(status) if fails(status) || (300..400).contains(&status) => {
             Err(format!("no usable answer at stage boundary: HTTP {status} {}", answer.text))
         }
         Some(status) => Ok(status),

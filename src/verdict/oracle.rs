@@ -10,6 +10,7 @@ use super::sighting::{Seen, Sighting};
 use super::stage::{Stage, Verdict};
 use crate::probe::observation::KeyState;
 use crate::scenario::model::{Evidence, Expect, KeyCatalogue, Reads, Scenario};
+use crate::vault::client::fails;
 
 /// What a scenario lays down: the whole way, or a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,14 +221,17 @@ impl Oracle<'_> {
 fn trouble(observed: &Observed) -> Option<&'static str> {
     const TESTBED: [&str; 4] =
         ["pod.admission-refused", "login.vault-unreachable", "login.vault-sealed", "login.vault-tls"];
+    const UNUSABLE: &str = "Vault gave no usable answer";
     let cause = observed.cause.as_ref().map(CauseId::as_str);
     if cause.is_some_and(|id| TESTBED.contains(&id)) {
         return Some("the testbed cannot be used");
     }
+    if observed.cause.as_ref().is_some_and(CauseId::is_no_answer) {
+        return Some(UNUSABLE);
+    }
     let by_network = matches!(observed.stage, Some(Stage::Login | Stage::Read)) && observed.status.is_none();
-    let by_server =
-        observed.status.is_some_and(|status| status >= 500 || status == 429 || (300..400).contains(&status));
-    (cause.is_none() && (by_network || by_server)).then_some("Vault gave no usable answer")
+    let by_server = observed.status.is_some_and(|status| fails(status) || (300..400).contains(&status));
+    (cause.is_none() && (by_network || by_server)).then_some(UNUSABLE)
 }
 
 /// What was observed, in a phrase.
