@@ -122,7 +122,7 @@ impl Placed {
             address: vault.admin.address().to_owned(),
             root_token: vault.root_token.clone(),
             policy: names.policy,
-            pods: Api::<Pod>::namespaced(testbed.kube.clone(), &names.namespace),
+            pods: Some(Api::<Pod>::namespaced(testbed.kube.clone(), &names.namespace)),
         };
         let proxy = proxy::vault::start(gateway(testbed).await?, behind, rules.to_vec(), tls).await?;
         self.bent.vault = Some(VaultDetour { host: proxy.address.to_string(), ca: proxy.ca.clone() });

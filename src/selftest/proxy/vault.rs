@@ -31,8 +31,8 @@ pub struct Behind {
     pub root_token: SecretString,
     /// The policy that a token of a lie carries.
     pub policy: String,
-    /// The pods of the app's namespace.
-    pub pods: Api<Pod>,
+    /// The pods of the app's namespace, where a rule may evict them.
+    pub pods: Option<Api<Pod>>,
 }
 
 struct InFront {
@@ -98,9 +98,10 @@ impl InFront {
 
     /// Evicts the app's pod (`POST …/pods/NAME/eviction`).
     async fn evict(&self) -> Result<(), kube::Error> {
+        let Some(pods) = &self.behind.pods else { return Ok(()) };
         let apps = ListParams::default().labels(&format!("app={RUNTIME}"));
-        for pod in self.behind.pods.list_metadata(&apps).await?.items {
-            self.behind.pods.evict(&pod.name_any(), &EvictParams::default()).await?;
+        for pod in pods.list_metadata(&apps).await?.items {
+            pods.evict(&pod.name_any(), &EvictParams::default()).await?;
         }
         Ok(())
     }
