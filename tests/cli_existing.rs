@@ -208,16 +208,24 @@ async fn answer(State(sent): State<Sent>, request: Request) -> (StatusCode, Json
     }
 }
 
-/// Runs a check against such a server with a token in the environment; gives what was sent.
-fn sent(flags: &[&str]) -> Vec<String> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let runtime = runtime.unwrap_or_else(|error| panic!("{error}"));
-    let sent = Sent::default();
-    let app = axum::Router::new().fallback(answer).with_state(sent.clone());
+/// Serves for as long as the runtime lives.
+fn serve(runtime: &tokio::runtime::Runtime, app: axum::Router) -> std::net::SocketAddr {
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"));
     let listener = listener.unwrap_or_else(|error| panic!("{error}"));
     let address = listener.local_addr().unwrap_or_else(|error| panic!("{error}"));
     runtime.spawn(async move { axum::serve(listener, app).await });
+    address
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Runs a check against such a server with a token in the environment; gives what was sent.
+fn sent(flags: &[&str]) -> Vec<String> {
+    let (runtime, sent) = (runtime(), Sent::default());
+    let address = serve(&runtime, axum::Router::new().fallback(answer).with_state(sent.clone()));
 
     let place = Place::new();
     let config = place.kubeconfig(&format!("http://{address}"));
@@ -250,4 +258,37 @@ fn a_token_in_the_environment_is_used_where_that_is_asked_for_and_goes_to_vault_
     let (with, without): (Vec<_>, Vec<_>) = requests.iter().partition(|request| request.contains("an-ambient-token"));
     assert!(!with.is_empty() && with.iter().all(|request| request.contains(" /v1/")), "{with:?}");
     assert!(without.iter().all(|request| !request.contains(" /v1/")), "{without:?}");
+}
+
+const PAGE: &str = "<html><body>Please log in.</body></html>";
+const GATEWAY: &str = r#"{"message":"no Route matched with those values"}"#;
+
+#[rstest]
+#[case::a_load_balancer_without_vault(503, "", "Vault, or what stands in front of it, fails", "503")]
+#[case::a_gateway_that_fails_on_a_page(502, PAGE, "Vault, or what stands in front of it, fails", "502")]
+#[case::a_rate_limit(429, "", "Vault, or what stands in front of it, fails", "429")]
+#[case::a_login_page(200, PAGE, "what answers is not Vault", "no JSON")]
+#[case::a_redirect(308, "", "what answers is not Vault", "308")]
+#[case::a_gateway_that_knows_no_such_path(404, GATEWAY, "what answers is not Vault", "no `errors`")]
+#[case::another_service(200, "{}", "what answers is not Vault", "no `data`")]
+fn where_a_vault_token_should_be_used_and_vault_does_not_answer_it_is_told_what_does(
+    #[case] status: u16,
+    #[case] body: &'static str,
+    #[case] what: &str,
+    #[case] seen: &str,
+) {
+    let runtime = runtime();
+    let status = StatusCode::from_u16(status).unwrap_or_else(|error| panic!("{error}"));
+    let front = serve(&runtime, axum::Router::new().fallback(move || async move { (status, body) }));
+    let cluster = serve(&runtime, axum::Router::new().fallback(answer).with_state(Sent::default()));
+    let place = Place::new();
+    let token = format!("--vault-token-file={}", place.file("token", "a-token-of-nobody").display());
+    let config = place.kubeconfig(&format!("http://{cluster}"));
+    let via = format!("--vault-via=http://{front}");
+    let flags = ["--context=customer", "--namespace=app", "--probe-image=i", SECRET_NAME, &config, &token, &via];
+    let address = format!("http://{front}/v1/");
+    let told = || contains(what).and(contains(seen)).and(contains(&*address)).and(contains("a-token-of-nobody").not());
+    place.run(&flags).code(3).stdout(told().and(contains("nothing was created")));
+    let doctor = place.program().args(["doctor", "--testbed=existing"]).args(flags).assert();
+    doctor.code(3).stdout(told().and(contains("MISSING  Vault: ")).and(contains("`vault status`")));
 }

@@ -61,7 +61,8 @@ pub enum Fact {
     VaultTlsFailed,
     /// The answer was 429 or 5xx, or the connection broke before it was whole.
     VaultFailing,
-    /// What came is no answer of Vault's API: no JSON, another shape, a redirect, a body that is cut off or does not end.
+    /// What came is no answer of Vault's API: no JSON, another shape, a redirect, a body
+    /// that is cut off or does not end.
     NotVault,
     /// An empty login request got 403, so nothing is mounted there (400 where a method is).
     AuthMountMissing,
