@@ -9,6 +9,7 @@ use rstest::rstest;
 use secrecy::SecretString;
 
 #[path = "support/report.rs"]
+#[expect(dead_code, reason = "each test of reports uses a part of it")]
 mod support;
 
 const CANARY: &str = "c4n&ry\"<\\'>0123456789";

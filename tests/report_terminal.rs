@@ -12,6 +12,8 @@ use pmp_vault_conformance::report::{self, summary};
 use pmp_vault_conformance::run::event::{Ending, Event, RunResult};
 use pmp_vault_conformance::verdict::Verdict::{Conformant, Inconclusive, KnownDeviation, Nonconformant, Skipped};
 use pmp_vault_conformance::verdict::{Cause, CauseCatalogue, Stage, Verdict};
+use proptest::prelude::*;
+use proptest::sample::select;
 use rstest::rstest;
 
 #[path = "support/report.rs"]
@@ -53,10 +55,15 @@ fn catalogue() -> CauseCatalogue {
 
 /// Everything that a run with this result shows in CI.
 fn show(result: &RunResult, colour: bool) -> String {
+    show_with(result, "start Vault", "the testbed is kept", colour)
+}
+
+/// The same with this step and this notice.
+fn show_with(result: &RunResult, step: &str, notice: &str, colour: bool) -> String {
     let screen = Screen::default();
     let redactor = Redactor::new();
     let mut terminal = Terminal::to(Box::new(screen.clone()), catalogue(), redactor.clone(), colour);
-    let step = || "start Vault".to_owned();
+    let step = || step.to_owned();
     terminal.handle(&Event::RunStarted { run: result.facts.id.clone(), scenarios: result.scenarios.len() });
     terminal.handle(&Event::StepStarted { step: step() });
     terminal.handle(&Event::StepFinished { step: step(), took: Duration::from_millis(2340) });
@@ -65,7 +72,7 @@ fn show(result: &RunResult, colour: bool) -> String {
         terminal.handle(&Event::ScenarioStarted { id: scenario.id.clone(), evidence: scenario.evidence });
         terminal.handle(&Event::ScenarioFinished { result: Box::new(scenario.clone()) });
     }
-    terminal.handle(&Event::Notice { text: "the testbed is kept".to_owned() });
+    terminal.handle(&Event::Notice { text: notice.to_owned() });
     terminal.handle(&Event::RunFinished { result: Box::new(result.clone()) });
     let rendered = report::render(result, &redactor, false).unwrap();
     terminal.finish(&rendered, &[("JUnit", Path::new("junit.xml")), ("JSON", Path::new("report.json"))]);
@@ -108,6 +115,47 @@ fn with_colour_only_our_own_sequences_reach_the_terminal() {
     let text = show(&result, true);
     assert!(text.contains("\u{1b}[31;1mFAIL"));
     assert!(text.contains("cleared") && !text.contains("\u{1b}[2J") && !text.contains("\u{1b}]"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
+
+    #[test]
+    fn whatever_stands_in_a_field_nothing_but_our_own_colours_steers_the_terminal(
+        texts in proptest::collection::vec(support::any_text(), 1..60),
+        ending in select(vec![Ending::Complete, Ending::Failed, Ending::Interrupted]),
+    ) {
+        let (mut result, _) = support::fill(&support::everything(), &texts);
+        result.ending = ending;
+        let (step, notice) = (&texts[0], &texts[texts.len() / 2]);
+        let plain = show_with(&result, step, notice, false);
+        let steers = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        prop_assert!(!plain.contains(steers), "{:?}", plain.chars().filter(|c| steers(*c)).collect::<String>());
+        let mut painted = show_with(&result, step, notice, true);
+        for code in ["0", "1", "2", "32", "35", "31;1", "33;1"] {
+            painted = painted.replace(&format!("\u{1b}[{code}m"), "");
+        }
+        prop_assert_eq!(painted, plain, "with colours it says the same");
+    }
+
+    #[test]
+    fn however_many_lines_a_text_has_the_terminal_has_as_many_as_without(
+        // A token's shape would be told as a problem, on a line of its own.
+        texts in proptest::collection::vec(
+            support::any_text().prop_filter("a token's shape", |text| !text.contains("yJ")),
+            1..60,
+        ),
+    ) {
+        // Each text has a mark, so that as many groups, ids and messages differ with it as without.
+        let marks: Vec<String> = (0..1000).map(|number| format!("w{number}.")).collect();
+        let marked: Vec<String> =
+            texts.iter().cycle().zip(&marks).map(|(text, mark)| format!("{mark} {text}")).collect();
+        let lines = |texts: &[String]| {
+            let (result, _) = support::fill(&support::everything(), texts);
+            show_with(&result, &texts[0], &texts[1], false).lines().count()
+        };
+        prop_assert_eq!(lines(&marked), lines(&marks));
+    }
 }
 
 #[test]

@@ -60,19 +60,19 @@ impl Terminal {
                 if let Some(progress) = &mut self.progress {
                     progress.plan(*scenarios);
                 }
-                self.line(&format!("run {run}: {}", plural(*scenarios, "scenario")));
+                self.line(&format!("run {}: {}", one_line(run), plural(*scenarios, "scenario")));
             }
             Event::StepStarted { step } => match &mut self.progress {
                 Some(progress) => progress.start(&self.redactor.clean(&one_line(step))),
-                None => self.line(&format!("{step} …")),
+                None => self.line(&format!("{} …", one_line(step))),
             },
             Event::StepFinished { step, took } => {
                 if let Some(progress) = &mut self.progress {
                     progress.finish(&self.redactor.clean(&one_line(step)));
                 }
-                self.line(&format!("{step}: {}", seconds(*took)));
+                self.line(&format!("{}: {}", one_line(step), seconds(*took)));
             }
-            Event::Notice { text } => self.line(&format!("note: {text}")),
+            Event::Notice { text } => self.line(&format!("note: {}", one_line(text))),
             Event::TestbedReady { facts } => self.line(&testbed(facts)),
             Event::ScenarioStarted { .. } => {
                 if let Some(progress) = &mut self.progress {
@@ -103,8 +103,8 @@ impl Terminal {
     }
 
     fn line(&mut self, text: &str) {
-        // Own colours stand around words only; what others said lost theirs before.
-        self.write(&format!("{}\n", text.replace(['\n', '\r'], " ")));
+        // Own colours stand around words only; what others said is on one line and lost theirs before.
+        self.write(&format!("{text}\n"));
     }
 
     fn write(&mut self, text: &str) {

@@ -58,7 +58,7 @@ fn with(result: &RunResult, verdict: Verdict) -> impl Iterator<Item = &ScenarioR
 
 fn failure(text: &mut String, scenario: &ScenarioResult, catalogue: &CauseCatalogue, paint: Paint) {
     let observed = &scenario.observed;
-    let head = format!("{} {}", word(scenario.verdict), scenario.id);
+    let head = format!("{} {}", word(scenario.verdict), one_line(&scenario.id));
     let _ = writeln!(text, "\n{}: {}", paint.verdict(scenario.verdict, &head), one_line(&scenario.title));
     let mut row = |name: &str, value: &str| {
         let _ = writeln!(text, "  {name:<10} {}", one_line(value));
@@ -129,7 +129,8 @@ fn warnings(text: &mut String, result: &RunResult, catalogue: &CauseCatalogue, p
                 paint.verdict(Verdict::Inconclusive, "Warnings: it works, and should be mended")
             );
         }
-        let _ = writeln!(text, "  {}: {}: {}", scenario.id, case.subject, one_line(&case.message));
+        let line = format!("{}: {}: {}", scenario.id, case.subject, case.message);
+        let _ = writeln!(text, "  {}", one_line(&line));
         if let Some((id, cause)) = case.cause.as_ref().and_then(|id| Some((id, catalogue.get(id)?))) {
             let _ = writeln!(text, "    {id}: {}", one_line(&cause.remedy));
         }
@@ -179,7 +180,7 @@ fn no_verdict(text: &mut String, result: &RunResult, paint: Paint) {
 }
 
 fn ids<'a>(ids: impl Iterator<Item = &'a str>) -> String {
-    let ids: Vec<&str> = ids.collect();
+    let ids: Vec<String> = ids.map(one_line).collect();
     let mut text = ids[..ids.len().min(IDS)].join(", ");
     if ids.len() > IDS {
         let _ = write!(text, " and {} more", ids.len() - IDS);
@@ -207,7 +208,7 @@ fn findings(text: &mut String, result: &RunResult, paint: Paint) {
         let _ = writeln!(text, "  {}  {}", one_line(&defect.defect), one_line(&defect.page));
         let _ = writeln!(text, "    claims   {}", one_line(&defect.claim));
         let _ = writeln!(text, "    happens  {}", one_line(&defect.happens));
-        let _ = writeln!(text, "    seen in  {}", defect.scenarios.join(", "));
+        let _ = writeln!(text, "    seen in  {}", one_line(&defect.scenarios.join(", ")));
     }
 }
 
@@ -221,18 +222,18 @@ fn stand_ins(text: &mut String, result: &RunResult, paint: Paint) {
     for stand_in in &result.facts.stand_ins {
         let _ = writeln!(text, "  {}", one_line(stand_in));
     }
-    let _ = writeln!(text, "  scenarios: {}", decided.join(", "));
+    let _ = writeln!(text, "  scenarios: {}", one_line(&decided.join(", ")));
 }
 
 fn groups(text: &mut String, result: &RunResult, paint: Paint) {
     if result.scenarios.is_empty() {
         return;
     }
-    let mut groups: BTreeMap<&str, Vec<Verdict>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Vec<Verdict>> = BTreeMap::new();
     for scenario in &result.scenarios {
-        groups.entry(scenario.group()).or_default().push(scenario.verdict);
+        groups.entry(one_line(scenario.group())).or_default().push(scenario.verdict);
     }
-    let width = groups.keys().map(|group| group.len()).max().unwrap_or_default().max("group".len());
+    let width = groups.keys().map(|group| group.chars().count()).max().unwrap_or_default().max("group".len());
     let head = format!(
         "{:<width$}  {:>10}  {:>9}  {:>13}  {:>12}  {:>7}",
         "group", "conformant", "deviation", "nonconformant", "inconclusive", "skipped"
@@ -268,12 +269,12 @@ fn scores(text: &mut String, result: &RunResult, paint: Paint) {
     }
     let _ = writeln!(text, "\n{}", paint.heading("What the harness noticed of what was broken on purpose"));
     for score in &result.scores {
-        let _ = writeln!(text, "  {}", score.sentence());
+        let _ = writeln!(text, "  {}", one_line(&score.sentence()));
         for survivor in &score.survivors {
-            let _ = writeln!(text, "    survived  {survivor}");
+            let _ = writeln!(text, "    survived  {}", one_line(survivor));
         }
         for unclear in score.unclear.iter().take(UNCLEAR) {
-            let _ = writeln!(text, "    unclear   {unclear}");
+            let _ = writeln!(text, "    unclear   {}", one_line(unclear));
         }
         if score.unclear.len() > UNCLEAR {
             let _ = writeln!(text, "    unclear   and {} more", score.unclear.len() - UNCLEAR);
@@ -287,7 +288,7 @@ fn verdict(text: &mut String, rendered: &Rendered, paint: Paint) {
     let time = result.timings.get("total").map(|total| format!(" in {}", seconds(Duration::from_millis(*total))));
     let _ = writeln!(text, "\n{}{}", counts.sentence(), time.unwrap_or_default());
     if !result.stability.is_empty() {
-        let _ = writeln!(text, "{}", stability::sentence(&result.stability));
+        let _ = writeln!(text, "{}", one_line(&stability::sentence(&result.stability)));
     }
     let (verdict, sentence) = sentence(rendered, &counts);
     let _ = writeln!(text, "{} (exit code {})", paint.verdict(verdict, &sentence), rendered.exit_code);

@@ -1,8 +1,9 @@
 //! What is done to texts of others (Vault's, Kubernetes', a client's) before
 //! they go into a report.
 
-/// The text without ANSI sequences and without control characters other than
-/// line breaks and tabs, so that nobody's message can steer a terminal.
+/// The text without ANSI sequences, without control characters other than line
+/// breaks and tabs, and without those that turn the direction of what follows,
+/// so that nobody's message can steer a terminal.
 #[must_use]
 pub fn plain(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
@@ -31,6 +32,7 @@ pub fn plain(text: &str) -> String {
                     clean.push('\n');
                 }
             }
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
             _ if character.is_control() => {}
             _ => clean.push(character),
         }

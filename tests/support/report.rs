@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use pmp_vault_conformance::ledger::{Request, Server};
 use pmp_vault_conformance::probe::observation::KeyState;
 use pmp_vault_conformance::run::event::{Ending, RunFacts, RunResult};
+use pmp_vault_conformance::run::stability::Stability;
 use pmp_vault_conformance::scenario::model::Evidence;
+use pmp_vault_conformance::selftest::score::Score;
 use pmp_vault_conformance::verdict::result::{Case, Finding, Observed, ScenarioResult, Subject, Timings};
 use pmp_vault_conformance::verdict::{CauseId, Stage, Verdict};
+use proptest::prelude::*;
+use serde_json::Value;
 
 /// The keys of the fixture's catalogue.
 pub const KEYS: [&str; 3] = ["VCS.GitlabAdminPAT", "VCS.GithubAdminPAT", "MDAStorage.AwsSecretAccessKey"];
@@ -202,6 +207,110 @@ pub fn run() -> RunResult {
         scores: Vec::new(),
         faults: Vec::new(),
         stability: Vec::new(),
+    }
+}
+
+/// The same with everything that only some runs have.
+pub fn everything() -> RunResult {
+    let mut result = run();
+    result.facts.reused = Some("r0aa".to_owned());
+    result.problems = vec!["a problem".to_owned(), "another".to_owned()];
+    result.ledger.push(Request {
+        to: Server::Vault,
+        by: "existing.app".to_owned(),
+        method: "GET".to_owned(),
+        path: "/v1/sys/health".to_owned(),
+        status: Some(200),
+    });
+    let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+    result.scores.push(Score {
+        kind: "faults".to_owned(),
+        total: 3,
+        noticed: 1,
+        survivors: ids(&["fault/one"]),
+        unclear: ids(&["fault/two: no verdict"]),
+        ..Score::default()
+    });
+    result.stability.push(Stability {
+        scenario: "group.s1".to_owned(),
+        rounds: 3,
+        same: 2,
+        ends: BTreeMap::from([("conformant".to_owned(), 2), ("inconclusive: why".to_owned(), 1)]),
+    });
+    for scenario in &mut result.scenarios {
+        scenario.observed.candidates = vec![cause("login.one"), cause("login.another")];
+        scenario.observed.tell_apart = ids(&["a log", "a token"]);
+        let check = Subject::Check("vault-tls".to_owned());
+        let warned = Case {
+            cause: Some(cause("login.http-without-tls")),
+            warning: true,
+            ..Case::new(check, Verdict::Conformant, "mend it")
+        };
+        scenario.cases.push(warned);
+    }
+    result
+}
+
+/// What nobody should be able to steer a report or a terminal with.
+pub fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => any::<String>(),
+        2 => "[ -~]{0,40}",
+        1 => Just("]]>".to_owned()),
+        1 => Just("]]]]>>".to_owned()),
+        1 => Just("]\u{0}]\u{1b}[0m>".to_owned()),
+        1 => Just("\u{1b}[31mred\u{1b}[0m \u{fffe}\u{ffff}\u{1b}]8;;x\u{7}".to_owned()),
+        1 => Just("<![CDATA[ & \r\n \" ' </testcase><testcase>".to_owned()),
+        1 => Just("\u{e}yJaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".to_owned()),
+        1 => Just("one\ntwo\r\n\tthree\rfour\u{2028}five\u{85}six\u{b}seven".to_owned()),
+        1 => Just("\u{202e}txet \u{2066}siht\u{2069} \u{9b}2J \u{5e9}\u{5dc}\u{5d5}\u{5dd} \u{7f}".to_owned()),
+        1 => Just("&#0; &#x1b; &amp;lt; %s {} \\u0000".to_owned()),
+        1 => "[a-z]{3}".prop_map(|piece| piece.repeat(1500)),
+    ]
+}
+
+/// Puts a text into each place of a result that takes any, names of maps
+/// included, and gives how many there are. What is one of few words stays.
+pub fn fill(result: &RunResult, texts: &[String]) -> (RunResult, usize) {
+    let mut next = texts.iter().cycle().cloned();
+    let mut value = serde_json::to_value(result).unwrap_or_default();
+    let filled = fill_value(&mut value, &mut || next.next().unwrap_or_default());
+    (serde_json::from_value(value).unwrap_or_else(|error| panic!("a word was taken for text: {error}")), filled)
+}
+
+fn fill_value(value: &mut Value, next: &mut impl FnMut() -> String) -> usize {
+    const WORDS: [&str; 6] = ["verdict", "stage", "key-state", "ending", "evidence", "to"];
+    const NAMED_BY_PEOPLE: [&str; 3] = ["versions", "images", "ends"];
+    match value {
+        Value::String(text) => {
+            *text = next();
+            1
+        }
+        Value::Array(values) => values.iter_mut().map(|value| fill_value(value, next)).sum(),
+        Value::Object(fields) => {
+            let a_word = |name: &str, of_a_stage: bool, of_a_score: bool| match name {
+                "kind" => !of_a_score,
+                "name" => of_a_stage,
+                name => WORDS.contains(&name),
+            };
+            let of_a_stage = fields.get("kind").is_some_and(|kind| kind == "stage");
+            let of_a_score = fields.contains_key("survivors");
+            let mut filled = 0;
+            for (name, value) in fields.iter_mut() {
+                if NAMED_BY_PEOPLE.contains(&name.as_str())
+                    && let Value::Object(named) = value
+                {
+                    for (_, mut value) in std::mem::take(named) {
+                        filled += 1 + fill_value(&mut value, next);
+                        named.insert(next(), value);
+                    }
+                } else if !a_word(name, of_a_stage, of_a_score) {
+                    filled += fill_value(value, next);
+                }
+            }
+            filled
+        }
+        _ => 0,
     }
 }
 
