@@ -11,10 +11,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use pmp_vault_conformance::probe::input::Input;
-use pmp_vault_conformance::probe::observation::{Answer, KeyState, MARKER, Observation, SCHEMA, TokenState, Transport};
+use pmp_vault_conformance::probe::observation::{
+    Answer, Asked, KeyObservation, KeyState, Login, MARKER, Observation, SCHEMA, Secret, TokenState, Transport,
+};
 use pmp_vault_conformance::probe::stages::{fingerprint, observe};
 use pmp_vault_conformance::probe::{from_log, to_line};
 use proptest::prelude::*;
+use proptest::sample::select;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -130,11 +133,123 @@ proptest! {
     }
 
     #[test]
-    fn a_byte_changed_in_the_line_never_panics(at in 0..400usize, byte in any::<u8>()) {
-        let mut bytes = line().into_bytes();
-        let at = at % bytes.len();
-        bytes[at] = byte;
-        let _ = read(&String::from_utf8_lossy(&bytes));
+    fn a_line_that_is_not_as_it_was_printed_is_another_whole_observation_or_none(
+        observation in any_observation(),
+        harm in harm(),
+    ) {
+        let line = to_line(&observation).unwrap() + "\n";
+        prop_assert_eq!(read(&line), Ok(Some(observation.clone())));
+        let harmed = String::from_utf8_lossy(&harm.on(&line)).into_owned();
+        if let Ok(Some(taken)) = read(&harmed) {
+            // Exactly one line is a whole observation, field by field, of this run and scenario.
+            let lines: Vec<&str> =
+                harmed.lines().map(str::trim_end).filter_map(|line| line.strip_prefix(MARKER)).collect();
+            prop_assert_eq!(lines.len(), 1, "{}", harmed);
+            let said: Value = serde_json::from_str(lines[0]).unwrap();
+            prop_assert_eq!(said, serde_json::to_value(&taken).unwrap());
+            let own = (taken.schema, &*taken.run, &*taken.scenario);
+            prop_assert_eq!(own, (SCHEMA, "r1", "group.name"));
+        }
+    }
+
+    #[test]
+    fn a_line_that_came_only_in_part_or_twice_or_for_another_is_never_taken(
+        observation in any_observation(),
+        at in any::<proptest::sample::Index>(),
+        run in "[a-z0-9]{1,9}",
+    ) {
+        let line = to_line(&observation).unwrap();
+        let boundaries: Vec<usize> = line.char_indices().map(|(at, _)| at).collect();
+        let cut = boundaries[at.index(boundaries.len())];
+        for part in [&line[..cut], &line[cut..]] {
+            let whole = part.len() == line.len();
+            prop_assert!(whole || !matches!(read(&format!("{part}\n")), Ok(Some(_))), "{}", part);
+        }
+        let line = line + "\n";
+        prop_assert!(read(&line.repeat(2)).is_err());
+        let other = run != "r1";
+        prop_assert_eq!(from_log(&line, &run, "group.name").is_err(), other);
+        prop_assert!(from_log(&line, "r1", &run).is_err());
+    }
+
+    #[test]
+    fn a_field_that_was_cut_out_is_missed(observation in any_observation(), at in any::<proptest::sample::Index>()) {
+        let mut value = serde_json::to_value(&observation).unwrap();
+        let fields = value.as_object_mut().unwrap();
+        let names: Vec<String> = fields.keys().filter(|name| *name != "asked").cloned().collect();
+        fields.remove(&names[at.index(names.len())]);
+        let error = read(&format!("{MARKER} {value}\n")).unwrap_err();
+        prop_assert!(error.contains("malformed"), "{}", error);
+    }
+}
+
+/// Anything that a probe may say.
+fn any_observation() -> impl Strategy<Value = Observation> {
+    let transport = select(vec![Transport::Refused, Transport::Timeout, Transport::Garbled, Transport::Other]);
+    let answer = (proptest::option::of(any::<u16>()), any::<String>(), proptest::option::of(transport))
+        .prop_map(|(status, text, transport)| Answer { status, text, transport });
+    let login = (answer.clone(), any::<Option<u64>>(), proptest::collection::vec(any::<String>(), 0..3)).prop_map(
+        |(answer, lease_duration, policies)| Login { answer, lease_duration, policies, empty_login_status: None },
+    );
+    let state = select(vec![KeyState::Present, KeyState::Empty, KeyState::NotAString, KeyState::Missing]);
+    let key = (any::<String>(), state, any::<Option<String>>()).prop_map(|(name, state, hmac)| KeyObservation {
+        name,
+        state,
+        hmac,
+    });
+    let secret = (any::<bool>(), proptest::collection::vec(key, 0..4), any::<usize>()).prop_map(
+        |(version_2_shape, keys, unexpected)| Secret {
+            version_2_shape,
+            deleted: false,
+            destroyed: false,
+            keys,
+            unexpected,
+        },
+    );
+    let asked = (answer.clone(), any::<Option<String>>(), any::<Option<bool>>())
+        .prop_map(|(health, version, initialized)| Asked { health, version, initialized, ..Asked::default() });
+    let option = proptest::option::of::<BoxedStrategy<Answer>>;
+    (option(answer.boxed()), proptest::option::of(login), proptest::option::of(secret), proptest::option::of(asked))
+        .prop_map(|(read, login, secret, asked)| Observation { read, login, secret, asked, ..small() })
+}
+
+/// What may happen to a line on its way.
+#[derive(Debug, Clone)]
+enum Harm {
+    /// A bit is another.
+    Flipped(proptest::sample::Index, u8),
+    /// A piece is gone.
+    Cut(proptest::sample::Index, usize),
+    /// A piece came twice.
+    Doubled(proptest::sample::Index, usize),
+    /// Something else came in between.
+    Mixed(proptest::sample::Index, Vec<u8>),
+}
+
+fn harm() -> impl Strategy<Value = Harm> {
+    let at = any::<proptest::sample::Index>;
+    prop_oneof![
+        (at(), 0..8u8).prop_map(|(at, bit)| Harm::Flipped(at, bit)),
+        (at(), 1..200usize).prop_map(|(at, length)| Harm::Cut(at, length)),
+        (at(), 1..200usize).prop_map(|(at, length)| Harm::Doubled(at, length)),
+        (at(), proptest::collection::vec(any::<u8>(), 1..20)).prop_map(|(at, bytes)| Harm::Mixed(at, bytes)),
+        at().prop_map(|at| Harm::Mixed(at, format!("\n{MARKER} ").into_bytes())),
+    ]
+}
+
+impl Harm {
+    fn on(&self, line: &str) -> Vec<u8> {
+        let mut bytes = line.as_bytes().to_vec();
+        let (Self::Flipped(at, _) | Self::Cut(at, _) | Self::Doubled(at, _) | Self::Mixed(at, _)) = self;
+        let at = at.index(bytes.len());
+        let piece = |length: usize| at..(at + length).min(line.len());
+        match self {
+            Self::Flipped(_, bit) => bytes[at] ^= 1 << bit,
+            Self::Cut(_, length) => drop(bytes.drain(piece(*length))),
+            Self::Doubled(_, length) => drop(bytes.splice(at..at, line.as_bytes()[piece(*length)].to_vec())),
+            Self::Mixed(_, between) => drop(bytes.splice(at..at, between.iter().copied())),
+        }
+        bytes
     }
 }
 

@@ -55,8 +55,8 @@ pub fn from_log(log: &str, run: &str, scenario: &str) -> Result<Option<Observati
     // Only whole lines count: the last one may still be on its way.
     for line in log.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
         let Some(json) = line.trim_end().strip_prefix(MARKER) else { continue };
-        let observation: Observation = serde_json::from_str(json.trim_start())
-            .map_err(|e| format!("the probe's observation is malformed: {e}"))?;
+        let malformed = |error: &dyn std::fmt::Display| format!("the probe's observation is malformed: {error}");
+        let observation: Observation = serde_json::from_str(json.trim_start()).map_err(|e| malformed(&e))?;
         if observation.schema != observation::SCHEMA {
             return Err(format!(
                 "the probe's observation has shape {}, this harness reads {}; use the probe image of this harness",
@@ -69,6 +69,11 @@ pub fn from_log(log: &str, run: &str, scenario: &str) -> Result<Option<Observati
                 "the probe's observation belongs to run {} and scenario {}",
                 observation.run, observation.scenario
             ));
+        }
+        // A field that may be null is never left out, so one that is not there was cut out.
+        let said: serde_json::Value = serde_json::from_str(json.trim_start()).map_err(|e| malformed(&e))?;
+        if serde_json::to_value(&observation).ok() != Some(said) {
+            return Err(malformed(&"a field is missing"));
         }
         if found.is_some() {
             return Err("the probe printed two observations".to_owned());
