@@ -10,7 +10,7 @@ use crate::probe::observation::{Answer, KeyObservation, KeyState, Observation};
 use crate::scenario::model::{Evidence, KeyCatalogue};
 use crate::verdict::result::{Case, Observed, ScenarioResult, Subject, Timings};
 use crate::verdict::sighting::{Seen, Sighting};
-use crate::verdict::{CauseCatalogue, CauseId, Stage, Verdict, end};
+use crate::verdict::{CauseCatalogue, CauseId, Stage, Verdict, end, oracle};
 
 /// The checks of the cluster and of Vault's configuration.
 pub const SET_UP: &str = "existing.set-up";
@@ -120,6 +120,9 @@ impl Judge<'_> {
     /// Where the app's way ended, keys that nobody asked for left out of account.
     fn end(self, sighted: &Sighted, clues: &Clues) -> Observed {
         let twin = &sighted.twin;
+        if let Some(reason) = twin.observation().and_then(|observation| oracle::not_reported(self.keys, observation)) {
+            return Observed { text: reason, ..Observed::default() };
+        }
         let mut sighting = Sighting::nothing("");
         sighting.seen = twin.seen.clone();
         if let Seen::Observed(observation) = &mut sighting.seen
@@ -398,6 +401,9 @@ pub(super) fn stop(observed: &Observed) -> (Verdict, String) {
         (Some(status), text) => format!("HTTP {status} `{text}`"),
         (None, text) => text.to_owned(),
     };
+    if saw.is_empty() {
+        saw = oracle::phrase(observed);
+    }
     let names: Vec<&str> = observed.candidates.iter().map(CauseId::as_str).collect();
     let verdict = match (&observed.cause, names.as_slice()) {
         // The probe's pod, not the app's, is what an admission rule refused.

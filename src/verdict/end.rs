@@ -130,6 +130,9 @@ fn stop<'a>(
         return Ok(Some(stop));
     }
     let read = observation.read.as_ref().ok_or("the probe reports no read")?;
+    if !observation.read_with_token {
+        return Err("the probe logged in, and read without its Vault token".to_owned());
+    }
     let secret = observation.secret.as_ref();
     let version_2 = secret.is_some_and(|secret| secret.version_2_shape);
     if read.status != Some(200) || !version_2 {

@@ -8,7 +8,7 @@ use super::end;
 use super::result::{Finding, Observed, ScenarioResult, Timings};
 use super::sighting::{Seen, Sighting};
 use super::stage::{Stage, Verdict};
-use crate::probe::observation::KeyState;
+use crate::probe::observation::{KeyState, Observation};
 use crate::scenario::model::{Evidence, Expect, KeyCatalogue, Reads, Scenario};
 use crate::vault::client::fails;
 
@@ -188,12 +188,10 @@ impl Oracle<'_> {
     /// Why an observation of the secret is none: the probe says something of
     /// each key of the catalogue, once, or it is not this harness's.
     fn incomplete(self, sighting: &Sighting) -> Option<String> {
-        let Seen::Observed(observation) = &sighting.seen else { return None };
-        let read = observation.read.as_ref().filter(|read| observation.read_with_token && read.status == Some(200));
-        let secret = observation.secret.as_ref().filter(|secret| read.is_some() && secret.version_2_shape)?;
-        let reported = secret.keys.iter().map(|key| &key.name);
-        (!reported.eq(self.keys.keys.iter().map(|key| &key.name)))
-            .then(|| format!("the {} keys that the probe reports are not the catalogue's", secret.keys.len()))
+        match &sighting.seen {
+            Seen::Observed(observation) => not_reported(self.keys, observation),
+            _ => None,
+        }
     }
 
     /// What the end of the way does not show: each key's state, and keys too many.
@@ -214,6 +212,17 @@ impl Oracle<'_> {
             format!("{} keys beside the catalogue's, expected {}", secret.unexpected, scenario.expect.unexpected)
         })
     }
+}
+
+/// Why an observation of the secret does not say something of each key of the
+/// catalogue, once; none where it does, or where no secret came.
+#[must_use]
+pub fn not_reported(keys: &KeyCatalogue, observation: &Observation) -> Option<String> {
+    let read = observation.read.as_ref().filter(|read| observation.read_with_token && read.status == Some(200));
+    let secret = observation.secret.as_ref().filter(|secret| read.is_some() && secret.version_2_shape)?;
+    let reported = secret.keys.iter().map(|key| &key.name);
+    (!reported.eq(keys.keys.iter().map(|key| &key.name)))
+        .then(|| format!("the {} keys that the probe reports are not the catalogue's", secret.keys.len()))
 }
 
 /// A stop that says something of the testbed rather than of the page: it is a

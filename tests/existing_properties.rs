@@ -1,0 +1,568 @@
+//! Whatever a check of a customer's cluster and Vault sees: it says something of
+//! everything, and what a pass promises holds.
+//!
+//! What a pass implies is written here once more, from the documentation, and
+//! not drawn from the judge.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use pmp_vault_conformance::existing::app::{App, Source};
+use pmp_vault_conformance::existing::inspect::{ClusterSide, Found, Inspection, VaultSide};
+use pmp_vault_conformance::existing::judge::{
+    ALL, APP, FRESH_ACCOUNT, Judge, OTHER_NAMESPACE, Probed, SET_UP, Sighted, WITHOUT_TOKEN,
+};
+use pmp_vault_conformance::existing::target::{AccountRef, ClusterChoice, PodOptions, Target};
+use pmp_vault_conformance::probe::input::SecretName;
+use pmp_vault_conformance::probe::observation::{
+    Answer, Asked, KeyObservation, KeyState, Login, Observation, SCHEMA, Secret, TokenState, Transport,
+};
+use pmp_vault_conformance::report::summary;
+use pmp_vault_conformance::run::event::RunResult;
+use pmp_vault_conformance::scenario::load::Catalogue;
+use pmp_vault_conformance::scenario::model::Reads;
+use pmp_vault_conformance::verdict::result::{ScenarioResult, Subject};
+use pmp_vault_conformance::verdict::sighting::Seen;
+use pmp_vault_conformance::verdict::{Stage, Verdict};
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use serde_json::{Value, json};
+
+const PATH: &str = "pmp-dev/data/admin";
+const NOW: i64 = 1_800_000_000;
+
+/// What is checked around the app's way and of the set-up, as docs/customers.md has it.
+const AROUND: [&str; 16] = [
+    "vault-name",
+    "vault-tcp",
+    "vault-tls",
+    "vault-health",
+    "vault-version",
+    "auth-method",
+    "kv-version-2",
+    "secret-age",
+    "only-documented-keys",
+    "token-lifetime",
+    "token-revoked",
+    "no-list",
+    "no-write",
+    "no-patch",
+    "no-delete",
+    "no-sibling",
+];
+const SET_UPS: [&str; 12] = [
+    "custom-resources",
+    "app-pod",
+    "service-account",
+    "reviewer",
+    "role",
+    "role-binding",
+    "role-lifetime",
+    "auth-config",
+    "policy",
+    "mount",
+    "secret",
+    "check-token",
+];
+
+fn catalogue() -> &'static Catalogue {
+    static CATALOGUE: LazyLock<Catalogue> =
+        LazyLock::new(|| Catalogue::embedded().unwrap_or_else(|error| panic!("{error}")));
+    &CATALOGUE
+}
+
+fn keys() -> Vec<&'static str> {
+    catalogue().keys.keys.iter().map(|key| key.name.as_str()).collect()
+}
+
+// Anything that a customer could name, and that probes and servers could say.
+
+fn target() -> BoxedStrategy<Target> {
+    let require = prop_oneof![
+        2 => Just(None),
+        1 => Just(Some(Reads::All)),
+        1 => subsequence(keys(), 0..4).prop_map(|keys| Some(Reads::Keys(keys.into_iter().map(str::to_owned).collect()))),
+    ];
+    let log = prop_oneof![
+        4 => Just(None),
+        1 => Just(Some("x [DEBUG] auth.kubernetes.auth_kubernetes_1: login unauthorized: err=\"connection refused\"".to_owned())),
+        1 => ".{0,40}".prop_map(Some),
+    ];
+    (require, log, any::<[bool; 4]>(), select(vec!["http", "https"]))
+        .prop_map(|(require, vault_log, [other, reviewer, diagnose, depth], scheme)| {
+            let secret_name = format!("{scheme}://vault.example:8200/pmp-dev/admin");
+            Target {
+                cluster: ClusterChoice::default(),
+                namespace: "feature-test".to_owned(),
+                operator_namespace: "feature-test".to_owned(),
+                runtime: "mxplatform".to_owned(),
+                app_selector: "app=mxplatform".to_owned(),
+                service_account: None,
+                secret: SecretName::parse(&secret_name).unwrap_or_else(|error| panic!("{error}")),
+                secret_name,
+                auth_mount: "kubernetes".to_owned(),
+                role: "pmp-secret-accessor-role".to_owned(),
+                token_file: "/token".to_owned(),
+                require,
+                vault_namespace: None,
+                ca: None,
+                second_depth: depth,
+                vault: None,
+                reviewer: reviewer
+                    .then(|| AccountRef { namespace: "default".to_owned(), name: "vault-reviewer".to_owned() }),
+                diagnose_reviewer: reviewer && diagnose,
+                vault_log,
+                other_namespace: other.then(|| "elsewhere".to_owned()),
+                pod: PodOptions::default(),
+                owner: "somebody".to_owned(),
+            }
+        })
+        .boxed()
+}
+
+fn text() -> BoxedStrategy<String> {
+    let known = [
+        "",
+        "permission denied",
+        "1 error occurred: * permission denied",
+        "2 errors occurred: * permission denied * invalid token",
+        "service account name not authorized",
+        "namespace not authorized",
+        "could not load backend configuration",
+        "invalid role name \"x\"",
+        "Vault is sealed",
+        "no handler for route",
+    ];
+    prop_oneof![9 => select(known.to_vec()).prop_map(str::to_owned), 1 => ".{0,40}"].boxed()
+}
+
+fn answer(status: u16, text: &str) -> Answer {
+    Answer { status: Some(status), text: text.to_owned(), transport: None }
+}
+
+fn any_answer() -> BoxedStrategy<Answer> {
+    let statuses = vec![200, 204, 307, 308, 400, 403, 404, 405, 429, 472, 473, 500, 501, 502, 503, 504];
+    let mut kinds = vec![Transport::Refused, Transport::Timeout, Transport::NameNotFound];
+    kinds.extend([Transport::Tls, Transport::Garbled, Transport::Other]);
+    prop_oneof![
+        8 => (select(statuses), text()).prop_map(|(status, text)| answer(status, &text)),
+        3 => select(kinds).prop_map(|kind| Answer { transport: Some(kind), text: "no answer".to_owned(), status: None }),
+        1 => Just(Answer::default()),
+    ]
+    .boxed()
+}
+
+/// Mostly what is right.
+fn mostly(right: Answer) -> BoxedStrategy<Answer> {
+    prop_oneof![12 => Just(right), 1 => any_answer()].boxed()
+}
+
+fn there<T: std::fmt::Debug + Clone + 'static>(inner: impl Strategy<Value = T> + 'static) -> BoxedStrategy<Option<T>> {
+    proptest::option::weighted(0.95, inner).boxed()
+}
+
+fn secret() -> BoxedStrategy<Secret> {
+    let state = || select(vec![KeyState::Present, KeyState::Missing, KeyState::Empty, KeyState::NotAString]);
+    let all = keys().len();
+    let states = prop_oneof![
+        5 => Just(vec![KeyState::Present; all]),
+        1 => Just(vec![KeyState::Missing; all]),
+        1 => proptest::collection::vec(state(), 0..=all),
+        2 => (0..all, state()).prop_map(move |(at, state)| {
+            let mut states = vec![KeyState::Present; all];
+            states[at] = state;
+            states
+        }),
+    ];
+    let rarely = || proptest::bool::weighted(0.05);
+    (states, rarely(), rarely(), rarely(), 0..2usize)
+        .prop_map(|(states, another_shape, deleted, destroyed, unexpected)| Secret {
+            version_2_shape: !another_shape,
+            deleted,
+            destroyed,
+            keys: keys()
+                .into_iter()
+                .zip(states)
+                .map(|(name, state)| KeyObservation { name: name.to_owned(), state, hmac: None })
+                .collect(),
+            unexpected,
+        })
+        .boxed()
+}
+
+fn asked() -> BoxedStrategy<Asked> {
+    let allowed = prop_oneof![
+        6 => Just(vec!["read"]),
+        1 => Just(Vec::new()),
+        1 => subsequence(vec!["create", "read", "update", "patch", "delete", "list", "sudo", "root", "deny"], 0..4),
+    ];
+    let paths = select(vec![PATH, "pmp-dev/metadata/", "pmp-dev/destroy/admin", "pmp-dev/data/sibling"]);
+    let allowed = (paths, allowed).prop_map(|(path, allowed)| {
+        let mut all = BTreeMap::from([(PATH.to_owned(), vec!["read".to_owned()])]);
+        all.insert(
+            path.to_owned(),
+            allowed.into_iter().filter(|c| path == PATH || *c != "read").map(str::to_owned).collect(),
+        );
+        all
+    });
+    let versions = select(vec!["1.21.0", "1.9.0", "1.8.9", "1.21.0+ent", "x"]).prop_map(str::to_owned);
+    let created = select(vec!["2026-01-02T03:04:05Z", "2020-01-02T03:04:05Z", "never"]).prop_map(str::to_owned);
+    let dead = "2 errors occurred: * permission denied * invalid token";
+    let way =
+        (mostly(answer(200, "")), there(versions), there(Just(true)), there(mostly(answer(403, "permission denied"))));
+    let token = (there(mostly(answer(200, ""))), there(mostly(answer(204, ""))), there(mostly(answer(403, dead))));
+    let rest = (there(mostly(answer(200, ""))), there(select(vec![2, 2, 2, 2, 1])), proptest::option::of(any_answer()));
+    (way, token, rest, there(created), allowed, 0..20_000u64)
+        .prop_map(|(way, token, rest, created, allowed, millis)| Asked {
+            health: way.0,
+            version: way.1,
+            initialized: way.2,
+            read_without_token: way.3,
+            capabilities: token.0,
+            revoke: token.1,
+            after_revocation: token.2,
+            mount: rest.0,
+            kv_version: rest.1,
+            at_data_data: rest.2,
+            created,
+            allowed,
+            login_millis: Some(millis),
+            ..Asked::default()
+        })
+        .boxed()
+}
+
+fn observation(login: Answer) -> BoxedStrategy<Observation> {
+    let token =
+        prop_oneof![18 => Just(TokenState::Present), 1 => Just(TokenState::Absent), 1 => Just(TokenState::Unreadable)];
+    let login = (mostly(login), there(Just(86_400)), proptest::option::of(select(vec![400, 403]))).prop_map(
+        |(answer, lease_duration, empty_login_status)| Login {
+            answer,
+            lease_duration,
+            policies: Vec::new(),
+            empty_login_status,
+        },
+    );
+    (token, there(login), there(mostly(answer(200, ""))), there(Just(())), there(secret()), there(asked()))
+        .prop_map(|(token, login, read, with_token, secret, asked)| Observation {
+            schema: SCHEMA,
+            run: "r1".to_owned(),
+            scenario: APP.to_owned(),
+            token,
+            login,
+            read_path: PATH.to_owned(),
+            read,
+            read_with_token: with_token.is_some(),
+            secret,
+            boundary: None,
+            asked,
+            millis: 1,
+        })
+        .boxed()
+}
+
+fn probed(login: Answer) -> BoxedStrategy<Probed> {
+    let refused = select(vec!["exceeded quota", "error looking up service account a/b: not found", "something else"]);
+    let seen = prop_oneof![
+        20 => observation(login).prop_map(|observation| Seen::Observed(Box::new(observation))),
+        1 => refused.prop_map(|text| Seen::NotAdmitted(text.to_owned())),
+        1 => Just(Seen::Nothing("the pod never ran".to_owned())),
+    ];
+    seen.prop_map(|seen| Probed { seen, observe_ms: 1 }).boxed()
+}
+
+fn found(right: Value) -> BoxedStrategy<Found> {
+    let odd =
+        select(vec![json!({}), json!(null), json!([1]), json!({ "type": "pki" }), json!({ "token_policies": 5 })]);
+    prop_oneof![
+        10 => Just(Found::There(right)),
+        1 => text().prop_map(Found::Missing),
+        1 => text().prop_map(Found::Unknown),
+        1 => odd.prop_map(Found::There),
+    ]
+    .boxed()
+}
+
+fn inspection() -> BoxedStrategy<Inspection> {
+    let role = json!({ "bound_service_account_names": ["pmp-secret-accessor"], "token_ttl": 86_400,
+        "bound_service_account_namespaces": ["feature-test"], "token_policies": ["pmp-secret-access"] });
+    let config = json!({ "kubernetes_host": "https://10.0.0.1:6443", "token_reviewer_jwt_set": true });
+    let policy = json!({ "policy": format!("path \"{PATH}\" {{ capabilities = [\"read\"] }}") });
+    let mount = json!({ "type": "kv", "options": { "version": "2" } });
+    let metadata = json!({ "current_version": 1, "versions": { "1": { "deletion_time": "", "destroyed": false } } });
+    let side = (
+        found(role),
+        found(config),
+        found(policy),
+        found(mount),
+        found(metadata),
+        prop_oneof![8 => Just(Found::Missing(String::new())), 1 => found(json!({}))],
+    );
+    let vault = side.prop_map(|(role, config, policy, mount, secret, stray)| VaultSide {
+        role,
+        config,
+        policies: BTreeMap::from([("pmp-secret-access".to_owned(), policy)]),
+        mount,
+        secret,
+        stray,
+        accessor: Some("auth_kubernetes_1".to_owned()),
+        too_strong: Vec::new(),
+    });
+    let cluster = any::<[Option<bool>; 3]>().prop_map(|[reviewer_there, reviewer_may, app_may]| ClusterSide {
+        reviewer_there,
+        reviewer_may,
+        app_may,
+        root_ca: None,
+    });
+    (proptest::option::of(vault), cluster).prop_map(|(vault, cluster)| Inspection { vault, cluster }).boxed()
+}
+
+fn sighted() -> BoxedStrategy<Sighted> {
+    let source = select(vec![Source::Pod("mxplatform-0".to_owned()), Source::Runtime, Source::Flag]);
+    let app = (select(vec!["pmp-secret-accessor", "default"]), any::<Option<bool>>(), source).prop_map(
+        |(account, automount, source)| App {
+            service_account: account.to_owned(),
+            automount,
+            source,
+            notes: Vec::new(),
+        },
+    );
+    let fresh = probed(answer(403, "service account name not authorized"));
+    let other = there(probed(answer(403, "namespace not authorized")));
+    (app, inspection(), probed(answer(200, "")), fresh, other)
+        .prop_map(|(app, inspection, twin, fresh, other)| Sighted { app, inspection, twin, fresh, other })
+        .boxed()
+}
+
+// What follows.
+
+fn judged(target: &Target, sighted: &Sighted) -> Vec<ScenarioResult> {
+    let Catalogue { keys, causes, .. } = catalogue();
+    Judge { target, keys, causes, deny_warnings: false, now: NOW }.judge(sighted)
+}
+
+fn exit_code(scenarios: &[ScenarioResult]) -> u8 {
+    summary::exit_code(&RunResult { scenarios: scenarios.to_vec(), ..RunResult::default() }, false, 0)
+}
+
+fn of<'a>(results: &'a [ScenarioResult], id: &str) -> &'a ScenarioResult {
+    results.iter().find(|result| result.id == id).unwrap_or_else(|| panic!("{id} has no result"))
+}
+
+fn seen(probed: &Probed) -> Option<&Observation> {
+    match &probed.seen {
+        Seen::Observed(observation) => Some(observation),
+        _ => None,
+    }
+}
+
+fn status(answer: Option<&Answer>) -> Option<u16> {
+    answer.and_then(|answer| answer.status)
+}
+
+fn login(probed: &Probed) -> Option<&Answer> {
+    seen(probed).and_then(|observation| observation.login.as_ref()).map(|login| &login.answer)
+}
+
+fn logged_in(probed: &Probed) -> bool {
+    status(login(probed)) == Some(200) && seen(probed).is_some_and(|o| o.token == TokenState::Present)
+}
+
+fn has_read(probed: &Probed) -> bool {
+    logged_in(probed)
+        && seen(probed).is_some_and(|o| {
+            o.read_with_token
+                && status(o.read.as_ref()) == Some(200)
+                && o.secret.as_ref().is_some_and(|secret| secret.version_2_shape)
+        })
+}
+
+/// No answer of Vault's: it fails, or something else answers, or nothing does.
+fn unusable(answer: &Answer) -> bool {
+    answer.status.is_none_or(|status| status == 429 || status >= 500 || (300..400).contains(&status))
+}
+
+/// Why the app's pass would be wrong.
+fn wrongly_passed(target: &Target, twin: &Probed) -> Option<String> {
+    let wrong = |holds: bool, why: &str| (!holds).then(|| why.to_owned());
+    let Some(observation) = seen(twin) else { return Some("no pod said anything".to_owned()) };
+    let Some(asked) = &observation.asked else { return Some("nothing was asked beside the way".to_owned()) };
+    let Some(secret) = &observation.secret else { return Some("no secret came".to_owned()) };
+    let required = |name: &str| target.require.as_ref().is_some_and(|required| required.contains(name));
+    let key = |key: &KeyObservation| match key.state {
+        KeyState::Present => true,
+        KeyState::NotAString => false,
+        KeyState::Empty | KeyState::Missing => !required(&key.name),
+    };
+    let named: Vec<&str> = secret.keys.iter().map(|key| key.name.as_str()).collect();
+    let excess = ["create", "update", "patch", "delete", "list", "sudo", "root"];
+    let more = asked.allowed.values().flatten().any(|capability| excess.contains(&capability.as_str()));
+    let revoked = asked.revoke.as_ref().is_some_and(|revoke| match revoke.status {
+        Some(200 | 204) => true,
+        Some(403) => revoke.text.contains("invalid token"),
+        _ => false,
+    });
+    wrong(has_read(twin), "the secret was not read")
+        .or(wrong(named == keys(), "not every key was looked at"))
+        .or(wrong(secret.keys.iter().all(key), "a key is not as it must be"))
+        .or(wrong(!more, "the token may do more"))
+        .or(wrong(asked.revoke.is_none() || revoked, "the token was not revoked"))
+        .or(wrong(
+            asked.revoke.is_none() || matches!(status(asked.after_revocation.as_ref()), Some(400 | 403)),
+            "the token was not seen to be dead",
+        ))
+        .or(wrong(asked.kv_version != Some(1), "the mount is KV version 1"))
+}
+
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 800, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn every_check_stage_and_key_has_its_one_case_and_says_why(target in target(), sighted in sighted()) {
+        let results = judged(&target, &sighted);
+        prop_assert_eq!(results.iter().map(|result| &*result.id).collect::<Vec<_>>(), ALL);
+        let checks = |ids: &[&str]| ids.iter().map(|id| Subject::Check((*id).to_owned())).collect::<Vec<_>>();
+        let mut app: Vec<Subject> = Stage::ALL.into_iter().map(Subject::Stage).collect();
+        app.extend(keys().into_iter().map(|name| Subject::Key(name.to_owned())));
+        app.extend(checks(&AROUND));
+        let login = vec![Subject::Stage(Stage::Login)];
+        for (id, expected) in [
+            (SET_UP, checks(&SET_UPS)),
+            (APP, app),
+            (WITHOUT_TOKEN, checks(&["read-without-token"])),
+            (FRESH_ACCOUNT, login.clone()),
+            (OTHER_NAMESPACE, login),
+        ] {
+            let result = of(&results, id);
+            prop_assert_eq!(result.cases.iter().map(|case| case.subject.clone()).collect::<Vec<_>>(), expected);
+            for case in &result.cases {
+                prop_assert!(!case.message.is_empty() || case.verdict == Verdict::Conformant, "{:?}", case);
+                if let Some(cause) = &case.cause {
+                    prop_assert!(catalogue().causes.get(cause).is_some(), "{} is in no catalogue", cause);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_scenario_is_as_good_as_its_cases(target in target(), sighted in sighted()) {
+        for result in judged(&target, &sighted) {
+            let has = |verdict| result.cases.iter().any(|case| case.verdict == verdict);
+            let expected = match (has(Verdict::Nonconformant), has(Verdict::Inconclusive), has(Verdict::Conformant)) {
+                (true, ..) => Verdict::Nonconformant,
+                (_, true, _) => Verdict::Inconclusive,
+                (_, _, true) => Verdict::Conformant,
+                _ => Verdict::Skipped,
+            };
+            prop_assert_eq!(result.verdict, expected);
+        }
+    }
+
+    #[test]
+    fn a_check_that_passes_saw_all_that_it_promises(target in target(), sighted in sighted()) {
+        let results = judged(&target, &sighted);
+        if of(&results, APP).verdict == Verdict::Conformant {
+            prop_assert_eq!(wrongly_passed(&target, &sighted.twin), None);
+        }
+        if exit_code(&results) == 0 {
+            prop_assert_eq!(wrongly_passed(&target, &sighted.twin), None);
+            prop_assert_eq!(of(&results, APP).verdict, Verdict::Conformant);
+            prop_assert_eq!(of(&results, FRESH_ACCOUNT).verdict, Verdict::Conformant);
+        }
+    }
+
+    #[test]
+    fn a_refusal_passes_only_for_its_own_cause_and_beside_an_app_that_was_let_in(
+        target in target(),
+        sighted in sighted(),
+    ) {
+        let results = judged(&target, &sighted);
+        let passes = |id| of(&results, id).verdict == Verdict::Conformant;
+        for (id, probed, words) in [
+            (FRESH_ACCOUNT, Some(&sighted.fresh), "service account name not authorized"),
+            (OTHER_NAMESPACE, sighted.other.as_ref(), "namespace not authorized"),
+        ] {
+            if passes(id) {
+                prop_assert!(logged_in(&sighted.twin));
+                let answer = probed.and_then(login);
+                prop_assert_eq!(status(answer), Some(403));
+                prop_assert!(answer.is_some_and(|answer| answer.text.contains(words)));
+            }
+        }
+        if passes(WITHOUT_TOKEN) {
+            let asked = seen(&sighted.twin).and_then(|observation| observation.asked.as_ref());
+            let answer = asked.and_then(|asked| asked.read_without_token.as_ref());
+            prop_assert!(matches!(status(answer), Some(400 | 403)) && has_read(&sighted.twin));
+        }
+    }
+
+    #[test]
+    fn where_the_apps_pod_said_nothing_nothing_passes(target in target(), sighted in sighted(), reason in "[a-z ]{1,20}") {
+        let sighted = Sighted { twin: Probed::nothing(&*reason), ..sighted };
+        let results = judged(&target, &sighted);
+        prop_assert!(exit_code(&results) != 0);
+        prop_assert_eq!(of(&results, APP).verdict, Verdict::Inconclusive);
+        for id in [WITHOUT_TOKEN, FRESH_ACCOUNT, OTHER_NAMESPACE] {
+            prop_assert!(of(&results, id).verdict != Verdict::Conformant, "{}", id);
+        }
+        let Catalogue { keys, causes, .. } = catalogue();
+        let nothing = Judge { target: &target, keys, causes, deny_warnings: false, now: NOW }.nothing(&reason);
+        prop_assert_eq!(exit_code(&nothing), 3);
+        let passed = |result: &ScenarioResult| result.cases.iter().any(|case| case.verdict == Verdict::Conformant);
+        prop_assert!(!nothing.iter().any(passed));
+    }
+
+    #[test]
+    fn a_vault_that_gives_no_usable_answer_is_never_a_pass_and_never_the_set_ups_fault(
+        target in target(),
+        sighted in sighted(),
+        answer in any_answer().prop_filter("usable", unusable),
+        at_read in any::<bool>(),
+    ) {
+        let mut sighted = sighted;
+        let Seen::Observed(observation) = &mut sighted.twin.seen else { return Ok(()) };
+        observation.token = TokenState::Present;
+        observation.login.get_or_insert_with(|| Login {
+            answer: Answer::default(),
+            lease_duration: None,
+            policies: Vec::new(),
+            empty_login_status: None,
+        }).answer = if at_read { Answer { status: Some(200), ..Answer::default() } } else { answer.clone() };
+        observation.read = Some(answer.clone());
+        observation.read_with_token = true;
+        // Where Vault explains a 5xx, that may name the set-up.
+        let explained = !answer.text.is_empty() && answer.status.is_some_and(|status| status >= 500);
+        let results = judged(&target, &sighted);
+        prop_assert!(exit_code(&results) != 0);
+        let app = of(&results, APP);
+        prop_assert!(app.verdict != Verdict::Conformant);
+        let told: BTreeSet<&str> =
+            app.observed.cause.iter().chain(&app.observed.candidates).map(|cause| cause.as_str()).collect();
+        let says_nothing = answer.status.is_none() && answer.transport.is_none();
+        prop_assert!(!told.is_empty() || says_nothing, "no cause is named: {:?}", app.observed);
+        for cause in told {
+            let vaults = ["vault-failing", "not-vault", "vault-unreachable", "vault-tls", "vault-sealed", "vault-not-initialized"];
+            let name = cause.split_once('.').map_or(cause, |(_, name)| name);
+            prop_assert!(vaults.contains(&name) || explained, "{} is blamed for {:?}", cause, answer);
+        }
+    }
+}
+
+#[test]
+fn the_generated_checks_pass_and_fail_and_have_no_verdict() {
+    use proptest::strategy::ValueTree as _;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut reached = BTreeMap::new();
+    for _ in 0..2000 {
+        let Ok(tree) = (target(), sighted()).new_tree(&mut runner) else { panic!("the strategy gives nothing") };
+        let (target, sighted) = tree.current();
+        *reached.entry(exit_code(&judged(&target, &sighted))).or_insert(0) += 1;
+    }
+    for code in [0, 1, 3] {
+        assert!(reached.get(&code).is_some_and(|count| *count > 20), "{reached:?}");
+    }
+}
