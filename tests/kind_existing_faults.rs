@@ -82,6 +82,10 @@ fn table() -> Vec<Fault> {
     let passing = |on, failure, times| Front::Rules(vec![Rule { on, does: Act::Fails(failure), times: Some(times) }]);
     let row = |name: &str, front, cause| Fault { name: name.to_owned(), front, cause };
     let sealed = || Failure::Answer { status: 503, body: Some(json!({ "errors": ["Vault is sealed"] })) };
+    let no_active_node = || Failure::Answer {
+        status: 500,
+        body: Some(json!({ "errors": ["local node not active but active cluster node not found"] })),
+    };
     let mut table = Vec::new();
     for (name, act, fails) in lasting_failures() {
         let (login, read) = match fails {
@@ -93,6 +97,7 @@ fn table() -> Vec<Fault> {
     }
     table.extend([
         row("login: 503 sealed", lasting(LOGIN, sealed()), Some("login.vault-sealed")),
+        row("login: no active node", lasting(LOGIN, no_active_node()), Some("login.vault-not-active")),
         row("read: 503 sealed", lasting(READ, sealed()), Some("read.vault-failing")),
         row("revocation: 503", lasting(Endpoint::Revoke, answer(503)), Some("boundary.vault-failing")),
         row("everything: 503 without body", Front::Always(503, ""), Some("login.vault-failing")),

@@ -228,8 +228,13 @@ pub fn not_reported(keys: &KeyCatalogue, observation: &Observation) -> Option<St
 /// A stop that says something of the testbed rather than of the page: it is a
 /// verdict only where the scenario lays it down.
 fn trouble(observed: &Observed) -> Option<&'static str> {
-    const TESTBED: [&str; 4] =
-        ["pod.admission-refused", "login.vault-unreachable", "login.vault-sealed", "login.vault-tls"];
+    const TESTBED: [&str; 5] = [
+        "pod.admission-refused",
+        "login.vault-unreachable",
+        "login.vault-sealed",
+        "login.vault-not-active",
+        "login.vault-tls",
+    ];
     const UNUSABLE: &str = "Vault gave no usable answer";
     let cause = observed.cause.as_ref().map(CauseId::as_str);
     if cause.is_some_and(|id| TESTBED.contains(&id)) {
