@@ -51,6 +51,22 @@ pub fn client(mut config: Config, ledger: Option<&Ledger>) -> Result<Client, kub
     })
 }
 
+/// What the API server said of a request that failed, or the innermost cause
+/// where it said nothing, which tells more than "client error".
+#[must_use]
+pub fn why(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut innermost = error;
+    loop {
+        if let Some(kube::Error::Api(status)) = innermost.downcast_ref() {
+            return status.message.clone();
+        }
+        match innermost.source() {
+            Some(source) => innermost = source,
+            None => return innermost.to_string(),
+        }
+    }
+}
+
 /// What is tried again: what the API server, or something before it, could not
 /// do at the moment, and a connection that broke. What was created though its
 /// answer was lost is found by whoever creates.

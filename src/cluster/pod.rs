@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::SCENARIO_LABEL;
 use super::mendix::RUNTIME;
 use super::operator::Refusals;
+use super::patience::why;
 use super::wait::{self, Look, TimedOut};
 use crate::probe;
 use crate::probe::observation::Observation;
@@ -134,8 +135,13 @@ where
     let (reader, writer) = reflector::store::<K>();
     let events = watcher(Api::<K>::all(client.clone()), watcher::Config::default().labels(labels)).default_backoff();
     let fill = reflector::reflector(writer, events).for_each(move |event| {
-        let failed = event.err().map(|error| format!("the API server does not say: {error}"));
-        *trouble.lock().unwrap_or_else(PoisonError::into_inner) = failed;
+        let mut trouble = trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Err(error) => *trouble = Some(format!("the API server gives no pods: {}", why(&error))),
+            // Only another try.
+            Ok(watcher::Event::Init) => {}
+            Ok(_) => *trouble = None,
+        }
         std::future::ready(())
     });
     (reader, tokio::spawn(fill))
@@ -203,7 +209,7 @@ pub async fn observe(
                 }
                 Ok(None) => {}
             },
-            Err(error) => log_error.set(Some(error.to_string())),
+            Err(error) => log_error.set(Some(why(&error))),
         }
         match cannot_run(&pod) {
             Some(reason) => Look::Done(unusable(reason)),

@@ -38,18 +38,14 @@ pub async fn cluster(choice: &ClusterChoice, ledger: &Ledger) -> Result<Client, 
     patience::client(config, Some(ledger)).map_err(|e| format!("cannot reach the cluster: {e}"))
 }
 
-/// Why the API server did not answer: the innermost cause, which says more than
-/// "client error"; its own words where it did.
+/// Why the API server did not answer; its own words where it did.
 #[must_use]
 pub fn why(error: &kube::Error) -> String {
-    if let kube::Error::Api(status) = error {
-        return status.message.clone();
+    let text = patience::why(error);
+    match error {
+        kube::Error::Api(_) => text,
+        _ => format!("{text} (is its address right, and a proxy in between?)"),
     }
-    let mut innermost: &dyn std::error::Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    format!("{innermost} (is its address right, and a proxy in between?)")
 }
 
 /// A client for Vault with the token of the second depth.

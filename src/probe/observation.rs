@@ -119,7 +119,7 @@ impl Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Transport {
-    /// The connection was refused.
+    /// The connection was refused, or nobody has the address.
     Refused,
     /// No answer within the time limit.
     Timeout,

@@ -185,11 +185,22 @@ async fn gateway(testbed: &Testbed) -> Result<std::net::IpAddr, String> {
     testbed.engine.gateway(&testbed.network).await.map_err(|error| error.to_string())
 }
 
-/// Makes a node that no kubelet serves, so that it never gets ready, and gives
-/// what sends the app's pod there.
+/// Makes a node that no kubelet serves, as Kubernetes has one that is not
+/// ready: by its condition and by the taint for it. Gives what sends the app's
+/// pod there.
 async fn on_node_without_kubelet(run: &Run<'_>, scenario: &str, name: &str) -> Result<serde_json::Value, String> {
     let owner = Owner { run: run.journal.run.clone(), scenario: scenario.to_owned() };
-    let mut node = Node { metadata: owner.meta(name, None), ..Node::default() };
+    let room = json!({ "cpu": "4", "memory": "8Gi", "pods": "110" });
+    let node = json!({
+        "metadata": owner.meta(name, None),
+        "spec": { "taints": [{ "key": "node.kubernetes.io/not-ready", "effect": "NoSchedule" }] },
+        "status": {
+            "capacity": room,
+            "allocatable": room,
+            "conditions": [{ "type": "Ready", "status": "False", "reason": "KubeletNotReady" }],
+        },
+    });
+    let mut node: Node = serde_json::from_value(node).map_err(|error| error.to_string())?;
     node.metadata.labels.get_or_insert_default().insert("kubernetes.io/hostname".to_owned(), name.to_owned());
     let nodes = Api::<Node>::all(run.testbed.kube.clone());
     configure::create(run, &nodes, Some(Resource::Node), &node).await.map_err(|error| error.to_string())?;

@@ -159,7 +159,10 @@ pub fn transport_kind(error: &(dyn StdError + 'static)) -> Transport {
             kind = Transport::Tls;
         } else if let Some(io) = inner.downcast_ref::<std::io::Error>() {
             match io.kind() {
-                std::io::ErrorKind::ConnectionRefused => kind = Transport::Refused,
+                // Where nobody has the address, nothing listens at it either.
+                std::io::ErrorKind::ConnectionRefused
+                | std::io::ErrorKind::HostUnreachable
+                | std::io::ErrorKind::NetworkUnreachable => kind = Transport::Refused,
                 std::io::ErrorKind::TimedOut => kind = Transport::Timeout,
                 _ => {}
             }
