@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use pmp_vault_conformance::probe::input::Input;
+use pmp_vault_conformance::probe::input::{self, Input};
 use pmp_vault_conformance::probe::observation::{
     Answer, Asked, KeyObservation, KeyState, Login, MARKER, Observation, SCHEMA, Secret, TokenState, Transport,
 };
@@ -528,6 +528,19 @@ async fn what_is_not_vaults_is_neither_a_refusal_nor_a_missing_secret(#[case] st
     for answer in [login, read] {
         assert_eq!((answer.status, answer.transport), (None, Some(Transport::Garbled)), "{answer:?}");
     }
+}
+
+#[tokio::test]
+async fn on_a_customers_cluster_what_hides_vaults_health_does_not_hide_the_apps_way() {
+    let portal = (("GET", "sys/health"), (200, json!("Please log in.")));
+    let Outcome { observation, .. } = observed([portal, (LOGIN, logged_in()), (READ, version_2(&values()))], |input| {
+        as_a_customer(input);
+        input.ask = Some(input::Ask { vault_namespace: None, sibling: "sibling".to_owned(), login_only: false });
+    })
+    .await;
+    let asked = observation.asked.unwrap();
+    assert_eq!((asked.health.status, asked.health.transport), (None, Some(Transport::Garbled)));
+    assert_eq!(observation.read.unwrap().status, Some(200));
 }
 
 #[tokio::test]

@@ -260,7 +260,8 @@ pub fn phrase(observed: &Observed) -> String {
     if let Some(status) = observed.status {
         phrase.push_str(&format!(" (HTTP {status})"));
     }
-    if observed.cause.is_none() && !observed.text.is_empty() {
+    let says_little = observed.cause.as_ref().is_none_or(CauseId::is_no_answer);
+    if says_little && !observed.text.is_empty() {
         phrase.push_str(&format!(" `{}`", observed.text));
     }
     phrase
