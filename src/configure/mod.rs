@@ -56,7 +56,7 @@ pub enum Error {
         output: String,
     },
     /// The API server refused, or did not answer.
-    #[error("the API server refuses to create {what}: {source}")]
+    #[error("the API server does not create {what}: {}", patience::why(.source))]
     Cluster {
         /// The object.
         what: String,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::configure::Blow;
-use crate::verdict::Stage;
+use crate::verdict::{CauseId, Stage};
 
 /// The file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -54,6 +54,12 @@ pub struct Fault {
     pub scenario: String,
     /// What must come of it.
     pub ends: Ends,
+    /// With `inconclusive`: the cause that must be named. Either this or `says`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<CauseId>,
+    /// With `inconclusive`: what the reason must say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
     /// How Vault fails, or what stands in front of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vault: Vec<Rule<Endpoint, Act>>,
@@ -241,4 +247,21 @@ pub struct NoEffect {
     pub proved_by: String,
     /// Why it changes nothing, one sentence.
     pub why: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::load::Catalogue;
+
+    #[test]
+    fn every_fault_that_lasts_must_end_for_a_reason_that_can_be_checked() {
+        let catalogue = Catalogue::embedded().unwrap();
+        for fault in &catalogue.self_test.faults {
+            let reasons = usize::from(fault.cause.is_some()) + usize::from(fault.says.is_some());
+            assert_eq!(reasons, usize::from(fault.ends == Ends::Inconclusive), "{}", fault.id);
+            assert!(fault.cause.as_ref().is_none_or(|cause| catalogue.causes.get(cause).is_some()), "{}", fault.id);
+            assert!(catalogue.get(&fault.scenario).is_some(), "{}", fault.id);
+        }
+    }
 }

@@ -104,7 +104,9 @@ impl Placed {
             testbed.kube = client;
             self.proxies.push(proxy);
         }
-        self.testbed = Some(testbed);
+        let configured = fault.vault.iter().any(|rule| rule.on == Endpoint::Configure);
+        let another = configured || fault.before_app.is_some() || fault.image.is_some() || !fault.api_server.is_empty();
+        self.testbed = another.then_some(testbed);
         Ok(())
     }
 
@@ -140,7 +142,10 @@ impl Placed {
     /// Goes the way with the testbed as the harness has it.
     pub async fn way<T>(&self, way: &Way<'_>, scenario: &str, go: impl AsyncFnOnce(&Way<'_>) -> T) -> T {
         let run = way.run;
-        let Some(testbed) = &self.testbed else { return go(way).await };
+        let limit = self.limit.unwrap_or(way.limit);
+        let Some(testbed) = &self.testbed else {
+            return go(&Way { run, oracle: way.oracle, commands: way.commands, turns: way.turns, limit }).await;
+        };
         let ours = format!("{RUN_LABEL}={},{SCENARIO_LABEL}={scenario}", run.journal.run);
         let run = Run {
             testbed,
@@ -151,7 +156,6 @@ impl Placed {
             apps: Apps::watch(&testbed.kube, &ours, run.apps.refusals.clone()),
             reviewer: run.reviewer.clone(),
         };
-        let limit = self.limit.unwrap_or(way.limit);
         go(&Way { run: &run, oracle: way.oracle, commands: way.commands, turns: way.turns, limit }).await
     }
 

@@ -14,7 +14,7 @@ use super::catalogue::Ends;
 use super::mutants::documented;
 use super::placed::Placed;
 use super::score::{FaultRow, Score};
-use super::trial::{Obstacle, Outcome, Trial, Want, outcome};
+use super::trial::{End, Obstacle, Outcome, Trial, Want, outcome};
 use crate::cleanup;
 use crate::configure;
 use crate::probe::observation::Answer;
@@ -26,9 +26,9 @@ use crate::verdict::result::{Case, Observed, ScenarioResult, Subject, Timings};
 use crate::verdict::sighting::{Seen, Sighting};
 use crate::verdict::{Stage, Verdict};
 
-/// A mutant that nobody notices goes through all denials of the core profile,
-/// each with its own time limit; even then this is far too long.
-const HANGS: Duration = Duration::from_secs(300);
+/// How much longer than its scenarios' time limits a trial may take: to place
+/// the obstacle, and to clean up.
+const BESIDE: Duration = Duration::from_secs(60);
 
 /// A self-test: its trials, and what came of them so far.
 #[derive(Debug)]
@@ -87,8 +87,9 @@ impl<'a> SelfTest<'a> {
                     let _place = places.acquire().await;
                     let _ = events.send(Event::ScenarioStarted { id: trial.id.clone(), evidence: Evidence::Real });
                     let started = Instant::now();
-                    let tried = tokio::time::timeout(HANGS, self.try_one(way, number, trial)).await;
-                    (trial, tried.unwrap_or(Outcome::Hung(HANGS.as_secs())), millis(started))
+                    let limit = self.limit(way, trial);
+                    let tried = tokio::time::timeout(limit, self.try_one(way, number, trial)).await;
+                    (trial, tried.unwrap_or(Outcome::Hung(limit.as_secs())), millis(started))
                 }
             })
             .collect();
@@ -99,6 +100,23 @@ impl<'a> SelfTest<'a> {
             self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).insert(trial.id.clone(), (outcome, took));
             let _ = events.send(Event::ScenarioFinished { result: Box::new(result) });
         }
+    }
+
+    /// After this it hangs.
+    fn limit(&self, way: &Way<'_>, trial: &Trial) -> Duration {
+        BESIDE
+            + match &trial.obstacle {
+                Obstacle::Fault(fault) => fault.limit.map_or(way.limit, Duration::from_secs),
+                Obstacle::Lie(_) => way.limit,
+                // One that nobody notices goes on to the denials of the core profile.
+                Obstacle::Mutant(_) => way.limit * (1 + u32::try_from(self.denials().count()).unwrap_or(u32::MAX)),
+            }
+    }
+
+    /// What notices that something gives more than it should.
+    fn denials(&self) -> impl Iterator<Item = &'a Scenario> {
+        let core = self.catalogue.scenarios.iter().filter(|scenario| scenario.profile == Profile::Core);
+        core.filter(|scenario| scenario.expect.stops_at.is_some())
     }
 
     /// Tries scenarios until one notices, the one that reads everything first.
@@ -113,11 +131,7 @@ impl<'a> SelfTest<'a> {
         {
             return first_outcome;
         }
-        // What gives more than it should is noticed by a denial only.
-        let others = self.catalogue.scenarios.iter();
-        for scenario in
-            others.filter(|scenario| scenario.profile == Profile::Core && scenario.expect.stops_at.is_some())
-        {
+        for scenario in self.denials() {
             match self.with(way, number, trial, scenario).await {
                 Outcome::Unnoticed => {}
                 outcome => return outcome,
@@ -284,7 +298,7 @@ fn faults(catalogue: &Catalogue, long: bool) -> impl Iterator<Item = Trial> {
         suite: "faults".to_owned(),
         first: fault.scenario.clone(),
         obstacle: Obstacle::Fault(fault.clone()),
-        want: Want::Ends(fault.ends),
+        want: Want::Ends(End { verdict: fault.ends, cause: fault.cause.clone(), says: fault.says.clone() }),
     })
 }
 
@@ -332,7 +346,10 @@ pub fn stages(want: &Want) -> String {
     match want {
         Want::Noticed(stages) => stages.iter().map(|stage| Stage::as_str(*stage)).collect::<Vec<_>>().join(" or "),
         Want::NoEffect(_) => "no effect".to_owned(),
-        Want::Ends(Ends::Conformant) => "passes".to_owned(),
-        Want::Ends(Ends::Inconclusive) => "no verdict".to_owned(),
+        Want::Ends(end) => match (end.verdict, &end.cause) {
+            (Ends::Conformant, _) => "passes".to_owned(),
+            (Ends::Inconclusive, None) => "no verdict".to_owned(),
+            (Ends::Inconclusive, Some(cause)) => format!("no verdict, by {cause}"),
+        },
     }
 }

@@ -23,8 +23,19 @@ pub enum Want {
     Noticed(Vec<Stage>),
     /// Nothing, for this reason.
     NoEffect(String),
-    /// This verdict: a fault must neither pass unearned nor be blamed on the page.
-    Ends(Ends),
+    /// So: a fault must neither pass unearned nor be blamed on the page.
+    Ends(End),
+}
+
+/// How a fault must end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// With which verdict.
+    pub verdict: Ends,
+    /// By which cause, where one must be named.
+    pub cause: Option<CauseId>,
+    /// What the reason must say.
+    pub says: Option<String>,
 }
 
 /// One trial.
@@ -123,23 +134,29 @@ impl Trial {
         match &self.want {
             Want::NoEffect(why) => without_effect(outcome, why),
             Want::Noticed(stages) => with_effect(outcome, stages),
-            Want::Ends(ends) => ended(outcome, *ends),
+            Want::Ends(end) => ended(outcome, end),
         }
     }
 }
 
-fn ended(outcome: &Outcome, ends: Ends) -> (Verdict, String) {
-    let wanted = match ends {
+fn ended(outcome: &Outcome, end: &End) -> (Verdict, String) {
+    let wanted = match end.verdict {
         Ends::Conformant => Verdict::Conformant,
         Ends::Inconclusive => Verdict::Inconclusive,
     };
     match outcome {
-        Outcome::Ended { verdict, reason, .. } if *verdict == wanted => {
-            (Verdict::Conformant, format!("{verdict}, as it should be: {reason}"))
-        }
-        Outcome::Ended { verdict, reason, .. } => {
+        Outcome::Ended { verdict, reason, .. } if *verdict != wanted => {
             (Verdict::Nonconformant, format!("{verdict}, and should be {wanted}: {reason}"))
         }
+        Outcome::Ended { verdict, cause, reason } => match (&end.cause, &end.says) {
+            (Some(wanted), _) if cause.as_ref() != Some(wanted) => {
+                (Verdict::Nonconformant, format!("{verdict}, and should be so by {wanted}: {reason}"))
+            }
+            (_, Some(says)) if !reason.contains(says) => {
+                (Verdict::Nonconformant, format!("{verdict}, and should say `{says}`: {reason}"))
+            }
+            _ => (Verdict::Conformant, format!("{verdict}, as it should be: {reason}")),
+        },
         Outcome::Unclear(reason) | Outcome::Refused(reason) => (Verdict::Inconclusive, reason.clone()),
         Outcome::Unnoticed | Outcome::Noticed { .. } | Outcome::WrongStage { .. } | Outcome::Hung(_) => {
             (Verdict::Inconclusive, "a fault has a verdict only".to_owned())
@@ -187,12 +204,28 @@ mod tests {
 
     #[test]
     fn a_fault_that_was_not_in_the_way_is_never_taken_for_one_that_was_met() {
-        for ends in [Ends::Conformant, Ends::Inconclusive] {
+        for verdict in [Ends::Conformant, Ends::Inconclusive] {
             let outcome = Outcome::Unclear("the proxy cannot listen".to_owned());
-            assert_eq!(ended(&outcome, ends).0, Verdict::Inconclusive);
+            assert_eq!(ended(&outcome, &End { verdict, cause: None, says: None }).0, Verdict::Inconclusive);
         }
-        let ended_so = Outcome::Ended { verdict: Verdict::Inconclusive, cause: None, reason: String::new() };
-        assert_eq!(ended(&ended_so, Ends::Inconclusive).0, Verdict::Conformant);
-        assert_eq!(ended(&ended_so, Ends::Conformant).0, Verdict::Nonconformant);
+    }
+
+    #[test]
+    fn a_fault_must_end_with_its_verdict_and_for_its_reason() {
+        let cause = |id: &str| Some(CauseId(id.to_owned()));
+        let outcome =
+            |verdict| Outcome::Ended { verdict, cause: cause("login.vault-tls"), reason: "as said".to_owned() };
+        let judge = |outcome: &Outcome, cause, says: Option<&str>| {
+            ended(outcome, &End { verdict: Ends::Inconclusive, cause, says: says.map(str::to_owned) }).0
+        };
+        let inconclusive = outcome(Verdict::Inconclusive);
+        assert_eq!(judge(&inconclusive, None, None), Verdict::Conformant);
+        assert_eq!(judge(&inconclusive, cause("login.vault-tls"), Some("said")), Verdict::Conformant);
+        assert_eq!(judge(&inconclusive, cause("login.vault-sealed"), None), Verdict::Nonconformant);
+        assert_eq!(judge(&inconclusive, None, Some("something else")), Verdict::Nonconformant);
+        for wrong in [Verdict::Conformant, Verdict::Nonconformant, Verdict::KnownDeviation] {
+            assert_eq!(judge(&outcome(wrong), None, None), Verdict::Nonconformant);
+        }
+        assert_eq!(judge(&Outcome::Hung(1), None, None), Verdict::Inconclusive);
     }
 }
