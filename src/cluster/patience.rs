@@ -2,7 +2,8 @@
 //! not for longer than a scenario can wait. kube's own policy would go on for
 //! minutes, and would take a 500 or a broken connection for final.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use http::{Request, Response};
 use kube::api::{Api, PostParams};
@@ -20,34 +21,53 @@ use crate::ledger::Ledger;
 use crate::probe::observation::Transport;
 use crate::vault::client::transport_kind;
 
-/// The pauses before further tries, six seconds in all; a `Retry-After` (in
-/// seconds, RFC 9110) is kept to up to the longest of them.
-const PAUSES: [Duration; 6] = [
+/// The pauses before further tries, twelve seconds in all: an API server that
+/// restarts takes about half of that. A `Retry-After` (in seconds, RFC 9110) is
+/// kept to up to the longest of them.
+const PAUSES: [Duration; 8] = [
     Duration::from_millis(100),
     Duration::from_millis(200),
     Duration::from_millis(400),
     Duration::from_millis(800),
     Duration::from_millis(1600),
     Duration::from_millis(3200),
+    Duration::from_millis(3200),
+    Duration::from_millis(3200),
 ];
 
 /// How many requests may wait for each other; kube's own client has as many.
 const WAITING: usize = 1024;
 
-/// Where the API server says whether it is ready: a 500 there is the answer.
+/// Where the API server says whether it is ready: whatever comes of that is the answer.
 const READY: &str = "/readyz";
 
-/// A client that is patient. What it asks is noted in the ledger, where there is one.
+/// Whose API server it is.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose<'a> {
+    /// That of a testbed of ours, where the harness may do everything and which
+    /// was seen to answer. While it restarts it refuses connections, and then
+    /// says 403 until it has its roles again. That it does is noted.
+    Ours(&'a Outages),
+    /// A customer's; what is asked there is noted.
+    Customers(&'a Ledger),
+}
+
+/// A client that is patient.
 ///
 /// # Errors
 /// The configuration cannot be used.
-pub fn client(mut config: Config, ledger: Option<&Ledger>) -> Result<Client, kube::Error> {
+pub fn client(mut config: Config, whose: Whose<'_>) -> Result<Client, kube::Error> {
     config.default_retry = false;
+    let ours = match whose {
+        Whose::Ours(outages) => Some(outages.clone()),
+        Whose::Customers(_) => None,
+    };
+    let patience = Patience { tried: 0, ours };
     let builder = ClientBuilder::try_from(config)?;
-    let builder = builder.with_layer(&BufferLayer::new(WAITING)).with_layer(&RetryLayer::new(Patience::default()));
-    Ok(match ledger {
-        Some(ledger) => builder.with_layer(&ledger.layer()).build(),
-        None => builder.build(),
+    let builder = builder.with_layer(&BufferLayer::new(WAITING)).with_layer(&RetryLayer::new(patience));
+    Ok(match whose {
+        Whose::Ours(_) => builder.build(),
+        Whose::Customers(ledger) => builder.with_layer(&ledger.layer()).build(),
     })
 }
 
@@ -70,9 +90,33 @@ pub fn why(error: &(dyn std::error::Error + 'static)) -> String {
 /// What is tried again: what the API server, or something before it, could not
 /// do at the moment, and a connection that broke. What was created though its
 /// answer was lost is found by whoever creates.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Patience {
     tried: usize,
+    ours: Option<Outages>,
+}
+
+/// When the API server was last seen to be gone: a connection broke, or was
+/// refused. Watches are always open, so nobody else sees that sooner.
+#[derive(Debug, Clone, Default)]
+pub struct Outages(Arc<Mutex<Option<Instant>>>);
+
+impl Outages {
+    fn note(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether there was one since then.
+    #[must_use]
+    pub fn any_since(&self, then: Instant) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|last| last >= then)
+    }
+}
+
+impl Patience {
+    fn may_pass(&self, status: u16) -> bool {
+        matches!(status, 429 | 500 | 502 | 503 | 504) || (self.ours.is_some() && status == 403)
+    }
 }
 
 impl<R> Policy<Request<Body>, Response<R>, BoxError> for Patience {
@@ -83,19 +127,29 @@ impl<R> Policy<Request<Body>, Response<R>, BoxError> for Patience {
         request: &mut Request<Body>,
         result: &mut Result<Response<R>, BoxError>,
     ) -> Option<Self::Future> {
-        let pause = *PAUSES.get(self.tried)?;
+        if request.uri().path() == READY {
+            return None;
+        }
         let asked_for = match result {
-            Ok(response) if matches!(response.status().as_u16(), 429 | 500 | 502 | 503 | 504) => {
-                if request.uri().path() == READY {
-                    return None;
-                }
+            Ok(response) if self.may_pass(response.status().as_u16()) => {
                 let header = response.headers().get(http::header::RETRY_AFTER);
                 let seconds = header.and_then(|value| value.to_str().ok()?.parse().ok());
                 seconds.map_or(Duration::ZERO, Duration::from_secs)
             }
-            Err(error) if transport_kind(&**error) == Transport::Other => Duration::ZERO,
-            _ => return None,
+            Err(error) => {
+                let kind = transport_kind(&**error);
+                if let (Some(outages), Transport::Other | Transport::Refused) = (&self.ours, kind) {
+                    outages.note();
+                }
+                match kind {
+                    Transport::Other => Duration::ZERO,
+                    Transport::Refused if self.ours.is_some() => Duration::ZERO,
+                    _ => return None,
+                }
+            }
+            Ok(_) => return None,
         };
+        let pause = *PAUSES.get(self.tried)?;
         self.tried += 1;
         let longest = PAUSES[PAUSES.len() - 1];
         Some(tokio::time::sleep(pause.max(asked_for.min(longest))))
@@ -158,8 +212,8 @@ mod tests {
     use super::*;
     use crate::cluster::objects::{self, Owner};
 
-    fn pauses(path: &str, result: impl Fn() -> Result<Response<()>, BoxError>) -> usize {
-        let mut patience = Patience::default();
+    fn pauses(administrator: bool, path: &str, result: impl Fn() -> Result<Response<()>, BoxError>) -> usize {
+        let mut patience = Patience { tried: 0, ours: administrator.then(Outages::default) };
         let mut request = Request::builder().uri(path).body(Body::empty()).unwrap();
         (0..20).take_while(|_| patience.retry(&mut request, &mut result()).is_some()).count()
     }
@@ -174,7 +228,6 @@ mod tests {
 
     #[rstest]
     #[case::done("/api/v1/pods", 201, 0)]
-    #[case::refused("/api/v1/pods", 403, 0)]
     #[case::not_there("/api/v1/pods", 404, 0)]
     #[case::conflict("/api/v1/pods", 409, 0)]
     #[case::too_many_requests("/api/v1/pods", 429, PAUSES.len())]
@@ -187,13 +240,35 @@ mod tests {
         #[case] status: u16,
         #[case] tries: usize,
     ) {
-        assert_eq!(pauses(path, || answered(status)), tries);
+        for administrator in [true, false] {
+            assert_eq!(pauses(administrator, path, || answered(status)), tries);
+        }
     }
 
     #[tokio::test]
-    async fn a_broken_connection_is_tried_again_and_a_refused_one_is_not() {
-        assert_eq!(pauses("/api", || broke(std::io::ErrorKind::ConnectionReset)), PAUSES.len());
-        assert_eq!(pauses("/api", || broke(std::io::ErrorKind::ConnectionRefused)), 0);
+    async fn what_an_api_server_says_that_restarts_is_final_on_a_customers_cluster_only() {
+        for administrator in [true, false] {
+            let tries = if administrator { PAUSES.len() } else { 0 };
+            assert_eq!(pauses(administrator, "/api", || broke(std::io::ErrorKind::ConnectionReset)), PAUSES.len());
+            assert_eq!(pauses(administrator, "/api", || broke(std::io::ErrorKind::ConnectionRefused)), tries);
+            assert_eq!(pauses(administrator, "/api", || answered(403)), tries);
+            assert_eq!(pauses(administrator, READY, || broke(std::io::ErrorKind::ConnectionRefused)), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_outage_is_a_connection_that_broke_or_was_refused_and_no_answer() {
+        let outages = Outages::default();
+        let (before, mut request) = (Instant::now(), Request::new(Body::empty()));
+        let mut meets = |result: Result<Response<()>, BoxError>| {
+            let mut patience = Patience { tried: PAUSES.len(), ours: Some(outages.clone()) };
+            let mut result = result;
+            assert!(patience.retry(&mut request, &mut result).is_none());
+            outages.any_since(before)
+        };
+        assert!(!meets(answered(403)) && !meets(answered(500)));
+        assert!(meets(broke(std::io::ErrorKind::ConnectionRefused)));
+        assert!(!outages.any_since(Instant::now()));
     }
 
     #[test]

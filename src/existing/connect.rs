@@ -5,7 +5,7 @@ use kube::Client;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 
 use super::target::{ClusterChoice, Target, VaultAccess};
-use crate::cluster::patience;
+use crate::cluster::patience::{self, Whose};
 use crate::ledger::{HARNESS, Ledger};
 use crate::vault::client::{Client as Vault, Error as VaultError, Proxy, Roots};
 
@@ -35,7 +35,7 @@ pub async fn cluster(choice: &ClusterChoice, ledger: &Ledger) -> Result<Client, 
                 .map_err(|e| format!("cannot use the kubeconfig's context: {e}"))?
         }
     };
-    patience::client(config, Some(ledger)).map_err(|e| format!("cannot reach the cluster: {e}"))
+    patience::client(config, Whose::Customers(ledger)).map_err(|e| format!("cannot reach the cluster: {e}"))
 }
 
 /// Why the API server did not answer; its own words where it did.

@@ -14,6 +14,7 @@ use crate::scenario::command::CommandCatalogue;
 use crate::scenario::configuration::{Configuration, Literal, VaultPlace};
 use crate::scenario::model::Scenario;
 use crate::testbed::{VaultSite, vault};
+use crate::verdict::Verdict;
 use crate::verdict::cause::Fact;
 use crate::verdict::oracle::Oracle;
 use crate::verdict::result::{ScenarioResult, Timings};
@@ -40,10 +41,28 @@ impl Way<'_> {
     /// Goes the way of one scenario to its verdict. It never fails: what could
     /// not be done is an inconclusive verdict with its reason.
     pub async fn go(&self, scenario: &Scenario) -> ScenarioResult {
-        let mut timings = Timings::default();
+        let (mut timings, started) = (Timings::default(), Instant::now());
         let sighting = self.sight(scenario, &Bent::default(), &mut timings).await;
         let sighting = sighting.unwrap_or_else(|error| Sighting::nothing(error.to_string()));
-        self.oracle.judge(scenario, &sighting, timings)
+        self.judge(scenario, &sighting, timings, started)
+    }
+
+    /// The verdict. Where the API server was gone for a moment since `started`,
+    /// Vault's TokenReviews, pods and Service Accounts were too: what went wrong
+    /// then says nothing of the page.
+    pub fn judge(
+        &self,
+        scenario: &Scenario,
+        sighting: &Sighting,
+        timings: Timings,
+        started: Instant,
+    ) -> ScenarioResult {
+        let result = self.oracle.judge(scenario, sighting, timings);
+        if result.verdict != Verdict::Nonconformant || !self.run.testbed.outages.any_since(started) {
+            return result;
+        }
+        let reason = format!("the API server was gone meanwhile; else {}", result.reason);
+        self.oracle.judge(scenario, &Sighting::nothing(reason), timings)
     }
 
     /// Everything that is seen of one scenario, with what the self-test puts in its way.

@@ -148,7 +148,7 @@ impl<'a> SelfTest<'a> {
             Ok(placed) => placed,
             Err(reason) => return Outcome::Unclear(reason),
         };
-        let mut timings = Timings::default();
+        let (mut timings, started) = (Timings::default(), Instant::now());
         let sighting = placed.way(way, &own.id, async |way| way.sight(&own, &placed.bent, &mut timings).await).await;
         // Hundreds of trials leave no room for each other's pods.
         let cleaned = cleanup::clean_scenario(way.run.journal, &placed.for_clean_up(way), &own.id).await;
@@ -164,7 +164,7 @@ impl<'a> SelfTest<'a> {
                 if let Some(blind) = self.blind_to {
                     blind.hide(&mut sighting);
                 }
-                let mut result = way.oracle.judge(&own, &sighting, timings);
+                let mut result = way.judge(&own, &sighting, timings, started);
                 result.id.clone_from(&scenario.id);
                 outcome(&result, &trial.want)
             }

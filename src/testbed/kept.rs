@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::docker::Engine;
 use super::{ApiServer, Testbed, VaultSite};
+use crate::cluster::patience::Outages;
 use crate::vault::client::{Client, Roots};
 use crate::vault::log::LogBook;
 
@@ -80,7 +81,8 @@ pub async fn load(folder: &Path, run: &str, engine: Engine) -> Result<Testbed, E
     if !engine.is_running(&record.vault_container).await {
         return Err(error(format!("its container {} does not run", record.vault_container)));
     }
-    let kube = super::kind::client(&record.kubeconfig).await.map_err(error)?;
+    let outages = Outages::default();
+    let kube = super::kind::client(&record.kubeconfig, &outages).await.map_err(error)?;
     let root_token = SecretString::from(record.root_token);
     let admin = Client::new(&record.vault_address, Some(root_token.clone()), &Roots::Public)
         .map_err(|e| error(e.to_string()))?;
@@ -89,6 +91,7 @@ pub async fn load(folder: &Path, run: &str, engine: Engine) -> Result<Testbed, E
     Ok(Testbed {
         owner: run.to_owned(),
         kube,
+        outages,
         kubeconfig: record.kubeconfig,
         api_server: record.api_server,
         schedulable: tokio::sync::watch::Sender::new(true).subscribe(),

@@ -23,8 +23,9 @@ pub use command_line::{kind_version, load_archive};
 use super::docker::{self, Engine};
 use super::images::Images;
 use super::{ApiServer, Testbed, probe_image, vault};
+use crate::cluster::mendix;
+use crate::cluster::patience::{self, Outages, Whose};
 use crate::cluster::wait::{self, Look, TimedOut};
-use crate::cluster::{mendix, patience};
 use crate::journal::{self, Item, Journal};
 use crate::run::event::{Event, Events};
 
@@ -119,6 +120,7 @@ pub struct Start<'a> {
     node_identity: String,
     creation: watch::Sender<Creation>,
     schedulable: watch::Sender<bool>,
+    outages: Outages,
 }
 
 impl<'a> Start<'a> {
@@ -142,7 +144,20 @@ impl<'a> Start<'a> {
         let network_id = engine.create_network(&name, &journal.run).await?;
         journal.created(entry, network_id)?;
         let (creation, schedulable) = (watch::Sender::new(Creation::Going), watch::Sender::new(false));
-        Ok(Self { engine, journal, images, events, limit, name, vault_identity, node_identity, creation, schedulable })
+        let outages = Outages::default();
+        Ok(Self {
+            engine,
+            journal,
+            images,
+            events,
+            limit,
+            name,
+            vault_identity,
+            node_identity,
+            creation,
+            schedulable,
+            outages,
+        })
     }
 
     /// Creates the cluster, to the end.
@@ -194,6 +209,7 @@ impl<'a> Start<'a> {
         Ok(Testbed {
             owner: journal.run.clone(),
             kube,
+            outages: self.outages.clone(),
             kubeconfig,
             api_server,
             schedulable: self.schedulable.subscribe(),
@@ -254,7 +270,8 @@ impl<'a> Start<'a> {
         })
         .await?;
         std::fs::write(kubeconfig, file).map_err(|source| Error::File { path: kubeconfig.to_owned(), source })?;
-        let kube = client(kubeconfig).await.map_err(|reason| Error::Cluster { what: "be reached", reason })?;
+        let kube =
+            client(kubeconfig, &self.outages).await.map_err(|reason| Error::Cluster { what: "be reached", reason })?;
         wait::until("API server to be ready", self.limit, Duration::from_millis(150), || async {
             let request = match http_get("/readyz") {
                 Ok(request) => request,
@@ -337,13 +354,13 @@ pub async fn make_probe(images: &Images, archive: PathBuf) -> Result<(String, St
 ///
 /// # Errors
 /// The file cannot be used, or the API server cannot be spoken to.
-pub async fn client(kubeconfig: &Path) -> Result<Client, String> {
+pub async fn client(kubeconfig: &Path, outages: &Outages) -> Result<Client, String> {
     let file = Kubeconfig::read_from(kubeconfig).map_err(|e| e.to_string())?;
     let mut config =
         kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.map_err(|e| e.to_string())?;
     // The API server is on loopback: a proxy of the environment leads nowhere.
     config.proxy_url = None;
-    patience::client(config, None).map_err(|e| e.to_string())
+    patience::client(config, Whose::Ours(outages)).map_err(|e| e.to_string())
 }
 
 /// Loads an image archive while the cluster is still being created: the node

@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::patience::Outages;
 use crate::vault::log::LogBook;
 
 /// The label of the container engine that carries a run's id.
@@ -61,6 +62,8 @@ pub struct Testbed {
     pub owner: String,
     /// The cluster.
     pub kube: kube::Client,
+    /// When its API server was seen to be gone.
+    pub outages: Outages,
     /// The cluster's configuration file, for `kubectl`.
     pub kubeconfig: std::path::PathBuf,
     /// The API server.

@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::{Answer, LARGEST_REQUEST, Proxy, Rules, cut, fail, listen, plain, whole};
-use crate::cluster::patience;
+use crate::cluster::patience::{self, Outages, Whose};
 use crate::selftest::catalogue::{ApiAct, ApiEndpoint, Failure, Rule, Tls};
 use crate::testbed::vault::random;
 
@@ -51,7 +51,7 @@ pub async fn start(
     let url = format!("http://{}", proxy.address).parse().map_err(|error| format!("no URL: {error}"))?;
     let mut config = kube::Config::new(url);
     config.auth_info.token = Some(token);
-    let client = patience::client(config, None).map_err(|error| error.to_string())?;
+    let client = patience::client(config, Whose::Ours(&Outages::default())).map_err(|error| error.to_string())?;
     Ok((proxy, client))
 }
 
