@@ -41,6 +41,17 @@ pub fn excess(asked: &Asked, read_path: &str) -> Vec<(Fact, String)> {
     found
 }
 
+/// Whether an answer says that the token is revoked. Where the first answer got
+/// lost, the next try meets a dead token.
+#[must_use]
+pub fn revoked(answer: &Answer) -> bool {
+    match answer.status {
+        Some(200 | 204) => true,
+        Some(403) => answer.text.contains("invalid token"),
+        _ => false,
+    }
+}
+
 /// Why the token that the login gave is not known to be dead, where it is not:
 /// it survived, or Vault failed when it was asked.
 #[must_use]
@@ -49,12 +60,7 @@ pub fn survives(asked: &Asked) -> Option<(Fact, String)> {
     let status = |answer: Option<&Answer>| {
         answer.and_then(|answer| answer.status).map_or("no answer".to_owned(), |status| format!("HTTP {status}"))
     };
-    // Where the answer to a revocation got lost, the next try meets a dead token.
-    let revoked = match revoke.status {
-        Some(200 | 204) => true,
-        Some(403) => revoke.text.contains("invalid token"),
-        _ => false,
-    };
+    let revoked = revoked(revoke);
     let after = asked.after_revocation.as_ref();
     let dead = after.is_some_and(|after| matches!(after.status, Some(400 | 403)));
     if revoked && dead {

@@ -209,7 +209,8 @@ fn at_boundary<'a>(boundary: &Boundary, login: &Login) -> Result<Option<Stop<'a>
         None => Err(format!("no answer at stage boundary: {}", answer.text)),
     };
     let refused = |answer: &Answer| usable(answer).map(|status| matches!(status, 403 | 405));
-    let (revoked, dead) = (usable(&boundary.revoke)? == 204, refused(&boundary.after_revocation)?);
+    usable(&boundary.revoke)?;
+    let (revoked, dead) = (capabilities::revoked(&boundary.revoke), refused(&boundary.after_revocation)?);
     let checks = [
         (Fact::ListAllowed, &boundary.list, refused(&boundary.list)?),
         (Fact::WriteAllowed, &boundary.write, refused(&boundary.write)?),
