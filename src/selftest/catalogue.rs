@@ -89,6 +89,14 @@ pub struct Fault {
     pub long: bool,
 }
 
+impl Fault {
+    /// Whether the harness's own requests to Vault meet it.
+    #[must_use]
+    pub fn meets_configuration(&self) -> bool {
+        self.vault.iter().any(|rule| rule.on == Endpoint::Configure)
+    }
+}
+
 /// What must come of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

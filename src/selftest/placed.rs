@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::Api;
-use secrecy::SecretString;
 use serde_json::json;
 
 use super::catalogue::{Act, Endpoint, Fault, Lie, Rule, Tls};
@@ -82,10 +81,10 @@ impl Placed {
         if !fault.vault.is_empty() || fault.tls.is_some() {
             self.in_front_of_vault(way, scenario, &testbed.vault.clone(), &fault.vault, fault.tls).await?;
         }
-        if fault.vault.iter().any(|rule| rule.on == Endpoint::Configure)
+        if fault.meets_configuration()
             && let Some(proxy) = self.proxies.last()
         {
-            let root_token: SecretString = testbed.vault.root_token.clone();
+            let root_token = testbed.vault.root_token.clone();
             testbed.vault.admin = Vault::new(&format!("http://{}", proxy.address), Some(root_token), &Roots::Public)
                 .map_err(|error| error.to_string())?;
         }
@@ -104,8 +103,10 @@ impl Placed {
             testbed.kube = client;
             self.proxies.push(proxy);
         }
-        let configured = fault.vault.iter().any(|rule| rule.on == Endpoint::Configure);
-        let another = configured || fault.before_app.is_some() || fault.image.is_some() || !fault.api_server.is_empty();
+        let another = fault.meets_configuration()
+            || fault.before_app.is_some()
+            || fault.image.is_some()
+            || !fault.api_server.is_empty();
         self.testbed = another.then_some(testbed);
         Ok(())
     }
@@ -164,11 +165,11 @@ impl Placed {
     pub fn not_met(&self, obstacle: &Obstacle, sighting: &Sighting, left: usize) -> Option<String> {
         let Obstacle::Fault(fault) = obstacle else { return None };
         // Where only the app meets it, there must be an app.
-        let by_the_app = fault.api_server.is_empty() && fault.image.is_none() && !fault.node_not_ready;
-        let configured = fault.vault.iter().any(|rule| rule.on == Endpoint::Configure);
-        if let (true, Seen::Nothing(reason) | Seen::NotAdmitted(reason)) = (by_the_app && !configured, &sighting.seen)
+        let by_the_app = fault.api_server.is_empty()
+            && fault.image.is_none()
             && fault.limit.is_none()
-        {
+            && !fault.meets_configuration();
+        if let (true, Seen::Nothing(reason) | Seen::NotAdmitted(reason)) = (by_the_app, &sighting.seen) {
             return Some(format!("the probe met no fault: {reason}"));
         }
         let followed: usize = self.proxies.iter().map(|proxy| proxy.followed.load(Ordering::Relaxed)).sum();

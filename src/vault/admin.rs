@@ -60,12 +60,17 @@ impl Client {
         self.call(Method::PUT, "sys/seal", None).await.map(drop)
     }
 
-    /// Makes the active node step down.
+    /// Makes the active node step down, and sees that it is a standby then
+    /// (`GET sys/health`: 429).
     ///
     /// # Errors
-    /// Vault does not answer, or refuses.
+    /// Vault does not answer, refuses, or stays active.
     pub async fn step_down(&self) -> Result<(), Error> {
-        self.call(Method::PUT, "sys/step-down", None).await.map(drop)
+        self.call(Method::PUT, "sys/step-down", None).await?;
+        match self.send(Method::GET, "sys/health", None).await?.status {
+            429 => Ok(()),
+            _ => Err(self.shape(Method::GET, "sys/health", "standby")),
+        }
     }
 
     /// Which version of KV is mounted there; none where nothing is.
