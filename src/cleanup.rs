@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::cluster::RUN_LABEL;
+use crate::cluster::patience::why;
 use crate::cluster::wait::{self, Look};
 use crate::configure::names::Names;
 use crate::existing::connect;
@@ -229,7 +230,7 @@ async fn gone(pods: &Api<Pod>, name: &str, uid: Option<&str>) -> Result<(), Stri
                 Look::NotYet("it is on its way out".to_owned())
             }
             Ok(_) => Look::Done(()),
-            Err(error) => Look::NotYet(error.to_string()),
+            Err(error) => Look::NotYet(why(&error)),
         }
     })
     .await

@@ -13,6 +13,7 @@ use super::names::{ROLE, SECRET, SIBLING};
 use super::{Error, Site, auth, create, expired_token, merge};
 use crate::cluster::mendix::{self, OperatorConfiguration, Runtime};
 use crate::cluster::objects as k8s;
+use crate::cluster::patience::why;
 use crate::cluster::wait::{self, Look};
 use crate::journal::Resource;
 use crate::probe::input::{Input, TOKEN_FILE};
@@ -49,7 +50,7 @@ pub async fn prepare(site: Site<'_>, configuration: &Configuration) -> Result<()
         match accounts.get_opt("default").await {
             Ok(Some(_)) => Look::Done(()),
             Ok(None) => Look::NotYet("not there".to_owned()),
-            Err(error) => Look::NotYet(error.to_string()),
+            Err(error) => Look::NotYet(why(&error)),
         }
     })
     .await?;

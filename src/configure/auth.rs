@@ -13,6 +13,7 @@ use super::mutation::{Mutation, Object, bend};
 use super::names::ROLE;
 use super::{Error, Run, Site, create, create_in_vault};
 use crate::cluster::objects::{self as k8s, Owner};
+use crate::cluster::patience::why;
 use crate::cluster::wait::{self, Look};
 use crate::journal::Resource;
 use crate::scenario::configuration::{
@@ -188,7 +189,7 @@ pub async fn allow_review(
         match reviews.create(&PostParams::default(), &question).await {
             Ok(answer) if answer.status.as_ref().is_some_and(|status| status.allowed) => Look::Done(()),
             Ok(_) => Look::NotYet("not allowed".to_owned()),
-            Err(error) => Look::NotYet(error.to_string()),
+            Err(error) => Look::NotYet(why(&error)),
         }
     })
     .await?;

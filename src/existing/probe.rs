@@ -63,7 +63,7 @@ async fn wait_for(kube: &Client, journal: &Journal, scenario: &str, pod: &Pod) -
         let pod = match pods.get(name).await {
             Ok(pod) => pod,
             // A moment without the API server is no verdict; the time limit is.
-            Err(error) => return Look::NotYet(error.to_string()),
+            Err(error) => return Look::NotYet(patience::why(&error)),
         };
         if let Some(reason) = cannot_run(&pod).filter(|_| !ended(&pod)) {
             return nothing(reason);
@@ -73,7 +73,7 @@ async fn wait_for(kube: &Client, journal: &Journal, scenario: &str, pod: &Pod) -
         }
         let log = match pods.logs(name, &LogParams::default()).await {
             Ok(log) => log,
-            Err(error) => return Look::NotYet(format!("its log cannot be read: {error}")),
+            Err(error) => return Look::NotYet(format!("its log cannot be read: {}", patience::why(&error))),
         };
         match probe::from_log(&log, &journal.run, scenario) {
             Ok(Some(observation)) => Look::Done(Seen::Observed(Box::new(observation))),

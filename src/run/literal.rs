@@ -23,6 +23,7 @@ use super::clock::Clock;
 use super::way::{find_out, look, millis};
 use crate::cluster::RUN_LABEL;
 use crate::cluster::mendix::{OPERATOR_CONFIGURATION, OperatorConfiguration, RUNTIME, Runtime};
+use crate::cluster::patience::why;
 use crate::cluster::wait::{self, Look};
 use crate::configure::names::SIBLING;
 use crate::configure::{Error, Site, app, auth};
@@ -156,7 +157,7 @@ async fn take_namespace(site: Site<'_>, configuration: &Configuration, limit: Du
             Ok(None) => Look::Done(false),
             Ok(Some(found)) if found.labels().get(RUN_LABEL) == Some(&site.owner.run) => Look::Done(true),
             Ok(Some(_)) => Look::NotYet("it belongs to another run".to_owned()),
-            Err(error) => Look::NotYet(error.to_string()),
+            Err(error) => Look::NotYet(why(&error)),
         }
     })
     .await?;

@@ -13,6 +13,7 @@ use super::session::Session;
 use super::{REVIEWER, cluster};
 use crate::cluster::mendix::{OPERATOR_CONFIGURATION, OperatorConfiguration, RUNTIME, Runtime};
 use crate::cluster::objects as k8s;
+use crate::cluster::patience::why;
 use crate::cluster::wait::{self, Look};
 use crate::configure::names::{ROLE, SECRET};
 use crate::configure::{Error, Site, auth};
@@ -94,7 +95,7 @@ pub async fn holds(
                 match reviews.create(&PostParams::default(), &question).await {
                     Ok(answer) if answer.status.as_ref().is_some_and(|status| status.allowed) => Look::Done(()),
                     Ok(_) => Look::NotYet("not allowed".to_owned()),
-                    Err(error) => Look::NotYet(error.to_string()),
+                    Err(error) => Look::NotYet(why(&error)),
                 }
             });
             said(waited.await.is_ok(), format!("{REVIEWER} may not review tokens"))
