@@ -162,15 +162,11 @@ pub async fn observe(
     let pods = Api::<Pod>::namespaced(apps.client.clone(), namespace);
     let refused_since = std::cell::Cell::new(None::<Instant>);
     let log = Asking::default();
-    // Until the container runs there is no log, so this says something only of a pod that runs.
-    let log_error = std::cell::Cell::new(None::<String>);
-    let with_log_error = |state: String| match log_error.take() {
-        Some(error) => {
-            let text = format!("{state}; its log cannot be read: {error}");
-            log_error.set(Some(error));
-            text
-        }
-        None => state,
+    // What its log said when it was last asked for.
+    let log_said = std::cell::RefCell::new(None::<String>);
+    let with_log = |pod: &Pod| match &*log_said.borrow() {
+        Some(said) => format!("{}; its log {said}", state(pod)),
+        None => state(pod),
     };
     let subject = format!("observation of the app in namespace {namespace}");
     let found = wait::until(&subject, limit, INTERVAL, || async {
@@ -192,7 +188,7 @@ pub async fn observe(
         }
         if !log.is_due(container_statuses(&pod).any(|c| c.state.as_ref().is_some_and(|state| state.running.is_some())))
         {
-            return Look::NotYet(with_log_error(state(&pod)));
+            return Look::NotYet(with_log(&pod));
         }
         let name = pod.name_any();
         let unusable = |reason| Err(Error::Pod { namespace: namespace.to_owned(), pod: name.clone(), reason });
@@ -207,13 +203,13 @@ pub async fn observe(
                         last_line(&log)
                     )));
                 }
-                Ok(None) => {}
+                Ok(None) => _ = log_said.replace(Some("has no whole observation".to_owned())),
             },
-            Err(error) => log_error.set(Some(why(&error))),
+            Err(error) => _ = log_said.replace(Some(format!("cannot be read: {}", why(&error)))),
         }
         match cannot_run(&pod) {
             Some(reason) => Look::Done(unusable(reason)),
-            None => Look::NotYet(with_log_error(state(&pod))),
+            None => Look::NotYet(with_log(&pod)),
         }
     })
     .await;

@@ -73,6 +73,8 @@ impl Way<'_> {
         let configuration = scenario.configuration();
         let clock = Clock::start();
         let sighting = tokio::select! {
+            // Where both are over, as after a moment without a processor, the one that can say why.
+            biased;
             observed = self.observe(scenario, &configuration, bent, &clock, timings) => observed,
             () = clock.reaches(self.limit) => {
                 Ok(Sighting::nothing(format!("not done within {} s", self.limit.as_secs())))
