@@ -81,6 +81,8 @@ impl<'a> SelfTest<'a> {
             .trials
             .iter()
             .enumerate()
+            // Faults come last in the list and take longest, so they start first.
+            .rev()
             .map(|(number, trial)| {
                 let places = &places;
                 async move {

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, LARGEST_REQUEST, Proxy, Rules, cut, fail, listen, plain, whole};
 use crate::cluster::patience::{self, Outages, Whose};
+use crate::probe::observation::MARKER;
 use crate::selftest::catalogue::{ApiAct, ApiEndpoint, Failure, Rule, Tls};
 use crate::testbed::vault::random;
 
@@ -93,6 +94,35 @@ impl InFront {
         let body = to_bytes(answer.into_body(), LARGEST_ANSWER).await.map(|bytes| bytes.to_vec()).unwrap_or_default();
         Answer { status, body }
     }
+
+    /// A pod's log. The harness asks for it before the container runs, and
+    /// whatever is done with that answer is no fault: only one with an observation counts.
+    async fn log(&self, request: &http::request::Parts, body: Bytes) -> Response {
+        let log = self.collected(request, body).await;
+        if log.status != 200 || !String::from_utf8_lossy(&log.body).contains(MARKER) {
+            return whole(log);
+        }
+        match self.rules.act(&ApiEndpoint::Log) {
+            Some(act) => self.does(&act, request.uri.path(), std::future::ready(log)).await,
+            None => whole(log),
+        }
+    }
+
+    async fn does(&self, act: &ApiAct, path: &str, answer: impl Future<Output = Answer>) -> Response {
+        match act {
+            ApiAct::Fails(Failure::Answer { status, body: None }) => whole(refusal(*status)),
+            ApiAct::Fails(failure) => fail(failure, path, answer).await,
+            ApiAct::Twice => {
+                let Answer { status, body } = answer.await;
+                whole(Answer { status, body: body.repeat(2) })
+            }
+            ApiAct::OfAnotherRun => {
+                let Answer { status, body } = answer.await;
+                let body = String::from_utf8_lossy(&body).replace(&self.run, "another");
+                whole(Answer { status, body: body.into_bytes() })
+            }
+        }
+    }
 }
 
 async fn in_front(State(state): State<Arc<InFront>>, request: Request) -> Response {
@@ -103,6 +133,9 @@ async fn in_front(State(state): State<Arc<InFront>>, request: Request) -> Respon
     }
     let Ok(body) = to_bytes(body, LARGEST_REQUEST).await else { return plain(400, Body::empty()) };
     let endpoint = ApiEndpoint::of(&parts);
+    if endpoint == ApiEndpoint::Log {
+        return state.log(&parts, body).await;
+    }
     match state.rules.act(&endpoint) {
         None => state.pass_on(&parts, body).await,
         // A watch has no end of its own: it breaks after the first news.
@@ -111,17 +144,7 @@ async fn in_front(State(state): State<Arc<InFront>>, request: Request) -> Respon
             let end = futures::stream::once(async { Err(cut()) });
             plain(200, Body::from_stream(news.map_err(std::io::Error::other).chain(end)))
         }
-        Some(ApiAct::Fails(Failure::Answer { status, body: None })) => whole(refusal(status)),
-        Some(ApiAct::Fails(failure)) => fail(&failure, parts.uri.path(), state.collected(&parts, body)).await,
-        Some(ApiAct::Twice) => {
-            let Answer { status, body } = state.collected(&parts, body).await;
-            whole(Answer { status, body: body.repeat(2) })
-        }
-        Some(ApiAct::OfAnotherRun) => {
-            let Answer { status, body } = state.collected(&parts, body).await;
-            let body = String::from_utf8_lossy(&body).replace(&state.run, "another");
-            whole(Answer { status, body: body.into_bytes() })
-        }
+        Some(act) => state.does(&act, parts.uri.path(), state.collected(&parts, body)).await,
     }
 }
 
@@ -174,6 +197,8 @@ async fn yes(request: Request) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use rstest::rstest;
 
     use super::*;
@@ -194,5 +219,28 @@ mod tests {
     ) {
         let (parts, ()) = http::Request::builder().method(method).uri(path).body(()).unwrap().into_parts();
         assert_eq!(ApiEndpoint::of(&parts), endpoint);
+    }
+
+    #[tokio::test]
+    async fn only_a_log_that_has_an_observation_is_failed_and_counted() {
+        let answers =
+            Mutex::new(vec![(400, "waiting to start"), (200, "starting\n"), (200, "PMP-VAULT-OBSERVATION {}\n")]);
+        let answers = Arc::new(answers);
+        let behind = Client::new(
+            tower::service_fn(move |_: http::Request<KubeBody>| {
+                let (status, body) = answers.lock().unwrap().remove(0);
+                let answer = http::Response::builder().status(status).body(KubeBody::from(Bytes::from(body)));
+                std::future::ready(answer)
+            }),
+            "default",
+        );
+        let rule = Rule { on: ApiEndpoint::Log, does: ApiAct::Fails(Failure::Truncate), times: None };
+        let (proxy, client) = start(behind, "r1", vec![rule]).await.unwrap();
+        let pods = kube::Api::<k8s_openapi::api::core::v1::Pod>::namespaced(client, "ns");
+        let log = async || pods.logs("app", &kube::api::LogParams::default()).await;
+        let followed = || proxy.followed.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(log().await.is_err());
+        assert_eq!((log().await.unwrap().as_str(), followed()), ("starting\n", 0));
+        assert_eq!((log().await.unwrap().as_str(), followed()), ("PMP-VAULT-OB", 1));
     }
 }

@@ -101,7 +101,11 @@ impl InFront {
         let Some(pods) = &self.behind.pods else { return Ok(0) };
         let found = pods.list_metadata(&ListParams::default().labels(&format!("app={RUNTIME}"))).await?.items;
         for pod in &found {
-            pods.evict(&pod.name_any(), &EvictParams::default()).await?;
+            match pods.evict(&pod.name_any(), &EvictParams::default()).await {
+                // One that was evicted before is gone by now.
+                Err(kube::Error::Api(status)) if status.is_not_found() => {}
+                evicted => _ = evicted?,
+            }
         }
         Ok(found.len())
     }
