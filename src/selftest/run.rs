@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use globset::Glob;
-use tokio::sync::Semaphore;
+use tokio::sync::{RwLock, Semaphore};
 
 use super::catalogue::Ends;
 use super::mutants::documented;
@@ -16,7 +16,7 @@ use super::placed::Placed;
 use super::score::{FaultRow, Score};
 use super::trial::{End, Obstacle, Outcome, Trial, Want, outcome};
 use crate::cleanup;
-use crate::configure;
+use crate::configure::{self, Blow};
 use crate::probe::observation::Answer;
 use crate::run::event::{Event, Events};
 use crate::run::way::{Way, millis};
@@ -77,6 +77,7 @@ impl<'a> SelfTest<'a> {
     /// Tries all of them, `jobs` at once. What came of each is kept as it comes.
     pub async fn go(&self, way: &Way<'_>, jobs: usize, events: &Events) {
         let places = Semaphore::new(jobs);
+        let addresses = RwLock::new(());
         let mut going: FuturesUnordered<_> = self
             .trials
             .iter()
@@ -84,8 +85,15 @@ impl<'a> SelfTest<'a> {
             // Faults come last in the list and take longest, so they start first.
             .rev()
             .map(|(number, trial)| {
-                let places = &places;
+                let (places, addresses) = (&places, &addresses);
                 async move {
+                    let (_alone, _beside);
+                    match trial.strikes() {
+                        // It frees its address, and the next Vault that starts would answer there.
+                        Some(Blow::Kill) => _alone = addresses.write().await,
+                        Some(Blow::Seal | Blow::StepDown) => _beside = addresses.read().await,
+                        None => {}
+                    }
                     let _place = places.acquire().await;
                     let _ = events.send(Event::ScenarioStarted { id: trial.id.clone(), evidence: Evidence::Real });
                     let started = Instant::now();

@@ -1,6 +1,7 @@
 //! One thing that is put in the way of a scenario, and what must come of it.
 
 use super::catalogue::{Ends, Fault, Lie};
+use crate::configure::Blow;
 use crate::configure::mutation::Mutation;
 use crate::verdict::result::ScenarioResult;
 use crate::verdict::{CauseId, Stage, Verdict};
@@ -122,6 +123,15 @@ pub fn outcome(result: &ScenarioResult, want: &Want) -> Outcome {
 }
 
 impl Trial {
+    /// What becomes of a Vault that it has for itself.
+    #[must_use]
+    pub fn strikes(&self) -> Option<Blow> {
+        match &self.obstacle {
+            Obstacle::Fault(fault) => fault.before_app,
+            Obstacle::Mutant(_) | Obstacle::Lie(_) => None,
+        }
+    }
+
     /// The verdict on the harness, and why.
     #[must_use]
     pub fn judge(&self, outcome: Option<&Outcome>) -> (Verdict, String) {
