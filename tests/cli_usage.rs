@@ -2,6 +2,7 @@
 //! anything is started; and what needs no testbed works without one.
 
 use std::path::Path;
+use std::process::{Output, Stdio};
 
 use assert_cmd::assert::Assert;
 use pmp_vault_conformance::scenario::load::Catalogue;
@@ -251,4 +252,30 @@ fn every_scenario_and_every_cause_can_be_explained() {
 #[case::of_nothing("zzz", "`list` shows the scenarios")]
 fn an_id_with_a_slip_is_exit_code_2_with_offers(#[case] id: &str, #[case] offer: &str) {
     ask(&["explain", id]).code(2).stdout(is_empty()).stderr(contains(offer));
+}
+
+// Nobody listens.
+
+/// Runs the program with its output given to something that does not take it.
+fn into(out: Stdio, arguments: &[&str]) -> Output {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pmp-vault-conformance"));
+    command.args(arguments).stdout(out).stderr(Stdio::piped()).output().unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[rstest]
+#[case(&["list"])]
+#[case(&["explain", "service-account.custom"])]
+#[case(&["print", "policy", "--namespace=app", "--secret-name=http://127.0.0.1:1/pmp-dev/admin"])]
+#[case(&["self-test", "--list"])]
+fn a_reader_who_has_read_enough_is_no_error_and_a_full_disk_is_one(#[case] arguments: &[&str]) {
+    let (reader, writer) = std::io::pipe().unwrap_or_else(|error| panic!("{error}"));
+    drop(reader);
+    let closed = into(Stdio::from(writer), arguments);
+    assert_eq!((closed.status.code(), closed.stderr.as_slice()), (Some(0), b"".as_slice()));
+
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap_or_else(|error| panic!("{error}"));
+    let full = into(Stdio::from(full), arguments);
+    let said = String::from_utf8_lossy(&full.stderr);
+    assert_eq!(full.status.code(), Some(3), "{said}");
+    assert!(said.starts_with("error: not all could be written to the standard output: No space left"), "{said}");
 }

@@ -1,7 +1,7 @@
 //! Whatever is broken in a customer's set-up is named: by its one cause where
 //! the app's own way or a read-only Vault token tells it, else by exactly those
 //! causes that nothing rules out.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it tried")]
 
 #[path = "support/testbed.rs"]
 #[expect(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it, and a test may panic")]

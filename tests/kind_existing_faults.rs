@@ -1,7 +1,7 @@
 //! Where Vault, or what stands in front of it, fails a customer for good, the
 //! check says what fails, and blames neither the role nor the policy nor the
 //! secret. What passes after a few tries costs nothing.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it tried")]
 
 #[path = "support/testbed.rs"]
 #[expect(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it, and a test may panic")]

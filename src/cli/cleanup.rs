@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::say::say;
 use super::{INCONCLUSIVE, fail};
 use crate::cleanup::{Error, clean_by_label, clean_namespaces, clean_run};
 use crate::existing::connect;
@@ -48,7 +49,7 @@ async fn on_cluster(run: &str, context: &str, arguments: &Arguments) -> ExitCode
     };
     match clean_namespaces(&kube, &arguments.namespace, run).await {
         Ok(count) => {
-            println!("run {run}: {count} things with its label removed from {}", arguments.namespace.join(", "));
+            say!("run {run}: {count} things with its label removed from {}", arguments.namespace.join(", "));
             ExitCode::SUCCESS
         }
         Err(error) => fail(INCONCLUSIVE, &error.to_string()),
@@ -58,16 +59,16 @@ async fn on_cluster(run: &str, context: &str, arguments: &Arguments) -> ExitCode
 async fn one(runs: &Runs, run: &str) -> ExitCode {
     match clean_run(runs, run).await {
         Ok(()) => {
-            println!("run {run}: removed");
+            say!("run {run}: removed");
             ExitCode::SUCCESS
         }
         Err(Error::Journal(journal::Error::Unknown { .. })) => match clean_by_label(runs, run).await {
             Ok(0) => {
-                println!("run {run}: nothing is left of it, neither a journal nor anything with its label");
+                say!("run {run}: nothing is left of it, neither a journal nor anything with its label");
                 ExitCode::SUCCESS
             }
             Ok(count) => {
-                println!("run {run}: its journal is lost; {count} things with its label removed");
+                say!("run {run}: its journal is lost; {count} things with its label removed");
                 ExitCode::SUCCESS
             }
             Err(error) => fail(INCONCLUSIVE, &error.to_string()),
@@ -84,12 +85,12 @@ async fn all(runs: &Runs, kept: bool) -> ExitCode {
     let (mut code, mut quiet) = (ExitCode::SUCCESS, true);
     for run in known {
         match Journal::open(runs, &run).map(|journal| journal.is_kept()) {
-            Err(journal::Error::Locked { .. }) => println!("run {run}: goes on, left alone"),
+            Err(journal::Error::Locked { .. }) => say!("run {run}: goes on, left alone"),
             Err(error) => (code, quiet) = (fail(INCONCLUSIVE, &error.to_string()), false),
-            Ok(true) if !kept => println!("run {run}: kept; `cleanup --run-id {run}` or `cleanup --kept` removes it"),
+            Ok(true) if !kept => say!("run {run}: kept; `cleanup --run-id {run}` or `cleanup --kept` removes it"),
             Ok(_) => match clean_run(runs, &run).await {
                 Ok(()) => {
-                    println!("run {run}: removed");
+                    say!("run {run}: removed");
                     quiet = false;
                 }
                 Err(error) => (code, quiet) = (fail(INCONCLUSIVE, &error.to_string()), false),
@@ -97,7 +98,7 @@ async fn all(runs: &Runs, kept: bool) -> ExitCode {
         }
     }
     if quiet {
-        println!("nothing to remove");
+        say!("nothing to remove");
     }
     code
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use super::existing::Arguments as Existing;
 use super::run::Testbed;
+use super::say::say;
 use super::{INCONCLUSIVE, USAGE, fail};
 use crate::existing::inspect::token_rights;
 use crate::existing::run::missing_rights;
@@ -57,16 +58,16 @@ pub async fn doctor(arguments: &Arguments, runs: &Runs) -> ExitCode {
     let mut fine = true;
     for check in checks {
         match check.found {
-            Ok(found) => println!("ok       {}: {found}", check.what),
+            Ok(found) => say!("ok       {}: {found}", check.what),
             Err(reason) => {
                 fine &= !check.needed;
                 let word = if check.needed { "MISSING" } else { "not here" };
-                println!("{word:8} {}: {reason}\n         {}", check.what, check.remedy);
+                say!("{word:8} {}: {reason}\n         {}", check.what, check.remedy);
             }
         }
     }
     if fine {
-        println!("a run can start");
+        say!("a run can start");
         ExitCode::SUCCESS
     } else {
         ExitCode::from(INCONCLUSIVE)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::list::outcome;
-use super::{USAGE, catalogue, fail};
+use super::{USAGE, catalogue, fail, say};
 use crate::report::PAGE;
 use crate::scenario::load::Catalogue;
 use crate::scenario::model::{Evidence, Scenario};
@@ -29,9 +29,9 @@ pub fn explain(arguments: &Arguments) -> ExitCode {
     };
     let id = &arguments.id;
     if let Some(scenario) = catalogue.get(id) {
-        print!("{}", about_scenario(scenario, &catalogue));
+        say::text(format_args!("{}", about_scenario(scenario, &catalogue)));
     } else if let Some(cause) = catalogue.causes.get(&CauseId(id.clone())) {
-        print!("{}", about_cause(cause, &catalogue));
+        say::text(format_args!("{}", about_cause(cause, &catalogue)));
     } else {
         let ids = catalogue
             .scenarios

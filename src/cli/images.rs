@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use super::say::say;
 use super::{INCONCLUSIVE, fail};
 use crate::testbed::docker::Engine;
 use crate::testbed::images::Images;
@@ -41,7 +42,7 @@ async fn export(archive: PathBuf) -> ExitCode {
     let path = archive.clone();
     match tokio::task::spawn_blocking(move || probe_image::export(&path)).await {
         Ok(Ok(made)) => {
-            println!("{}\n{}\nwritten to {}", made.reference, made.digest, archive.display());
+            say!("{}\n{}\nwritten to {}", made.reference, made.digest, archive.display());
             ExitCode::SUCCESS
         }
         Ok(Err(error)) => fail(INCONCLUSIVE, &error.to_string()),
@@ -63,11 +64,11 @@ async fn list(images: &Images) -> ExitCode {
             },
             Err(error) => error.to_string(),
         };
-        println!("{name:6} {reference}\n       {state}\n       replaced by {variable}");
+        say!("{name:6} {reference}\n       {state}\n       replaced by {variable}");
     }
     match &images.probe_image {
-        Some(reference) => println!("probe  {reference}\n       named by --probe-image or PMP_PROBE_IMAGE"),
-        None => println!(
+        Some(reference) => say!("probe  {reference}\n       named by --probe-image or PMP_PROBE_IMAGE"),
+        None => say!(
             "probe  made of this program and loaded by the run\n       replaced by --probe-image or PMP_PROBE_IMAGE"
         ),
     }

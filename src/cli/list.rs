@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::say::say;
 use super::{USAGE, catalogue, fail};
 use crate::scenario::model::{Profile, Scenario};
 use crate::verdict::oracle::Expected;
@@ -34,7 +35,7 @@ pub fn list(arguments: &Arguments) -> ExitCode {
             Profile::Core => "core",
             Profile::All => "all",
         };
-        println!("{:width$}  {profile:4}  {}", scenario.id, outcome(scenario, &catalogue.keys));
+        say!("{:width$}  {profile:4}  {}", scenario.id, outcome(scenario, &catalogue.keys));
     }
     ExitCode::SUCCESS
 }

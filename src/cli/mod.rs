@@ -9,6 +9,7 @@ mod list;
 mod logging;
 mod print;
 mod run;
+mod say;
 mod self_test;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use clap::{Parser, Subcommand};
 use crate::journal::{Hold, Runs};
 use crate::redact::Redactor;
 use crate::scenario::load::{Catalogue, LoadError};
+use say::complain;
 
 /// Wrong use of the command line, or input that cannot be used.
 const USAGE: u8 = 2;
@@ -96,12 +98,17 @@ pub fn main() -> ExitCode {
     };
     // Followers of logs wait for ever; nothing that they hold needs them to end well.
     runtime.shutdown_background();
-    code
+    match say::unsaid() {
+        Some(error) if code == ExitCode::SUCCESS => {
+            fail(INCONCLUSIVE, &format!("not all could be written to the standard output: {error}"))
+        }
+        _ => code,
+    }
 }
 
 /// Says what is wrong, and gives the exit code.
 fn fail(code: u8, text: &str) -> ExitCode {
-    eprintln!("error: {text}");
+    complain!("error: {text}");
     ExitCode::from(code)
 }
 

@@ -8,7 +8,7 @@ use k8s_openapi::api::rbac::v1::Subject;
 use serde_json::Value;
 
 use super::existing::Arguments as Existing;
-use super::{INCONCLUSIVE, USAGE, catalogue, fail};
+use super::{INCONCLUSIVE, USAGE, catalogue, fail, say};
 use crate::existing::target::Target;
 use crate::existing::{job, rights};
 
@@ -57,7 +57,7 @@ pub fn print(arguments: &Arguments) -> ExitCode {
     };
     match text {
         Ok(Ok(text)) => {
-            print!("{text}");
+            say::text(format_args!("{text}"));
             ExitCode::SUCCESS
         }
         Ok(Err(error)) => fail(INCONCLUSIVE, &error),

@@ -12,7 +12,8 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
 use super::existing::Arguments as Existing;
-use super::{INCONCLUSIVE, USAGE, catalogue, fail};
+use super::say::complain;
+use super::{INCONCLUSIVE, USAGE, catalogue, fail, say};
 use crate::existing::run::Check;
 use crate::existing::target::Target;
 use crate::existing::{app, connect, plan};
@@ -220,7 +221,7 @@ async fn dry_run(target: &Target, catalogue: &Catalogue, redactor: &Redactor) ->
     };
     match text.await {
         Ok(text) => {
-            print!("{}", redactor.clean(&text));
+            say::text(format_args!("{}", redactor.clean(&text)));
             ExitCode::SUCCESS
         }
         Err(error) => fail(INCONCLUSIVE, &redactor.clean(&error)),
@@ -317,14 +318,14 @@ impl Frame {
 
     /// A second signal: no clean-up and no reports, but how to do the one by hand.
     fn abandoned(&self, run: &str, ending: Option<Ending>) -> ExitCode {
-        eprintln!("stopped at once; no report was written, and this may be left of run {run}:");
+        complain!("stopped at once; no report was written, and this may be left of run {run}:");
         if let Ok(journal) = Journal::open(&self.runs, run) {
             let cluster = journal.cluster();
             for entry in journal.open_entries() {
-                eprintln!("  {}", entry.item.by_hand(cluster.as_ref()));
+                complain!("  {}", entry.item.by_hand(cluster.as_ref()));
             }
         }
-        eprintln!("`cleanup --run-id {run}` does all of it");
+        complain!("`cleanup --run-id {run}` does all of it");
         ExitCode::from(if ending == Some(Ending::Terminated) { 143 } else { 130 })
     }
 }
@@ -343,7 +344,7 @@ fn listen(cancel: &CancellationToken, abandon: &CancellationToken, stop: &Stop) 
                 if cancel.is_cancelled() {
                     abandon.cancel();
                 } else {
-                    eprintln!("ending: removing what the run made; the reports are written (once more: stop at once)");
+                    complain!("ending: removing what the run made; the reports are written (once more: stop at once)");
                 }
                 cancel.cancel();
             }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::run::Frame;
+use super::say::say;
 use super::{USAGE, catalogue, fail};
 use crate::journal::Runs;
 use crate::redact::Redactor;
@@ -57,7 +58,7 @@ pub async fn self_test(arguments: Arguments, runs: Runs, redactor: Redactor) -> 
     };
     if arguments.list {
         for trial in test.trials() {
-            println!("{:<60} {}", trial.id, stages(&trial.want));
+            say!("{:<60} {}", trial.id, stages(&trial.want));
         }
         return ExitCode::SUCCESS;
     }
