@@ -87,6 +87,7 @@ impl<'a> SelfTest<'a> {
             .map(|(number, trial)| {
                 let (places, addresses) = (&places, &addresses);
                 async move {
+                    let _place = places.acquire().await;
                     let (_alone, _beside);
                     match trial.strikes() {
                         // It frees its address, and the next Vault that starts would answer there.
@@ -94,7 +95,6 @@ impl<'a> SelfTest<'a> {
                         Some(Blow::Seal | Blow::StepDown) => _beside = addresses.read().await,
                         None => {}
                     }
-                    let _place = places.acquire().await;
                     let _ = events.send(Event::ScenarioStarted { id: trial.id.clone(), evidence: Evidence::Real });
                     let started = Instant::now();
                     let limit = self.limit(way, trial);
