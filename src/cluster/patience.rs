@@ -41,6 +41,10 @@ const WAITING: usize = 1024;
 /// Where the API server says whether it is ready: whatever comes of that is the answer.
 const READY: &str = "/readyz";
 
+/// How the path of a pod's log ends. Whoever wants one asks again and again
+/// anyway, and says meanwhile why there is none.
+const LOG: &str = "/log";
+
 /// Whose API server it is.
 #[derive(Debug, Clone, Copy)]
 pub enum Whose<'a> {
@@ -149,6 +153,9 @@ impl<R> Policy<Request<Body>, Response<R>, BoxError> for Patience {
             }
             Ok(_) => return None,
         };
+        if request.uri().path().ends_with(LOG) {
+            return None;
+        }
         let pause = *PAUSES.get(self.tried)?;
         self.tried += 1;
         let longest = PAUSES[PAUSES.len() - 1];
@@ -234,6 +241,7 @@ mod tests {
     #[case::fails("/api/v1/pods", 500, PAUSES.len())]
     #[case::not_available("/api/v1/pods", 503, PAUSES.len())]
     #[case::not_ready_is_an_answer("/readyz", 500, 0)]
+    #[case::a_log_is_asked_for_again_anyway("/api/v1/namespaces/ns/pods/app/log", 500, 0)]
     #[tokio::test]
     async fn what_may_pass_is_tried_again_and_not_for_ever(
         #[case] path: &str,

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::names::Names;
 use super::{Error, Run, auth, create};
 use crate::cluster::objects::{self as k8s, Owner};
+use crate::cluster::patience::why;
 use crate::cluster::portforward;
 use crate::cluster::wait::{self, Look};
 use crate::testbed::VaultSite;
@@ -109,7 +110,13 @@ fn pod(owner: &Owner, namespace: &str, image: &str, root_token: &SecretString) -
 fn follow(pods: Api<Pod>, book: LogBook) {
     tokio::spawn(async move {
         let parameters = LogParams { follow: true, ..LogParams::default() };
-        let Ok(stream) = pods.log_stream(NAME, &parameters).await else { return };
+        let stream = wait::until("log of Vault's pod", Duration::from_secs(30), Duration::from_millis(200), || async {
+            match pods.log_stream(NAME, &parameters).await {
+                Ok(stream) => Look::Done(stream),
+                Err(error) => Look::NotYet(why(&error)),
+            }
+        });
+        let Ok(stream) = stream.await else { return };
         let mut lines = std::pin::pin!(stream.lines());
         while let Ok(Some(line)) = lines.try_next().await {
             book.take(&line);
