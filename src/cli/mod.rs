@@ -112,6 +112,14 @@ fn fail(code: u8, text: &str) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Whether a terminal may be given colours: it has them, and nobody asked for none.
+///
+/// An empty `NO_COLOR` counts as unset: <https://no-color.org>.
+fn colours_wanted() -> bool {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb")
+}
+
 /// A run's id, which is also the name of its folder and part of many others.
 fn run_id(text: &str) -> Result<String, String> {
     let own = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();

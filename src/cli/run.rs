@@ -269,7 +269,7 @@ impl Frame {
         }
         let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
         let interactive = std::io::stderr().is_terminal() && !in_ci;
-        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let colour = std::io::stdout().is_terminal() && super::colours_wanted();
         let mut terminal = Terminal::new(catalogue.causes.clone(), self.redactor.clone(), interactive, colour);
         let (events, mut happened) = unbounded_channel();
         let mut run = String::new();
