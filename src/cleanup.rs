@@ -11,10 +11,10 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::cluster::RUN_LABEL;
+use crate::cluster::connect;
 use crate::cluster::patience::why;
 use crate::cluster::wait::{self, Look};
 use crate::configure::names::Names;
-use crate::existing::connect;
 use crate::journal::{Entry, Item, Journal, Resource, Runs};
 use crate::ledger::Ledger;
 use crate::testbed::docker::{self, Engine};

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::existing::target::ClusterChoice;
+use crate::cluster::connect::ClusterChoice;
 
 /// Something that a run creates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,13 +3,15 @@
 //! real Kubernetes cluster, starts a probe pod, and compares what the pod can
 //! read with what the page says. `docs/design.md` draws the whole.
 
+pub mod check;
 pub mod cleanup;
 pub mod cli;
 pub mod cluster;
 pub mod configure;
-pub mod existing;
+pub mod event;
 pub mod journal;
 pub mod ledger;
+pub mod page;
 pub mod probe;
 pub mod redact;
 pub mod report;

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
+use pmp_vault_conformance::page::cause::{Fact, Signature};
+use pmp_vault_conformance::page::{Cause, Stage};
 use pmp_vault_conformance::scenario::load::Catalogue;
-use pmp_vault_conformance::verdict::cause::{Fact, Signature};
-use pmp_vault_conformance::verdict::{Cause, Stage};
 use serde_json::Value;
 
 const HEAD: &str = "\

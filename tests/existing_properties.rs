@@ -7,23 +7,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use pmp_vault_conformance::existing::app::{App, Source};
-use pmp_vault_conformance::existing::inspect::{ClusterSide, Found, Inspection, VaultSide};
-use pmp_vault_conformance::existing::judge::{
+use pmp_vault_conformance::check::app::{App, Source};
+use pmp_vault_conformance::check::inspect::{ClusterSide, Found, Inspection, VaultSide};
+use pmp_vault_conformance::check::judge::{
     ALL, APP, FRESH_ACCOUNT, Judge, OTHER_NAMESPACE, Probed, SET_UP, Sighted, WITHOUT_TOKEN,
 };
-use pmp_vault_conformance::existing::target::{AccountRef, ClusterChoice, PodOptions, Target};
+use pmp_vault_conformance::check::target::{AccountRef, PodOptions, Target};
+use pmp_vault_conformance::cluster::connect::ClusterChoice;
+use pmp_vault_conformance::event::RunResult;
+use pmp_vault_conformance::page::Reads;
+use pmp_vault_conformance::page::Stage;
 use pmp_vault_conformance::probe::input::SecretName;
 use pmp_vault_conformance::probe::observation::{
-    Answer, Asked, KeyObservation, KeyState, Login, Observation, SCHEMA, Secret, TokenState, Transport,
+    Answer, Asked, KeyObservation, KeyState, Login, Observation, SCHEMA, Secret, TokenState,
 };
 use pmp_vault_conformance::report::summary;
-use pmp_vault_conformance::run::event::RunResult;
 use pmp_vault_conformance::scenario::load::Catalogue;
-use pmp_vault_conformance::scenario::model::Reads;
+use pmp_vault_conformance::vault::transport::Transport;
+use pmp_vault_conformance::verdict::Verdict;
 use pmp_vault_conformance::verdict::result::{ScenarioResult, Subject};
 use pmp_vault_conformance::verdict::sighting::Seen;
-use pmp_vault_conformance::verdict::{Stage, Verdict};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};

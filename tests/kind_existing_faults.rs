@@ -19,7 +19,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use customer::{ALL, APP, Customer, Ran, context, kubeconfig, on_threads};
 use pmp_vault_conformance::scenario::load::Catalogue;
-use pmp_vault_conformance::selftest::catalogue::{Act, Endpoint, Failure, Rule, Tls};
+use pmp_vault_conformance::scenario::self_test::{Act, Endpoint, Failure, Rule, Tls};
 use pmp_vault_conformance::selftest::proxy::Proxy;
 use pmp_vault_conformance::selftest::proxy::vault::{self, Behind};
 use pmp_vault_conformance::testbed::docker::Engine;

@@ -9,7 +9,8 @@ use std::process::Command;
 
 use pmp_vault_conformance::probe::from_log;
 use pmp_vault_conformance::probe::input::{Input, VARIABLE};
-use pmp_vault_conformance::probe::observation::{Observation, Transport};
+use pmp_vault_conformance::probe::observation::Observation;
+use pmp_vault_conformance::vault::transport::Transport;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use testbed::{program, record};
 use testcontainers::core::ContainerPort;

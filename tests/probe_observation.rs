@@ -12,10 +12,11 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use pmp_vault_conformance::probe::input::{self, Input};
 use pmp_vault_conformance::probe::observation::{
-    Answer, Asked, KeyObservation, KeyState, Login, MARKER, Observation, SCHEMA, Secret, TokenState, Transport,
+    Answer, Asked, KeyObservation, KeyState, Login, MARKER, Observation, SCHEMA, Secret, TokenState,
 };
 use pmp_vault_conformance::probe::stages::{fingerprint, observe};
 use pmp_vault_conformance::probe::{from_log, to_line};
+use pmp_vault_conformance::vault::transport::Transport;
 use proptest::prelude::*;
 use proptest::sample::select;
 use rstest::rstest;

@@ -7,8 +7,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pmp_vault_conformance::probe::observation::Transport;
-use pmp_vault_conformance::vault::client::{Proxy, Roots, http_client, transport};
+use pmp_vault_conformance::vault::client::{Proxy, Roots, http_client};
+use pmp_vault_conformance::vault::transport::Transport;
+use pmp_vault_conformance::vault::transport::transport;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rstest::rstest;
 use rustls::pki_types::PrivateKeyDer;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use pmp_vault_conformance::event::{Ending, RunResult};
 use pmp_vault_conformance::redact::Redactor;
 use pmp_vault_conformance::report::{self, Rendered, file, json};
-use pmp_vault_conformance::run::event::{Ending, RunResult};
 use pmp_vault_conformance::verdict::Verdict;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use pmp_vault_conformance::event::{Ending, Event, RunResult};
+use pmp_vault_conformance::page::{Cause, CauseCatalogue, Stage};
 use pmp_vault_conformance::redact::Redactor;
 use pmp_vault_conformance::report::terminal::Terminal;
 use pmp_vault_conformance::report::{self, summary};
-use pmp_vault_conformance::run::event::{Ending, Event, RunResult};
+use pmp_vault_conformance::verdict::Verdict;
 use pmp_vault_conformance::verdict::Verdict::{Conformant, Inconclusive, KnownDeviation, Nonconformant, Skipped};
-use pmp_vault_conformance::verdict::{Cause, CauseCatalogue, Stage, Verdict};
 use proptest::prelude::*;
 use proptest::sample::select;
 use rstest::rstest;

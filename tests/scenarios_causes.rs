@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use pmp_vault_conformance::page::Stage;
+use pmp_vault_conformance::page::cause::{Clues, Fact};
 use pmp_vault_conformance::scenario::load::Catalogue;
-use pmp_vault_conformance::verdict::Stage;
-use pmp_vault_conformance::verdict::cause::{Clues, Fact};
 use rstest::rstest;
 
 const FORBIDDEN: &str = r#"tokenreviews.authentication.k8s.io is forbidden: User "system:serviceaccount:ns:sa" cannot create resource "tokenreviews" in API group "authentication.k8s.io" at the cluster scope"#;

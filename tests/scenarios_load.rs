@@ -6,10 +6,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use pmp_vault_conformance::page::Reads;
 use pmp_vault_conformance::scenario::command::{Example, KEYS_PLACEHOLDER};
 use pmp_vault_conformance::scenario::configuration::Literal;
 use pmp_vault_conformance::scenario::load::{Catalogue, GROUPS, LoadError, Problem};
-use pmp_vault_conformance::scenario::model::{Profile, Reads};
+use pmp_vault_conformance::scenario::model::Profile;
 use rstest::rstest;
 
 fn embedded() -> Catalogue {

@@ -3,10 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use pmp_vault_conformance::page::CauseCatalogue;
+use pmp_vault_conformance::page::KeyCatalogue;
 use pmp_vault_conformance::scenario::command::CommandCatalogue;
-use pmp_vault_conformance::scenario::model::{KeyCatalogue, Scenario};
-use pmp_vault_conformance::selftest::catalogue::SelfTestCatalogue;
-use pmp_vault_conformance::verdict::CauseCatalogue;
+use pmp_vault_conformance::scenario::model::Scenario;
+use pmp_vault_conformance::scenario::self_test::SelfTestCatalogue;
 use rstest::rstest;
 use schemars::schema_for;
 use serde_json::Value;

@@ -1,12 +1,14 @@
 //! Each kind of observation gets the verdict that the design gives it, and the
 //! catalogue's scenarios tell each other's observations apart.
 
-use pmp_vault_conformance::probe::observation::{Answer, KeyState, Observation, TokenState, Transport};
+use pmp_vault_conformance::page::Stage;
+use pmp_vault_conformance::page::cause::Fact;
+use pmp_vault_conformance::probe::observation::{Answer, KeyState, Observation, TokenState};
 use pmp_vault_conformance::scenario::model::{Expect, Scenario};
-use pmp_vault_conformance::verdict::cause::Fact;
+use pmp_vault_conformance::vault::transport::Transport;
 use pmp_vault_conformance::verdict::result::{ScenarioResult, Subject};
 use pmp_vault_conformance::verdict::sighting::{CommandOutcome, EnableAgain, Seen, Sighting};
-use pmp_vault_conformance::verdict::{Stage, Verdict, control};
+use pmp_vault_conformance::verdict::{Verdict, control};
 use rstest::rstest;
 
 #[path = "support/verdict.rs"]

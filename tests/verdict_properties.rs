@@ -5,14 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pmp_vault_conformance::page::Reads;
+use pmp_vault_conformance::page::cause::{Fact, Signature};
+use pmp_vault_conformance::page::{CauseId, Stage};
 use pmp_vault_conformance::probe::observation::{
-    Answer, Boundary, KeyObservation, KeyState, Login, Observation, Secret, TokenState, Transport,
+    Answer, Boundary, KeyObservation, KeyState, Login, Observation, Secret, TokenState,
 };
-use pmp_vault_conformance::scenario::model::{Expect, KnownDeviation, Reads, Scenario};
-use pmp_vault_conformance::verdict::cause::{Fact, Signature};
+use pmp_vault_conformance::scenario::model::{Expect, KnownDeviation, Scenario};
+use pmp_vault_conformance::vault::transport::Transport;
 use pmp_vault_conformance::verdict::result::{ScenarioResult, Subject};
 use pmp_vault_conformance::verdict::sighting::{CommandOutcome, EnableAgain, Seen, Sighting};
-use pmp_vault_conformance::verdict::{CauseId, Stage, Verdict, control};
+use pmp_vault_conformance::verdict::{Verdict, control};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 

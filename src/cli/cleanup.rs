@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use super::say::say;
 use super::{INCONCLUSIVE, fail};
 use crate::cleanup::{Error, clean_by_label, clean_namespaces, clean_run};
-use crate::existing::connect;
-use crate::existing::target::ClusterChoice;
+use crate::cluster::connect::{self, ClusterChoice};
 use crate::journal::{self, Journal, Runs};
 use crate::ledger::Ledger;
 

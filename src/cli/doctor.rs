@@ -6,9 +6,10 @@ use super::existing::Arguments as Existing;
 use super::run::Testbed;
 use super::say::say;
 use super::{INCONCLUSIVE, USAGE, fail};
-use crate::existing::inspect::token_rights;
-use crate::existing::run::missing_rights;
-use crate::existing::{connect, rights};
+use crate::check::inspect::token_rights;
+use crate::check::run::missing_rights;
+use crate::check::{rights, vault};
+use crate::cluster::connect;
 use crate::journal::Runs;
 use crate::ledger::Ledger;
 use crate::run::literal;
@@ -111,7 +112,7 @@ async fn for_existing(arguments: &Arguments) -> Result<Vec<Check>, String> {
         }
     }
     if let Some(access) = &target.vault {
-        let vault = connect::vault(&target, access, &ledger).map_err(|error| error.to_string())?;
+        let vault = vault::client(&target, access, &ledger).map_err(|error| error.to_string())?;
         match token_rights(&vault, &target, access).await {
             Err(error) => checks.push(match error.trouble() {
                 Some(trouble) => Check::needed("Vault", Err(format!("{trouble}: {error}")), VAULT),

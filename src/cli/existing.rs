@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-use crate::existing::target::{AccountRef, ClusterChoice, PodOptions, Target, Toleration, VaultAccess};
+use crate::check::target::{AccountRef, PodOptions, Target, Toleration, VaultAccess};
+use crate::cluster::connect::ClusterChoice;
+use crate::page::{KeyCatalogue, Reads};
 use crate::probe::input::{SecretName, TOKEN_FILE};
-use crate::scenario::model::{KeyCatalogue, Reads};
 use crate::scenario::select::near;
 
 /// The variable that `--vault-token-from-env` reads; never read unasked.

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use super::list::outcome;
 use super::{USAGE, catalogue, fail, say};
+use crate::page::cause::Signature;
+use crate::page::{Cause, CauseId};
 use crate::report::PAGE;
 use crate::scenario::load::Catalogue;
 use crate::scenario::model::{Evidence, Scenario};
 use crate::scenario::select::near;
-use crate::verdict::cause::Signature;
-use crate::verdict::{Cause, CauseId};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

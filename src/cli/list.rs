@@ -41,7 +41,7 @@ pub fn list(arguments: &Arguments) -> ExitCode {
 }
 
 /// What must follow, in a phrase.
-pub fn outcome(scenario: &Scenario, keys: &crate::scenario::model::KeyCatalogue) -> String {
+pub fn outcome(scenario: &Scenario, keys: &crate::page::KeyCatalogue) -> String {
     let expected = Expected::of(&scenario.expect).phrase(keys);
     match &scenario.known_deviation {
         Some(deviation) => {

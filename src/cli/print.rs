@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::existing::Arguments as Existing;
 use super::{INCONCLUSIVE, USAGE, catalogue, fail, say};
-use crate::existing::target::Target;
-use crate::existing::{job, rights};
+use crate::check::target::Target;
+use crate::check::{job, rights};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

@@ -1,5 +1,6 @@
 //! The Kubernetes side.
 //!
+//! - [`connect`]: a client for the cluster that somebody named.
 //! - [`objects`]: Kubernetes objects as pure constructors, one for each documented one.
 //! - [`mendix`]: `OperatorConfiguration` and `Runtime`, their CRDs, and what an
 //!   operator makes of them.
@@ -9,6 +10,7 @@
 //! - [`portforward`]: a loopback port that leads into a pod.
 //! - [`wait`]: the one way to wait.
 
+pub mod connect;
 pub mod mendix;
 pub mod objects;
 pub mod operator;

@@ -21,9 +21,8 @@ use std::sync::Arc;
 
 use kube::ResourceExt as _;
 use kube::api::Api;
-use schemars::JsonSchema;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::sync::OnceCell;
 
@@ -32,8 +31,9 @@ use crate::cluster::patience;
 use crate::cluster::pod::Apps;
 use crate::cluster::wait::TimedOut;
 use crate::journal::{self, Item, Journal, Resource};
+use crate::page::KeyCatalogue;
 use crate::redact::Redactor;
-use crate::scenario::model::KeyCatalogue;
+use crate::scenario::self_test::Blow;
 use crate::testbed::{ApiServer, Testbed, VaultSite, docker, vault as vault_container};
 use crate::verdict::sighting::EnableAgain;
 use mutation::{Mutation, Object};
@@ -136,18 +136,6 @@ pub struct Bent {
     pub api_server: Option<ApiServer>,
     /// What becomes of Vault when everything is configured, before the app starts.
     pub before_app: Option<Blow>,
-}
-
-/// What becomes of a Vault that was sound when it was configured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Blow {
-    /// It is sealed (`PUT sys/seal`).
-    Seal,
-    /// It is killed, with SIGKILL.
-    Kill,
-    /// It steps down (`PUT sys/step-down`), and is a standby without an active node for about ten seconds.
-    StepDown,
 }
 
 impl Site<'_> {

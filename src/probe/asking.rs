@@ -8,13 +8,14 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::input::{Ask, Input, SecretName};
-use super::observation::{Answer, Asked, Login, Observation, SCHEMA, Transport};
 use super::stages::{answer, log_in, look_at, nobody, read_answer, service_account_token};
 use crate::ledger::Ledger;
+use crate::probe::observation::{Answer, Asked, Login, Observation, SCHEMA};
 use crate::vault::client::Client;
+use crate::vault::transport::Transport;
 
 /// The paths below `/v1/` whose capabilities are asked, in the order of
-/// [`crate::existing::judge`]: the secret, and what lies around it.
+/// [`crate::check::judge`]: the secret, and what lies around it.
 #[must_use]
 pub fn paths(secret: &SecretName, sibling: &str) -> Vec<String> {
     let SecretName { mount, name, .. } = secret;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::Request;
+use crate::vault::transport::Transport;
 
 /// The word before the JSON on the observation's line.
 pub const MARKER: &str = "PMP-VAULT-OBSERVATION";
@@ -113,24 +114,6 @@ impl Answer {
         self.status.is_some_and(|status| (400..500).contains(&status) && status != 429)
             || matches!(self.transport, Some(Transport::Refused | Transport::Tls | Transport::NameNotFound))
     }
-}
-
-/// Why a request got no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Transport {
-    /// The connection was refused, or nobody has the address.
-    Refused,
-    /// No answer within the time limit.
-    Timeout,
-    /// The name did not resolve.
-    NameNotFound,
-    /// The TLS handshake failed.
-    Tls,
-    /// There was one, and it is not Vault's.
-    Garbled,
-    /// Anything else, in [`Answer::text`].
-    Other,
 }
 
 /// `POST auth/MOUNT/login`.

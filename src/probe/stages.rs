@@ -6,9 +6,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::input::{Input, SecretName};
-use super::observation::{Answer, KeyObservation, KeyState, Login, Observation, SCHEMA, Secret, TokenState, Transport};
 use super::{asking, boundary};
-use crate::vault::client::{Client, Error, Reply, Roots, fails, transport};
+use crate::probe::observation::{Answer, KeyObservation, KeyState, Login, Observation, SCHEMA, Secret, TokenState};
+use crate::vault::client::{Client, Error, Reply, Roots, fails};
+use crate::vault::transport::Transport;
+use crate::vault::transport::transport;
 
 /// Goes as far as the configuration lets it, and says what it saw.
 ///

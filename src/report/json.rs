@@ -8,14 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::PAGE;
 use super::summary::{self, Counts, Defect};
+use crate::event::Stability;
+use crate::event::{Ending, RunResult};
+use crate::event::{FaultRow, Score};
 use crate::ledger::Request;
+use crate::page::{CauseId, Stage};
 use crate::probe::observation::KeyState;
-use crate::run::event::{Ending, RunResult};
-use crate::run::stability::Stability;
 use crate::scenario::model::Evidence;
-use crate::selftest::score::{FaultRow, Score};
+use crate::verdict::Verdict;
 use crate::verdict::result::{Case, Finding, Observed, ScenarioResult, Subject, Timings};
-use crate::verdict::{CauseId, Stage, Verdict};
 
 /// The version of [`Report`]'s shape: raised when a field goes or changes its
 /// meaning, not when one comes.

@@ -15,7 +15,7 @@ use quick_xml::{Reader, Writer};
 
 use super::summary;
 use super::text::{identity, xml, xml_line};
-use crate::run::event::{RunFacts, RunResult};
+use crate::event::{RunFacts, RunResult};
 use crate::verdict::Verdict;
 use crate::verdict::result::{Case, ScenarioResult};
 

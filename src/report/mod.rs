@@ -15,10 +15,11 @@ pub mod terminal;
 mod terminal_end;
 pub mod text;
 
+use crate::event::RunResult;
+use crate::page::Stage;
 use crate::redact::{REPLACEMENT, Redactor};
-use crate::run::event::RunResult;
+use crate::verdict::Verdict;
 use crate::verdict::result::{Case, ScenarioResult, Subject};
-use crate::verdict::{Stage, Verdict};
 
 /// The page whose claims are tested; a scenario's anchor goes behind it.
 pub const PAGE: &str = "https://docs.mendix.com/private-mendix-platform/configure-hashicorp-vault/";

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::PAGE;
-use crate::run::event::{Ending, RunResult};
+use crate::event::{Ending, RunResult};
 use crate::verdict::Verdict;
 use crate::verdict::result::{Case, Observed, ScenarioResult};
 

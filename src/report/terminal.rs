@@ -15,11 +15,12 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::terminal_end;
 use super::text::one_line;
 use super::{Rendered, summary};
+use crate::event::{Event, RunFacts};
+use crate::page::CauseCatalogue;
 use crate::redact::Redactor;
-use crate::run::event::{Event, RunFacts};
 use crate::scenario::model::Evidence;
+use crate::verdict::Verdict;
 use crate::verdict::result::ScenarioResult;
-use crate::verdict::{CauseCatalogue, Verdict};
 
 /// Shows a run's events, and its end.
 pub struct Terminal {

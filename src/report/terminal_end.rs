@@ -10,11 +10,11 @@ use super::summary::{self, Counts};
 use super::terminal::{Paint, plural, seconds, word};
 use super::text::one_line;
 use super::{PAGE, Rendered};
-use crate::run::event::{Ending, RunResult};
-use crate::run::stability;
+use crate::event::{Ending, RunResult, rows};
+use crate::page::{CauseCatalogue, CauseId};
 use crate::scenario::model::Evidence;
+use crate::verdict::Verdict;
 use crate::verdict::result::ScenarioResult;
-use crate::verdict::{CauseCatalogue, CauseId, Verdict};
 
 /// How many cases with the same message are named; the files have all.
 const CASES: usize = 6;
@@ -288,7 +288,7 @@ fn verdict(text: &mut String, rendered: &Rendered, paint: Paint) {
     let time = result.timings.get("total").map(|total| format!(" in {}", seconds(Duration::from_millis(*total))));
     let _ = writeln!(text, "\n{}{}", counts.sentence(), time.unwrap_or_default());
     if !result.stability.is_empty() {
-        let _ = writeln!(text, "{}", one_line(&stability::sentence(&result.stability)));
+        let _ = writeln!(text, "{}", one_line(&rows::sentence(&result.stability)));
     }
     let (verdict, sentence) = sentence(rendered, &counts);
     let _ = writeln!(text, "{} (exit code {})", paint.verdict(verdict, &sentence), rendered.exit_code);

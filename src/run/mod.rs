@@ -5,11 +5,9 @@
 //! - [`way`]: one scenario: configure, start, observe, find out, judge.
 //! - [`literal`]: the page's commands, typed into the real `vault` and `kubectl`.
 //! - [`clock`]: how long a scenario takes without waiting for its turn.
-//! - [`event`]: what the engine says while it works.
 
 pub mod clock;
 pub mod engine;
-pub mod event;
 pub mod literal;
 pub mod stability;
 pub mod way;

@@ -2,26 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
+use crate::event::Stability;
 use crate::verdict::Verdict;
 use crate::verdict::oracle::phrase;
 use crate::verdict::result::ScenarioResult;
-
-/// How one scenario ended, in all rounds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub struct Stability {
-    /// The scenario's id.
-    pub scenario: String,
-    /// How often it was run.
-    pub rounds: usize,
-    /// How often it ended as most of the time.
-    pub same: usize,
-    /// Each way in which it ended, and how often.
-    pub ends: BTreeMap<String, usize>,
-}
 
 /// The ends so far, by scenario.
 #[derive(Debug, Default)]
@@ -57,12 +41,4 @@ impl Rounds {
         }
         figures
     }
-}
-
-/// Such as `stability: 14 of 14 scenarios ended the same in 50 rounds`.
-#[must_use]
-pub fn sentence(figures: &[Stability]) -> String {
-    let stable = figures.iter().filter(|figure| figure.same == figure.rounds).count();
-    let rounds = figures.iter().map(|figure| figure.rounds).max().unwrap_or_default();
-    format!("stability: {stable} of {} scenarios ended the same in {rounds} rounds", figures.len())
 }

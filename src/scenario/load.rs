@@ -17,9 +17,10 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use super::command::CommandCatalogue;
-use super::model::{KeyCatalogue, Scenario};
-use crate::selftest::catalogue::SelfTestCatalogue;
-use crate::verdict::CauseCatalogue;
+use crate::page::CauseCatalogue;
+use crate::page::KeyCatalogue;
+use crate::scenario::model::Scenario;
+use crate::scenario::self_test::SelfTestCatalogue;
 use place::File;
 
 /// The groups, in the order in which they are listed and run.

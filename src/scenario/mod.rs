@@ -2,8 +2,9 @@
 //!
 //! - [`configuration`]: the documented bases, and the fields that scenarios change.
 //! - [`command`]: the page's commands as a reader types them.
-//! - [`model`]: a scenario file, what it expects, the key catalogue.
+//! - [`model`]: a scenario file, and what it expects.
 //! - [`load`]: reading and checking, with errors that name file and line.
+//! - [`self_test`]: what the self-test knows beforehand.
 //! - [`select`]: which scenarios a run takes, with the controls that they need.
 
 pub mod command;
@@ -11,3 +12,4 @@ pub mod configuration;
 pub mod load;
 pub mod model;
 pub mod select;
+pub mod self_test;

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use crate::cluster::mendix;
 use crate::cluster::objects::{self as k8s, Owner};
 use crate::configure::mutation::{How, Mutation, Object, fields};
-use crate::scenario::model::KeyCatalogue;
+use crate::page::KeyCatalogue;
+use crate::page::Stage;
 use crate::vault::objects as vault;
-use crate::verdict::Stage;
 
 /// What the harness itself puts around or into an object: its own bookkeeping,
 /// what the type gives, and the probe's container. None of it is documented.

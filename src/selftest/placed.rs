@@ -8,7 +8,6 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::Api;
 use serde_json::json;
 
-use super::catalogue::{Act, Endpoint, Fault, Lie, Rule, Tls};
 use super::proxy::vault::Behind;
 use super::proxy::{self, Proxy, api_server};
 use super::trial::Obstacle;
@@ -19,6 +18,7 @@ use crate::configure::names::Names;
 use crate::configure::{self, Bent, Run, VaultDetour};
 use crate::journal::Resource;
 use crate::run::way::{Way, start_vault};
+use crate::scenario::self_test::{Act, Endpoint, Fault, Lie, Rule, Tls};
 use crate::testbed::{Testbed, VaultSite};
 use crate::vault::client::{Client as Vault, Roots};
 use crate::verdict::sighting::{Seen, Sighting};

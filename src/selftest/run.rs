@@ -10,21 +10,24 @@ use futures::stream::FuturesUnordered;
 use globset::Glob;
 use tokio::sync::{RwLock, Semaphore};
 
-use super::catalogue::Ends;
 use super::mutants::documented;
 use super::placed::Placed;
-use super::score::{FaultRow, Score};
+use super::score;
 use super::trial::{End, Obstacle, Outcome, Trial, Want, outcome};
 use crate::cleanup;
-use crate::configure::{self, Blow};
+use crate::configure;
+use crate::event::{Event, Events};
+use crate::event::{FaultRow, Score};
+use crate::page::Stage;
 use crate::probe::observation::Answer;
-use crate::run::event::{Event, Events};
 use crate::run::way::{Way, millis};
 use crate::scenario::load::Catalogue;
 use crate::scenario::model::{Evidence, Profile, Scenario};
+use crate::scenario::self_test::Blow;
+use crate::scenario::self_test::Ends;
+use crate::verdict::Verdict;
 use crate::verdict::result::{Case, Observed, ScenarioResult, Subject, Timings};
 use crate::verdict::sighting::{Seen, Sighting};
-use crate::verdict::{Stage, Verdict};
 
 /// How much longer than its scenarios' time limits a trial may take: to place
 /// the obstacle, and to clean up.
@@ -208,7 +211,7 @@ impl<'a> SelfTest<'a> {
         let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         let row = |trial: &Trial| {
             let found = outcomes.get(&trial.id);
-            FaultRow::of(trial, found.map(|(outcome, _)| outcome), found.map_or(0, |(_, took)| *took))
+            score::row(trial, found.map(|(outcome, _)| outcome), found.map_or(0, |(_, took)| *took))
         };
         self.trials.iter().filter_map(row).collect()
     }
@@ -224,7 +227,7 @@ impl<'a> SelfTest<'a> {
                 scores.push(Score { kind: kind.to_owned(), ..Score::default() });
                 scores.len() - 1
             });
-            scores[at].add(trial, outcomes.get(&trial.id).map(|(outcome, _)| outcome));
+            score::add(&mut scores[at], trial, outcomes.get(&trial.id).map(|(outcome, _)| outcome));
         }
         scores
     }

@@ -1,10 +1,11 @@
 //! One thing that is put in the way of a scenario, and what must come of it.
 
-use super::catalogue::{Ends, Fault, Lie};
-use crate::configure::Blow;
 use crate::configure::mutation::Mutation;
+use crate::page::{CauseId, Stage};
+use crate::scenario::self_test::Blow;
+use crate::scenario::self_test::{Ends, Fault, Lie};
+use crate::verdict::Verdict;
 use crate::verdict::result::ScenarioResult;
-use crate::verdict::{CauseId, Stage, Verdict};
 
 /// What is put in the way.
 #[derive(Debug, Clone, PartialEq)]

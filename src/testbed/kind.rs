@@ -26,8 +26,8 @@ use super::{ApiServer, Testbed, probe_image, vault};
 use crate::cluster::mendix;
 use crate::cluster::patience::{self, Outages, Whose};
 use crate::cluster::wait::{self, Look, TimedOut};
+use crate::event::{Events, step};
 use crate::journal::{self, Item, Journal};
-use crate::run::event::{Event, Events};
 
 /// The label that kind puts on the containers of a cluster.
 pub const KIND_LABEL: &str = "io.x-k8s.kind.cluster";
@@ -325,18 +325,6 @@ pub async fn load_vault(testbed: &mut Testbed, folder: &Path) -> Result<(), Erro
     let _ = tokio::fs::remove_file(&archive).await;
     testbed.vault_in_node = loaded.is_ok();
     loaded
-}
-
-/// Says when a step starts and when it is done.
-pub async fn step<T, E>(events: &Events, what: &str, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    let started = std::time::Instant::now();
-    // Nobody listens any more only when the program ends.
-    let _ = events.send(Event::StepStarted { step: what.to_owned() });
-    let done = work.await;
-    if done.is_ok() {
-        let _ = events.send(Event::StepFinished { step: what.to_owned(), took: started.elapsed() });
-    }
-    done
 }
 
 /// The image of the probe: the one named, or one made of this program.

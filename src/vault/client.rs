@@ -1,6 +1,5 @@
 //! One exchange with Vault, its errors, and why a request got no answer.
 
-use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +11,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use thiserror::Error;
 
+use super::transport::{Transport, transport, transport_text};
 use crate::ledger::{Ledger, Request, Server};
-use crate::probe::observation::Transport;
 
 /// Vault itself gives up on an API server that drops packets after 30 s, so a
 /// client that wants to see what Vault says of it waits longer.
@@ -121,60 +120,6 @@ pub fn fails(status: u16) -> bool {
 /// Vault's `errors` behind its status.
 fn explained(text: &str) -> String {
     if text.is_empty() { " without an explanation".to_owned() } else { format!(": {text}") }
-}
-
-/// The innermost causes, which say more than "error sending request".
-fn transport_text(error: &reqwest::Error) -> String {
-    let mut text = String::new();
-    let mut source: Option<&(dyn StdError + 'static)> = error.source();
-    while let Some(inner) = source {
-        text = inner.to_string();
-        source = inner.source();
-    }
-    match (text.is_empty(), error.is_timeout()) {
-        (_, true) => "no answer in time".to_owned(),
-        (true, false) => error.to_string(),
-        (false, false) => text,
-    }
-}
-
-/// Why there was no answer, told from the chain of causes.
-#[must_use]
-pub fn transport(error: &reqwest::Error) -> (Transport, String) {
-    let mut kind = transport_kind(error);
-    if kind == Transport::Other && error.is_timeout() {
-        kind = Transport::Timeout;
-    }
-    (kind, transport_text(error))
-}
-
-/// The same of any HTTP client's error. [`Transport::Other`] is a connection
-/// that was there and broke.
-#[must_use]
-pub fn transport_kind(error: &(dyn StdError + 'static)) -> Transport {
-    let mut kind = Transport::Other;
-    let mut source: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(inner) = source {
-        if inner.downcast_ref::<rustls::Error>().is_some() {
-            kind = Transport::Tls;
-        } else if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            match io.kind() {
-                // Where nobody has the address, nothing listens at it either.
-                std::io::ErrorKind::ConnectionRefused
-                | std::io::ErrorKind::HostUnreachable
-                | std::io::ErrorKind::NetworkUnreachable => kind = Transport::Refused,
-                std::io::ErrorKind::TimedOut => kind = Transport::Timeout,
-                _ => {}
-            }
-            // An I/O error does not name what it holds as its source, but what that has as one.
-            source = io.get_ref().map(|held| held as &(dyn StdError + 'static)).or_else(|| inner.source());
-            continue;
-        } else if kind == Transport::Other && inner.to_string().starts_with("dns error") {
-            kind = Transport::NameNotFound;
-        }
-        source = inner.source();
-    }
-    kind
 }
 
 /// How long to wait before each further try.

@@ -1,6 +1,7 @@
 //! A typed HTTP client for the dozen endpoints of Vault that the page needs.
 //!
-//! - [`client`]: one exchange, its errors, and why a request got no answer.
+//! - [`client`]: one exchange, and its errors.
+//! - [`transport`]: why a request got no answer.
 //! - [`admin`]: what an administrator does: mounts, KV, policies, Kubernetes auth.
 //! - [`objects`]: the documented request bodies, as pure constructors.
 //! - [`log`]: Vault's log in JSON, and the lines that belong to one auth mount.
@@ -9,5 +10,6 @@ pub mod admin;
 pub mod client;
 pub mod log;
 pub mod objects;
+pub mod transport;
 
 pub use client::{Client, Error, Reply};

@@ -1,7 +1,7 @@
 //! What `sys/capabilities-self` allows beyond the documented policy, which is
 //! `read` on one path. Vault API: `POST /sys/capabilities-self`.
 
-use super::cause::Fact;
+use crate::page::cause::Fact;
 use crate::probe::observation::{Answer, Asked};
 use crate::vault::client::fails;
 

@@ -4,9 +4,11 @@
 use super::oracle::{Expected, expected_state};
 use super::result::{Case, Finding, Observed, Subject};
 use super::sighting::{CommandOutcome, Seen, Sighting};
-use super::stage::{Stage, Verdict};
+use crate::page::KeyCatalogue;
+use crate::page::stage::Stage;
 use crate::probe::observation::{KeyObservation, KeyState, Observation};
-use crate::scenario::model::{KeyCatalogue, Scenario};
+use crate::scenario::model::Scenario;
+use crate::verdict::result::Verdict;
 
 /// One case a stage.
 pub fn stages(scenario: &Scenario, observed: &Observed, verdict: Verdict, reason: &str) -> Vec<Case> {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::result::ScenarioResult;
-use super::stage::Verdict;
+use crate::verdict::result::Verdict;
 
 /// Turns each denial whose control did not pass into `inconclusive`, one that
 /// is a known deviation of the page included.

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::capabilities;
-use super::cause::{CauseCatalogue, CauseId, Clues, Fact};
 use super::result::Observed;
 use super::sighting::{Seen, Sighting};
-use super::stage::Stage;
+use crate::page::cause::{CauseCatalogue, CauseId, Clues, Fact};
+use crate::page::stage::Stage;
 use crate::probe::asking::is_there;
-use crate::probe::observation::{Answer, Asked, Boundary, KeyState, Login, Observation, Secret, TokenState, Transport};
+use crate::probe::observation::{Answer, Asked, Boundary, KeyState, Login, Observation, Secret, TokenState};
 use crate::vault::client::fails;
 use crate::vault::objects::ROLE_TTL_SECONDS;
+use crate::vault::transport::Transport;
 
 /// Vault gives up on an API server that does not answer after ten seconds at
 /// the earliest (TLS handshake), else after thirty.

@@ -1,8 +1,6 @@
 //! The oracle: what was observed against what a scenario says. Pure: nothing
 //! here talks to a server.
 //!
-//! - [`stage`]: the six stages of the way, and the five verdicts.
-//! - [`cause`]: the catalogue of causes, and which one the clues show.
 //! - [`sighting`]: everything that was seen of one scenario.
 //! - [`end`]: where the way ended, and why.
 //! - [`oracle`]: a scenario's verdict.
@@ -13,13 +11,10 @@
 
 pub mod capabilities;
 pub mod cases;
-pub mod cause;
 pub mod control;
 pub mod end;
 pub mod oracle;
 pub mod result;
 pub mod sighting;
-pub mod stage;
 
-pub use cause::{Cause, CauseCatalogue, CauseId};
-pub use stage::{Stage, Verdict};
+pub use result::Verdict;

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::cases;
-use super::cause::{CauseCatalogue, CauseId};
 use super::end;
 use super::result::{Finding, Observed, ScenarioResult, Timings};
 use super::sighting::{Seen, Sighting};
-use super::stage::{Stage, Verdict};
+use crate::page::cause::{CauseCatalogue, CauseId};
+use crate::page::stage::Stage;
+use crate::page::{KeyCatalogue, Reads};
 use crate::probe::observation::{KeyState, Observation};
-use crate::scenario::model::{Evidence, Expect, KeyCatalogue, Reads, Scenario};
+use crate::scenario::model::{Evidence, Expect, Scenario};
 use crate::vault::client::fails;
+use crate::verdict::result::Verdict;
 
 /// What a scenario lays down: the whole way, or a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

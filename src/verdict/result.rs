@@ -5,9 +5,45 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CauseId, Stage, Verdict};
+use crate::page::{CauseId, Stage};
 use crate::probe::observation::KeyState;
 use crate::scenario::model::Evidence;
+
+/// What a run says of a scenario, or of one case of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// As the page says.
+    Conformant,
+    /// The page's claim does not hold, in exactly the way recorded.
+    KnownDeviation,
+    /// Anything else was observed.
+    Nonconformant,
+    /// The testbed, a control or the harness failed.
+    Inconclusive,
+    /// Out of scope here, with the reason.
+    Skipped,
+}
+
+impl Verdict {
+    /// The word used in files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Conformant => "conformant",
+            Self::KnownDeviation => "known-deviation",
+            Self::Nonconformant => "nonconformant",
+            Self::Inconclusive => "inconclusive",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 /// Where and how a way ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cause::{CauseId, Fact};
+use crate::page::cause::{CauseId, Fact};
 use crate::probe::observation::Observation;
 
 /// What came of the app's pod.

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use pmp_vault_conformance::event::Score;
+use pmp_vault_conformance::event::Stability;
+use pmp_vault_conformance::event::{Ending, RunFacts, RunResult};
 use pmp_vault_conformance::ledger::{Request, Server};
+use pmp_vault_conformance::page::{CauseId, Stage};
 use pmp_vault_conformance::probe::observation::KeyState;
-use pmp_vault_conformance::run::event::{Ending, RunFacts, RunResult};
-use pmp_vault_conformance::run::stability::Stability;
 use pmp_vault_conformance::scenario::model::Evidence;
-use pmp_vault_conformance::selftest::score::Score;
+use pmp_vault_conformance::verdict::Verdict;
 use pmp_vault_conformance::verdict::result::{Case, Finding, Observed, ScenarioResult, Subject, Timings};
-use pmp_vault_conformance::verdict::{CauseId, Stage, Verdict};
 use proptest::prelude::*;
 use serde_json::Value;
 

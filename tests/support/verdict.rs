@@ -7,16 +7,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use pmp_vault_conformance::page::Reads;
+use pmp_vault_conformance::page::cause::Fact;
+use pmp_vault_conformance::page::{CauseId, Stage};
 use pmp_vault_conformance::probe::observation::{
-    Answer, Boundary, KeyObservation, KeyState, Login, Observation, SCHEMA, Secret, TokenState, Transport,
+    Answer, Boundary, KeyObservation, KeyState, Login, Observation, SCHEMA, Secret, TokenState,
 };
 use pmp_vault_conformance::scenario::load::Catalogue;
-use pmp_vault_conformance::scenario::model::{Expect, KnownDeviation, Reads, Scenario};
-use pmp_vault_conformance::verdict::cause::Fact;
+use pmp_vault_conformance::scenario::model::{Expect, KnownDeviation, Scenario};
+use pmp_vault_conformance::vault::transport::Transport;
+use pmp_vault_conformance::verdict::Verdict;
 use pmp_vault_conformance::verdict::oracle::Oracle;
 use pmp_vault_conformance::verdict::result::{Case, ScenarioResult, Subject, Timings};
 use pmp_vault_conformance::verdict::sighting::{CommandOutcome, EnableAgain, Seen, Sighting};
-use pmp_vault_conformance::verdict::{CauseId, Stage, Verdict};
 
 /// The program's own scenarios.
 pub fn catalogue() -> &'static Catalogue {

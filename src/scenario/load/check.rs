@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::place::File;
 use super::{CATALOGUE, Problem};
+use crate::page::cause::Signature;
+use crate::page::{CauseCatalogue, CauseId, Stage};
+use crate::page::{KeyCatalogue, Reads};
 use crate::scenario::command::{CommandCatalogue, Effect};
-use crate::scenario::model::{KeyCatalogue, Reads, Scenario};
+use crate::scenario::model::Scenario;
 use crate::scenario::select::near;
-use crate::verdict::cause::Signature;
-use crate::verdict::{CauseCatalogue, CauseId, Stage};
 
 /// The page's anchors.
 const ANCHORS: [&str; 5] = [

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::{Answer, LARGEST_REQUEST, Proxy, Rules, cut, fail, listen, plain, whole};
 use crate::cluster::patience::{self, Outages, Whose};
 use crate::probe::observation::MARKER;
-use crate::selftest::catalogue::{ApiAct, ApiEndpoint, Failure, Rule, Tls};
+use crate::scenario::self_test::{ApiAct, ApiEndpoint, Failure, Rule, Tls};
 use crate::testbed::vault::random;
 
 /// An answer that is collected is small: a log, or one object.

@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use super::catalogue::{Failure, Rule, Tls};
+use crate::scenario::self_test::{Failure, Rule, Tls};
 use tls::TlsListener;
 
 /// A request of a probe or of the harness is small.

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::selftest::catalogue::Tls;
+use crate::scenario::self_test::Tls;
 
 /// A certificate with what is wrong with it, and the authority that a client is given.
 ///

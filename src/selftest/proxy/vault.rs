@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{Answer, LARGEST_REQUEST, Proxy, Rules, fail, listen, plain, whole};
 use crate::cluster::mendix::RUNTIME;
 use crate::configure::merge;
-use crate::selftest::catalogue::{Act, Endpoint, Rule, Tls};
+use crate::scenario::self_test::{Act, Endpoint, Rule, Tls};
 use crate::vault::client::{Proxy as Through, Roots, http_client};
 
 /// Longer than a pod lives that was told to end.

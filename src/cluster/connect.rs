@@ -1,13 +1,24 @@
-//! Clients for a customer's cluster and Vault. Every request that they make is
+//! A client for the cluster that somebody named. Every request that it makes is
 //! noted in the run's ledger.
+
+use std::path::PathBuf;
 
 use kube::Client;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use serde::{Deserialize, Serialize};
 
-use super::target::{ClusterChoice, Target, VaultAccess};
-use crate::cluster::patience::{self, Whose};
-use crate::ledger::{HARNESS, Ledger};
-use crate::vault::client::{Client as Vault, Error as VaultError, Proxy, Roots};
+use super::patience::{self, Whose};
+use crate::ledger::Ledger;
+
+/// Which cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ClusterChoice {
+    /// The kubeconfig; where none is named, `KUBECONFIG` and the user's own count, as with kubectl.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in it. None only inside a cluster, where the pod's own Service Account is taken.
+    pub context: Option<String>,
+}
 
 /// A client for the cluster that was named, with its client certificates, exec
 /// plugins, OIDC and proxy as the kubeconfig has them.
@@ -46,14 +57,4 @@ pub fn why(error: &kube::Error) -> String {
         kube::Error::Api(_) => text,
         _ => format!("{text} (is its address right, and a proxy in between?)"),
     }
-}
-
-/// A client for Vault with the token of the second depth.
-///
-/// # Errors
-/// The certificate authorities given cannot be used.
-pub fn vault(target: &Target, access: &VaultAccess, ledger: &Ledger) -> Result<Vault, VaultError> {
-    let roots = target.ca.as_ref().map_or(Roots::Public, |pem| Roots::Pem(pem.clone().into_bytes()));
-    let client = Vault::through(&access.address, Some(access.token.clone()), &roots, Proxy::OfEnvironment)?;
-    Ok(client.in_namespace(target.vault_namespace.as_deref()).noted(ledger, HARNESS))
 }

@@ -10,24 +10,30 @@ use kube::api::{Api, PostParams};
 use kube::{Client, ResourceExt};
 use tokio_util::sync::CancellationToken;
 
-use super::app::{self, App};
-use super::inspect::{self, Inspection};
-use super::judge::{self, ALL, Judge, Probed, Sighted};
-use super::objects::{self, Mark};
-use super::probe::probe;
-use super::rights::{self, Right, Rule};
-use super::target::Target;
-use super::{connect, plan};
+use crate::check::app;
+use crate::check::app::App;
+use crate::check::inspect;
+use crate::check::inspect::Inspection;
+use crate::check::judge;
+use crate::check::judge::{ALL, Judge, Probed, Sighted};
+use crate::check::objects;
+use crate::check::objects::Mark;
+use crate::check::probe::probe;
+use crate::check::rights;
+use crate::check::rights::{Right, Rule};
+use crate::check::target::Target;
+use crate::check::{plan, vault};
 use crate::cleanup;
 use crate::cluster::RUN_LABEL;
+use crate::cluster::connect;
 use crate::cluster::objects::Owner;
 use crate::cluster::patience;
+use crate::event::step;
+use crate::event::{Ending, Event, Events, RunFacts, RunResult};
 use crate::journal::{Item, Journal, Resource, Runs};
 use crate::ledger::{Ledger, Server};
 use crate::run::engine::{Stop, cut_off_elsewhere, new_id};
-use crate::run::event::{Ending, Event, Events, RunFacts, RunResult};
 use crate::scenario::load::Catalogue;
-use crate::testbed::kind::step;
 use crate::vault::Client as Vault;
 use crate::verdict::sighting::Seen;
 
@@ -165,7 +171,7 @@ impl Check<'_> {
         let ledger = Ledger::default();
         let kube = connect::cluster(&self.target.cluster, &ledger).await?;
         let vault = match &self.target.vault {
-            Some(access) => Some(connect::vault(self.target, access, &ledger).map_err(|error| error.to_string())?),
+            Some(access) => Some(vault::client(self.target, access, &ledger).map_err(|error| error.to_string())?),
             None => None,
         };
         Ok(Site { ledger, kube, vault })

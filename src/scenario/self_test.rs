@@ -4,8 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::configure::Blow;
-use crate::verdict::{CauseId, Stage};
+use crate::page::{CauseId, Stage};
 
 /// The file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -95,6 +94,18 @@ impl Fault {
     pub fn meets_configuration(&self) -> bool {
         self.vault.iter().any(|rule| rule.on == Endpoint::Configure)
     }
+}
+
+/// What becomes of a Vault that was sound when it was configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Blow {
+    /// It is sealed (`PUT sys/seal`).
+    Seal,
+    /// It is killed, with SIGKILL.
+    Kill,
+    /// It steps down (`PUT sys/step-down`), and is a standby without an active node for about ten seconds.
+    StepDown,
 }
 
 /// What must come of a fault.

@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 
-use super::app::{App, Source};
-use super::judge;
-use super::objects::{self, Mark};
-use super::rights;
-use super::run::{expiry, mark};
-use super::target::Target;
-use crate::scenario::model::KeyCatalogue;
+use crate::check::app::{App, Source};
+use crate::check::judge;
+use crate::check::objects;
+use crate::check::objects::Mark;
+use crate::check::rights;
+use crate::check::run::{expiry, mark};
+use crate::check::target::Target;
+use crate::page::KeyCatalogue;
 
 /// The objects of a check.
 #[derive(Debug, Clone)]

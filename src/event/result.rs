@@ -1,16 +1,12 @@
-//! What the engine says while it works. It prints nothing itself: the
-//! terminal, JUnit and JSON are consumers of these.
+//! A whole run, with its facts and how it ended: what JUnit and JSON are drawn from.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::stability::Stability;
+use super::rows::{FaultRow, Score, Stability};
 use crate::ledger::Request;
-use crate::scenario::model::Evidence;
-use crate::selftest::score::{FaultRow, Score};
 use crate::verdict::result::ScenarioResult;
 
 /// The facts of a run, for every report.
@@ -82,57 +78,3 @@ pub struct RunResult {
     #[serde(default)]
     pub stability: Vec<Stability>,
 }
-
-/// What happens, in order.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// A run starts with this many scenarios.
-    RunStarted {
-        /// The run's id.
-        run: String,
-        /// How many scenarios are planned.
-        scenarios: usize,
-    },
-    /// Something before or after the scenarios starts, such as `start Vault`.
-    StepStarted {
-        /// What.
-        step: String,
-    },
-    /// It is done.
-    StepFinished {
-        /// What, with the same words as when it started.
-        step: String,
-        /// How long it took.
-        took: Duration,
-    },
-    /// Something that people should know.
-    Notice {
-        /// One sentence.
-        text: String,
-    },
-    /// The testbed is up.
-    TestbedReady {
-        /// The facts so far.
-        facts: RunFacts,
-    },
-    /// A scenario starts.
-    ScenarioStarted {
-        /// Its id.
-        id: String,
-        /// Who decides what it observes.
-        evidence: Evidence,
-    },
-    /// A scenario has its verdict.
-    ScenarioFinished {
-        /// Everything about it.
-        result: Box<ScenarioResult>,
-    },
-    /// The run is over, clean-up included.
-    RunFinished {
-        /// Everything about it.
-        result: Box<RunResult>,
-    },
-}
-
-/// Where the engine sends what happens.
-pub type Events = tokio::sync::mpsc::UnboundedSender<Event>;

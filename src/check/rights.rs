@@ -6,7 +6,7 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
 use kube::api::ObjectMeta;
 use reqwest::Method;
 
-use super::target::Target;
+use crate::check::target::Target;
 use crate::cluster::mendix::OPERATOR_CONFIGURATION;
 use crate::ledger::{HARNESS, Request, Server};
 

@@ -3,7 +3,7 @@
 //!
 //! - [`target`]: what the customer named.
 //! - [`rights`]: the least Role and policy for that, and whether a run kept to them; pure.
-//! - [`connect`]: clients for the cluster and Vault that note every request.
+//! - [`vault`]: a client for Vault that notes every request.
 //! - [`app`]: what the running app really has, read from its pod and custom resources.
 //! - [`objects`]: the probe's pods and the fresh Service Account; pure.
 //! - [`inspect`]: what a read-only Vault token, the reviewer's Service Account and a log can tell.
@@ -16,7 +16,6 @@
 
 pub mod app;
 mod checks;
-pub mod connect;
 pub mod inspect;
 pub mod job;
 pub mod judge;
@@ -27,3 +26,4 @@ pub mod rights;
 pub mod run;
 mod setup;
 pub mod target;
+pub mod vault;

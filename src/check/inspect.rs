@@ -11,14 +11,15 @@ use kube::api::{Api, PostParams};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::rights::{self, ROOT_CA};
-use super::target::{Target, VaultAccess};
+use crate::check::rights;
+use crate::check::rights::ROOT_CA;
+use crate::check::target::{Target, VaultAccess};
 use crate::cluster::objects::{may_review, user_name};
+use crate::page::CauseId;
+use crate::page::cause::Fact;
 use crate::probe::asking::kv_version;
 use crate::vault::client::{Client as Vault, Error as VaultError};
 use crate::vault::log;
-use crate::verdict::CauseId;
-use crate::verdict::cause::Fact;
 
 /// What one read gave.
 #[derive(Debug, Clone, PartialEq)]
@@ -378,7 +379,7 @@ fn is_loopback(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::existing::target::tests::target;
+    use crate::check::target::tests::target;
 
     fn inspection(config: Value, role: Value) -> Inspection {
         let unknown = || Found::Unknown("not asked".to_owned());

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Client, ResourceExt};
 
-use super::target::Target;
+use crate::check::target::Target;
 use crate::cluster::mendix::OPERATOR_CONFIGURATION;
 
 /// Where it was read.
@@ -165,7 +165,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::existing::target::tests::target;
+    use crate::check::target::tests::target;
 
     fn pod(account: Option<&str>, automount: Option<bool>) -> Pod {
         serde_json::from_value(json!({

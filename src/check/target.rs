@@ -2,23 +2,12 @@
 //! it needs there.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
 
+use crate::cluster::connect::ClusterChoice;
+use crate::page::Reads;
 use crate::probe::input::SecretName;
-use crate::scenario::model::Reads;
-
-/// Which cluster.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct ClusterChoice {
-    /// The kubeconfig; where none is named, `KUBECONFIG` and the user's own count, as with kubectl.
-    pub kubeconfig: Option<PathBuf>,
-    /// The context in it. None only inside a cluster, where the pod's own Service Account is taken.
-    pub context: Option<String>,
-}
 
 /// A Service Account somewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,12 +1,14 @@
 //! The checks of what lies around the app's way: Vault's health, the mount, the
 //! secret's age, the token's life, and what else the token may do.
 
-use super::judge::{Judge, check, failed, stop, warning, words};
-use crate::probe::observation::{Asked, Observation, Transport};
+use crate::check::judge::{Judge, check, failed, stop, warning, words};
+use crate::page::cause::Fact;
+use crate::page::{CauseId, Stage};
+use crate::probe::observation::{Asked, Observation};
 use crate::vault::client::fails;
-use crate::verdict::cause::Fact;
+use crate::vault::transport::Transport;
 use crate::verdict::result::{Case, Observed};
-use crate::verdict::{CauseId, Stage, Verdict, capabilities};
+use crate::verdict::{Verdict, capabilities};
 
 /// The checks of what lies around the way, in the order in which they are made.
 pub(super) fn cases(judge: Judge<'_>, observation: Option<&Observation>, observed: &Observed) -> Vec<Case> {

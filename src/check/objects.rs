@@ -4,10 +4,10 @@ use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::api::ObjectMeta;
 use serde_json::{Value, json};
 
-use super::target::Target;
+use crate::check::target::Target;
 use crate::cluster::objects::Owner;
+use crate::page::KeyCatalogue;
 use crate::probe::input::{Ask, Input, VARIABLE};
-use crate::scenario::model::KeyCatalogue;
 
 /// A probe that does not end by itself is ended by Kubernetes after so many
 /// seconds: longer than Vault's own 30 s for an API server that does not answer, twice over.
@@ -163,8 +163,8 @@ pub fn pod(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::existing::target::Toleration;
-    use crate::existing::target::tests::target;
+    use crate::check::target::Toleration;
+    use crate::check::target::tests::target;
 
     #[test]
     fn what_a_check_creates_is_labelled_bounded_and_restricted() {

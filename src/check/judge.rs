@@ -2,15 +2,17 @@
 //! seen goes in, results for the reports come out. Every check, stage and key
 //! has its case on every run.
 
-use super::app::{App, Source};
-use super::inspect::{Clues, Inspection};
-use super::target::Target;
-use super::{checks, setup};
+use crate::check::app::{App, Source};
+use crate::check::inspect::{Clues, Inspection};
+use crate::check::target::Target;
+use crate::check::{checks, setup};
+use crate::page::KeyCatalogue;
+use crate::page::{CauseCatalogue, CauseId, Stage};
 use crate::probe::observation::{Answer, KeyObservation, KeyState, Observation};
-use crate::scenario::model::{Evidence, KeyCatalogue};
+use crate::scenario::model::Evidence;
 use crate::verdict::result::{Case, Observed, ScenarioResult, Subject, Timings};
 use crate::verdict::sighting::{Seen, Sighting};
-use crate::verdict::{CauseCatalogue, CauseId, Stage, Verdict, end, oracle};
+use crate::verdict::{Verdict, end, oracle};
 
 /// The checks of the cluster and of Vault's configuration.
 pub const SET_UP: &str = "existing.set-up";
@@ -230,8 +232,8 @@ impl Judge<'_> {
         cases.extend(checks::cases(self, observation, &observed));
         let expected = match &self.target.require {
             None => "reads what is stored".to_owned(),
-            Some(crate::scenario::model::Reads::All) => "reads all keys".to_owned(),
-            Some(crate::scenario::model::Reads::Keys(keys)) => {
+            Some(crate::page::Reads::All) => "reads all keys".to_owned(),
+            Some(crate::page::Reads::Keys(keys)) => {
                 format!("reads {} of {} keys", keys.len(), self.keys.keys.len())
             }
         };

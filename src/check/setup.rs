@@ -2,12 +2,13 @@
 //! and, with a Vault token, role, auth configuration, policy, mount and secret
 //! as they stand against the page.
 
-use super::app::Source;
-use super::inspect::{Found, Inspection, VaultSide, mount_version, strings};
-use super::judge::{Sighted, check, failed, passed, warning};
-use super::target::Target;
+use crate::check::app::Source;
+use crate::check::inspect::{Found, Inspection, VaultSide, mount_version, strings};
+use crate::check::judge::{Sighted, check, failed, passed, warning};
+use crate::check::target::Target;
+use crate::page::Stage;
+use crate::verdict::Verdict;
 use crate::verdict::result::{Case, Observed};
-use crate::verdict::{Stage, Verdict};
 use globset::Glob;
 
 /// Every check, in a fixed order.

@@ -5,8 +5,9 @@
 use k8s_openapi::api::rbac::v1::Subject;
 use serde_json::{Value, json};
 
-use super::rights::{self, NAME, Rule};
-use super::target::Target;
+use crate::check::rights;
+use crate::check::rights::{NAME, Rule};
+use crate::check::target::Target;
 
 /// A day, after which Kubernetes removes the Job; its log is read before.
 const KEPT_SECONDS: u32 = 24 * 3600;

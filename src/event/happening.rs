@@ -1,0 +1,74 @@
+//! What happens while a run works, in order. Nothing below the command line
+//! prints: the terminal, JUnit and JSON are consumers of these.
+
+use std::time::{Duration, Instant};
+
+use super::result::{RunFacts, RunResult};
+use crate::scenario::model::Evidence;
+use crate::verdict::result::ScenarioResult;
+
+/// What happens, in order.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A run starts with this many scenarios.
+    RunStarted {
+        /// The run's id.
+        run: String,
+        /// How many scenarios are planned.
+        scenarios: usize,
+    },
+    /// Something before or after the scenarios starts, such as `start Vault`.
+    StepStarted {
+        /// What.
+        step: String,
+    },
+    /// It is done.
+    StepFinished {
+        /// What, with the same words as when it started.
+        step: String,
+        /// How long it took.
+        took: Duration,
+    },
+    /// Something that people should know.
+    Notice {
+        /// One sentence.
+        text: String,
+    },
+    /// The testbed is up.
+    TestbedReady {
+        /// The facts so far.
+        facts: RunFacts,
+    },
+    /// A scenario starts.
+    ScenarioStarted {
+        /// Its id.
+        id: String,
+        /// Who decides what it observes.
+        evidence: Evidence,
+    },
+    /// A scenario has its verdict.
+    ScenarioFinished {
+        /// Everything about it.
+        result: Box<ScenarioResult>,
+    },
+    /// The run is over, clean-up included.
+    RunFinished {
+        /// Everything about it.
+        result: Box<RunResult>,
+    },
+}
+
+/// Where the engine sends what happens.
+pub type Events = tokio::sync::mpsc::UnboundedSender<Event>;
+
+/// Says when a step starts and when it is done.
+pub async fn step<T, E>(events: &Events, what: &str, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let started = Instant::now();
+    // Nobody listens any more only when the program ends.
+    let _ = events.send(Event::StepStarted { step: what.to_owned() });
+    let done = work.await;
+    if done.is_ok() {
+        let _ = events.send(Event::StepFinished { step: what.to_owned(), took: started.elapsed() });
+    }
+    done
+}

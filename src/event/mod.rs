@@ -1,0 +1,14 @@
+//! What a run says of itself: while it works, and at its end. Reports are drawn
+//! from these alone.
+//!
+//! - [`happening`]: events, in order.
+//! - [`result`]: the whole run, with its facts and how it ended.
+//! - [`rows`]: the figures of a self-test and of repeated rounds.
+
+pub mod happening;
+pub mod result;
+pub mod rows;
+
+pub use happening::{Event, Events, step};
+pub use result::{Ending, RunFacts, RunResult};
+pub use rows::{FaultRow, Score, Stability};
