@@ -10,10 +10,9 @@ use kube::{Client, Resource as _, ResourceExt};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use crate::cluster::RUN_LABEL;
-use crate::cluster::connect;
 use crate::cluster::patience::why;
 use crate::cluster::wait::{self, Look};
+use crate::cluster::{RUN_LABEL, connect};
 use crate::configure::names::Names;
 use crate::journal::{Entry, Item, Journal, Resource, Runs};
 use crate::ledger::Ledger;

@@ -15,8 +15,7 @@ use pmp_vault_conformance::check::judge::{
 use pmp_vault_conformance::check::target::{AccountRef, PodOptions, Target};
 use pmp_vault_conformance::cluster::connect::ClusterChoice;
 use pmp_vault_conformance::event::RunResult;
-use pmp_vault_conformance::page::Reads;
-use pmp_vault_conformance::page::Stage;
+use pmp_vault_conformance::page::{Reads, Stage};
 use pmp_vault_conformance::probe::input::SecretName;
 use pmp_vault_conformance::probe::observation::{
     Answer, Asked, KeyObservation, KeyState, Login, Observation, SCHEMA, Secret, TokenState,

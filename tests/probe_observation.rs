@@ -14,7 +14,8 @@ use pmp_vault_conformance::probe::input::{self, Input};
 use pmp_vault_conformance::probe::observation::{
     Answer, Asked, KeyObservation, KeyState, Login, MARKER, Observation, SCHEMA, Secret, TokenState,
 };
-use pmp_vault_conformance::probe::stages::{fingerprint, observe};
+use pmp_vault_conformance::probe::stages::fingerprint;
+use pmp_vault_conformance::probe::way::observe;
 use pmp_vault_conformance::probe::{from_log, to_line};
 use pmp_vault_conformance::vault::transport::Transport;
 use proptest::prelude::*;

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pmp_vault_conformance::vault::client::{Proxy, Roots, http_client};
-use pmp_vault_conformance::vault::transport::Transport;
-use pmp_vault_conformance::vault::transport::transport;
+use pmp_vault_conformance::vault::transport::{Transport, transport};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rstest::rstest;
 use rustls::pki_types::PrivateKeyDer;

@@ -3,8 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pmp_vault_conformance::page::CauseCatalogue;
-use pmp_vault_conformance::page::KeyCatalogue;
+use pmp_vault_conformance::page::{CauseCatalogue, KeyCatalogue};
 use pmp_vault_conformance::scenario::command::CommandCatalogue;
 use pmp_vault_conformance::scenario::model::Scenario;
 use pmp_vault_conformance::scenario::self_test::SelfTestCatalogue;

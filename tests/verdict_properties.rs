@@ -5,9 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pmp_vault_conformance::page::Reads;
 use pmp_vault_conformance::page::cause::{Fact, Signature};
-use pmp_vault_conformance::page::{CauseId, Stage};
+use pmp_vault_conformance::page::{CauseId, Reads, Stage};
 use pmp_vault_conformance::probe::observation::{
     Answer, Boundary, KeyObservation, KeyState, Login, Observation, Secret, TokenState,
 };

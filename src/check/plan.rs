@@ -6,12 +6,10 @@ use std::fmt::Write as _;
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 
 use crate::check::app::{App, Source};
-use crate::check::judge;
-use crate::check::objects;
 use crate::check::objects::Mark;
-use crate::check::rights;
 use crate::check::run::{expiry, mark};
 use crate::check::target::Target;
+use crate::check::{judge, objects, rights};
 use crate::page::KeyCatalogue;
 
 /// The objects of a check.

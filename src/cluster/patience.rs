@@ -18,8 +18,7 @@ use tower::retry::{Policy, RetryLayer};
 
 use super::{RUN_LABEL, SCENARIO_LABEL};
 use crate::ledger::Ledger;
-use crate::vault::transport::Transport;
-use crate::vault::transport::transport_kind;
+use crate::vault::transport::{Transport, transport_kind};
 
 /// The pauses before further tries, twelve seconds in all: an API server that
 /// restarts takes about half of that. A `Retry-After` (in seconds, RFC 9110) is

@@ -10,7 +10,8 @@ use serde_json::json;
 
 use super::mutation::Object;
 use super::names::{ROLE, SECRET, SIBLING};
-use super::{Error, Site, auth, create, expired_token, merge};
+use super::site::{Error, Site, create, merge};
+use super::{auth, expired_token};
 use crate::cluster::mendix::{self, OperatorConfiguration, Runtime};
 use crate::cluster::objects as k8s;
 use crate::cluster::patience::why;

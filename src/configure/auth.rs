@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::mutation::{Mutation, Object, bend};
 use super::names::ROLE;
-use super::{Error, Run, Site, create, create_in_vault};
+use super::site::{Error, ReviewerToken, Run, Site, create, create_in_vault};
 use crate::cluster::objects::{self as k8s, Owner};
 use crate::cluster::patience::why;
 use crate::cluster::wait::{self, Look};
@@ -29,15 +29,6 @@ const AUDIENCE: &str = "vault";
 
 /// How long a new binding takes to hold, with room.
 const BINDING_HOLDS: Duration = Duration::from_secs(2);
-
-/// A token reviewer's Service Account and token.
-#[derive(Debug, Clone)]
-pub struct ReviewerToken {
-    /// The Service Account's name, in [`REVIEWER_NAMESPACE`].
-    pub account: String,
-    /// `token_reviewer_jwt`.
-    pub token: SecretString,
-}
 
 /// Enables and configures the auth mount and writes the role. Gives the
 /// mount's accessor, where one was enabled, and the reviewer's Service Account.

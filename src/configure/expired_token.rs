@@ -14,7 +14,7 @@ use kube::api::{Api, PostParams};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::{Error, Site, create};
+use super::site::{Error, Site, create};
 
 /// The Secret that holds it.
 pub const SECRET: &str = "expired-token";

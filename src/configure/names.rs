@@ -19,6 +19,11 @@ pub const ROLE: &str = "pmp-secret-accessor-role";
 /// The documented app namespace.
 pub const APP_NAMESPACE: &str = "feature-test";
 
+/// The documented names of the token reviewer.
+pub const REVIEWER: &str = "vault-reviewer";
+/// Its ClusterRoleBinding.
+pub const REVIEWER_BINDING: &str = "vault-reviewer-auth-delegator";
+
 /// What the objects of a scenario are called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::mutation::Object;
 use super::names::{SECRET, SIBLING};
-use super::{Error, Site, Stored, create_in_vault};
+use super::site::{Error, Site, Stored, create_in_vault};
 use crate::probe::stages::fingerprint;
 use crate::scenario::configuration::{Configuration, KvEngine, Policy, Put, SecretFate, Stored as Content};
 use crate::testbed::vault::random;

@@ -9,8 +9,9 @@ use kube::api::{Api, LogParams};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
+use super::auth;
 use super::names::Names;
-use super::{Error, Run, auth, create};
+use super::site::{Error, Run, create};
 use crate::cluster::objects::{self as k8s, Owner};
 use crate::cluster::patience::why;
 use crate::cluster::portforward;

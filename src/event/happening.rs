@@ -72,3 +72,8 @@ pub async fn step<T, E>(events: &Events, what: &str, work: impl Future<Output = 
     }
     done
 }
+
+/// Whole milliseconds since then.
+pub fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

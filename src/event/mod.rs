@@ -9,6 +9,6 @@ pub mod happening;
 pub mod result;
 pub mod rows;
 
-pub use happening::{Event, Events, step};
+pub use happening::{Event, Events, millis, step};
 pub use result::{Ending, RunFacts, RunResult};
 pub use rows::{FaultRow, Score, Stability};

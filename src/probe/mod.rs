@@ -2,7 +2,9 @@
 //! and says what it saw on one line of its log.
 //!
 //! - [`input`]: the Secret Name URL, the key names, and what the page leaves open.
+//! - [`way`]: from the first stage to the last.
 //! - [`stages`]: token, login, read, keys.
+//! - [`asking`]: the way on a customer's cluster, where nothing is tried.
 //! - [`boundary`]: what the Vault token can do beside reading; own testbeds only.
 //! - [`observation`]: the line that it prints.
 
@@ -11,6 +13,7 @@ pub mod boundary;
 pub mod input;
 pub mod observation;
 pub mod stages;
+pub mod way;
 
 use observation::{MARKER, Observation};
 
@@ -21,7 +24,7 @@ use observation::{MARKER, Observation};
 /// The input is missing or malformed, or the observation cannot be written.
 pub async fn run() -> Result<(), String> {
     let input = input::Input::from_environment()?;
-    let observation = stages::observe(&input).await?;
+    let observation = way::observe(&input).await?;
     let line = to_line(&observation)?;
     {
         use std::io::Write as _;

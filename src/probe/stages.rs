@@ -1,70 +1,13 @@
-//! The stages that the pod itself can see: token, login, read, keys. On a
-//! customer's cluster [`asking`] goes the same way.
+//! The stages that the pod itself can see: token, login, read, keys.
 
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::input::{Input, SecretName};
-use super::{asking, boundary};
-use crate::probe::observation::{Answer, KeyObservation, KeyState, Login, Observation, SCHEMA, Secret, TokenState};
-use crate::vault::client::{Client, Error, Reply, Roots, fails};
-use crate::vault::transport::Transport;
-use crate::vault::transport::transport;
-
-/// Goes as far as the configuration lets it, and says what it saw.
-///
-/// # Errors
-/// The input cannot be used at all; whatever a server does is an observation.
-pub async fn observe(input: &Input) -> Result<Observation, String> {
-    let started = std::time::Instant::now();
-    let secret_name = SecretName::parse(&input.secret_name)?;
-    let roots = input.ca.as_ref().map_or(Roots::Public, |pem| Roots::Pem(pem.clone().into_bytes()));
-    let vault = Client::new(&secret_name.address, None, &roots).map_err(|e| e.to_string())?;
-    if let Some(ask) = &input.ask {
-        return Ok(asking::observe(input, ask, &vault, &secret_name).await);
-    }
-    let path = format!("{}/data/{}", secret_name.mount, secret_name.name);
-
-    let (token, jwt) = service_account_token(&input.token_file);
-    let mut vault_token = None;
-    let login = match jwt {
-        Some(jwt) => {
-            let (login, token, _) = log_in(&vault, input, &jwt).await;
-            vault_token = token;
-            Some(login)
-        }
-        None => None,
-    };
-
-    // After a denial the secret is asked for all the same, with what the app
-    // then holds: no token.
-    let read_with_token = vault_token.is_some();
-    let client = vault.with_token(vault_token);
-    let result = client.send_patiently(Method::GET, &path, None).await;
-    let read = read_answer(&result);
-    let secret = result.ok().and_then(|reply| look_at(&reply, input));
-
-    let can_use = read_with_token && read.status == Some(200) && secret.as_ref().is_some_and(|s| s.version_2_shape);
-    let boundary = match &input.sibling {
-        Some(sibling) if can_use => Some(boundary::ask(&client, &secret_name, sibling).await),
-        _ => None,
-    };
-    Ok(Observation {
-        schema: SCHEMA,
-        run: input.run.clone(),
-        scenario: input.scenario.clone(),
-        token,
-        login,
-        read_path: path,
-        read: Some(read),
-        read_with_token,
-        secret,
-        boundary,
-        asked: None,
-        millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-    })
-}
+use super::input::Input;
+use super::observation::{Answer, KeyObservation, KeyState, Login, Secret, TokenState};
+use crate::vault::client::{Client, Error, Reply, fails};
+use crate::vault::transport::{Transport, transport};
 
 /// Reads the Service Account's token.
 pub(super) fn service_account_token(file: &str) -> (TokenState, Option<SecretString>) {

@@ -8,9 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PAGE;
 use super::summary::{self, Counts, Defect};
-use crate::event::Stability;
-use crate::event::{Ending, RunResult};
-use crate::event::{FaultRow, Score};
+use crate::event::{Ending, FaultRow, RunResult, Score, Stability};
 use crate::ledger::Request;
 use crate::page::{CauseId, Stage};
 use crate::probe::observation::KeyState;

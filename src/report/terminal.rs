@@ -12,9 +12,8 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::terminal_end;
 use super::text::one_line;
-use super::{Rendered, summary};
+use super::{Rendered, summary, terminal_end};
 use crate::event::{Event, RunFacts};
 use crate::page::CauseCatalogue;
 use crate::redact::Redactor;

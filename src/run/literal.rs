@@ -20,13 +20,15 @@ use serde_json::json;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use super::clock::Clock;
-use super::way::{find_out, look, millis};
+use super::look::{find_out, look};
 use crate::cluster::RUN_LABEL;
 use crate::cluster::mendix::{OPERATOR_CONFIGURATION, OperatorConfiguration, RUNTIME, Runtime};
 use crate::cluster::patience::why;
 use crate::cluster::wait::{self, Look};
-use crate::configure::names::SIBLING;
+use crate::configure::names::{REVIEWER, REVIEWER_BINDING, SIBLING};
+use crate::configure::site::cluster;
 use crate::configure::{Error, Site, app, auth};
+use crate::event::millis;
 use crate::journal::{Item, Resource};
 use crate::probe::stages::fingerprint;
 use crate::scenario::command::{Command, CommandCatalogue, Effect, Example, KEYS_PLACEHOLDER};
@@ -37,15 +39,6 @@ use crate::verdict::result::Timings;
 use crate::verdict::sighting::{CommandOutcome, Sighting};
 use session::Session;
 pub use session::missing_tools;
-
-/// The documented names of the token reviewer.
-const REVIEWER: &str = "vault-reviewer";
-const REVIEWER_BINDING: &str = "vault-reviewer-auth-delegator";
-
-fn cluster(what: &str) -> impl FnOnce(kube::Error) -> Error {
-    let what = what.to_owned();
-    move |source| Error::Cluster { what, source }
-}
 
 /// The documented names exist once in a cluster, so the literal scenarios of a
 /// run share them. What a scenario does in its own Vault takes no turn.

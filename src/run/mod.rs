@@ -3,11 +3,13 @@
 //! - [`engine`]: testbed, scenarios, controls, clean-up; the run's result.
 //! - [`stability`]: whether scenarios end the same each time.
 //! - [`way`]: one scenario: configure, start, observe, find out, judge.
+//! - [`look`]: what is seen of its app, and what the servers say beside it.
 //! - [`literal`]: the page's commands, typed into the real `vault` and `kubectl`.
 //! - [`clock`]: how long a scenario takes without waiting for its turn.
 
 pub mod clock;
 pub mod engine;
 pub mod literal;
+pub mod look;
 pub mod stability;
 pub mod way;

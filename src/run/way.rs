@@ -1,27 +1,22 @@
 //! One scenario: configure, start the app, observe, find out why, judge.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::clock::Clock;
 use super::literal::{self, Turns};
-use crate::cluster::objects::{Owner, user_name};
-use crate::cluster::pod::{self, Outcome};
-use crate::configure::names::{Names, SECRET};
-use crate::configure::{self, Bent, Error, Run, Site, app, auth, secrets, vault_pod};
-use crate::page::cause::Fact;
-use crate::probe::observation::Observation;
+use super::look::{find_out, look, start_vault};
+use crate::cluster::objects::Owner;
+use crate::configure::names::Names;
+use crate::configure::{Bent, Error, Run, Site, app, auth, secrets, vault_pod};
+use crate::event::millis;
 use crate::scenario::command::CommandCatalogue;
 use crate::scenario::configuration::{Configuration, Literal, VaultPlace};
 use crate::scenario::model::Scenario;
-use crate::testbed::{VaultSite, vault};
+use crate::testbed::VaultSite;
 use crate::verdict::Verdict;
 use crate::verdict::oracle::Oracle;
 use crate::verdict::result::{ScenarioResult, Timings};
-use crate::verdict::sighting::{Seen, Sighting};
-
-/// How long Vault's log may take to say why it refused.
-const LOG_LIMIT: Duration = Duration::from_secs(5);
+use crate::verdict::sighting::Sighting;
 
 /// What one scenario needs beside the run.
 pub struct Way<'a> {
@@ -162,113 +157,4 @@ impl Way<'_> {
     async fn start_vault(&self, names: &Names, port: u16) -> Result<VaultSite, Error> {
         start_vault(self.run, names, port, false, self.limit).await
     }
-}
-
-/// Starts a Vault for one scenario alone.
-///
-/// # Errors
-/// It does not start within the time limit.
-pub async fn start_vault(
-    run: &Run<'_>,
-    names: &Names,
-    port: u16,
-    cluster: bool,
-    limit: Duration,
-) -> Result<VaultSite, Error> {
-    let testbed = run.testbed;
-    let (image, network, name) = (&testbed.vault_image, &testbed.network, names.own_vault());
-    let wanted = vault::Wanted { network, image, name: &name, port, cluster, limit };
-    let site = vault::start(&testbed.engine, run.journal, wanted).await?;
-    run.redactor.add(&site.root_token);
-    Ok(site)
-}
-
-/// Waits for what the app's pod says.
-pub async fn look(site: Site<'_>, scenario: &str, limit: Duration) -> Sighting {
-    let run = site.run;
-    let mut sighting = Sighting::nothing("");
-    let outcome = pod::observe(&run.apps, &site.names.namespace, &run.journal.run, scenario, limit).await;
-    sighting.seen = match outcome {
-        Ok(Outcome::Observed(observation)) => Seen::Observed(observation),
-        Ok(Outcome::NotAdmitted(message)) => Seen::NotAdmitted(message),
-        Err(error) => Seen::Nothing(error.to_string()),
-    };
-    sighting
-}
-
-/// Asks the servers what the client alone cannot see.
-///
-/// # Errors
-/// Vault does not answer.
-pub async fn find_out(
-    site: Site<'_>,
-    account: &str,
-    accessor: Option<&str>,
-    reviewer: Option<&str>,
-    sighting: &mut Sighting,
-) -> Result<(), configure::Error> {
-    let Seen::Observed(observation) = &sighting.seen else { return Ok(()) };
-    let mut facts = BTreeSet::new();
-    if let (Some(login), Some(accessor)) = (&observation.login, accessor)
-        && login.answer.status == Some(403)
-        && login.answer.text == "permission denied"
-    {
-        let line = site.vault.log.refusal(accessor, LOG_LIMIT).await;
-        let namespace = &site.names.namespace;
-        let users = [
-            (Fact::ReviewByApp, Some(user_name(namespace, account))),
-            (Fact::ReviewByReviewer, reviewer.map(|name| user_name(auth::REVIEWER_NAMESPACE, name))),
-            (Fact::ReviewByVault, Some(user_name(namespace, vault_pod::NAME))),
-        ];
-        for (fact, user) in users {
-            // The API server's own answer stands in the line as JSON, so its quotes are escaped.
-            let names = |user: &String, line: &String| {
-                line.contains(&format!("\"{user}\"")) || line.contains(&format!("\"{user}\\\""))
-            };
-            if user.as_ref().zip(line.as_ref()).is_some_and(|(user, line)| names(user, line)) {
-                facts.insert(fact);
-            }
-        }
-        sighting.vault_log = line;
-    }
-    if let Some(read) = &observation.read
-        && observation.read_with_token
-        && (read.status != Some(200) || observation.secret.as_ref().is_none_or(|secret| !secret.version_2_shape))
-    {
-        facts.extend(about_read(site, observation, read.status).await?);
-    }
-    sighting.facts = facts;
-    Ok(())
-}
-
-async fn about_read(
-    site: Site<'_>,
-    observation: &Observation,
-    status: Option<u16>,
-) -> Result<BTreeSet<Fact>, crate::vault::Error> {
-    let admin = &site.vault.admin;
-    let mount = &site.names.kv_mount;
-    let mut facts = BTreeSet::new();
-    if admin.kv_version(mount).await? == Some(1) {
-        facts.insert(Fact::KvVersion1);
-    }
-    if status == Some(404) && admin.is_there(&format!("{mount}/data/data/{SECRET}")).await? {
-        facts.insert(Fact::SecretAtDataData);
-    }
-    if status == Some(403) {
-        for policy in observation.login.iter().flat_map(|login| &login.policies) {
-            if !admin.policy_exists(policy).await? {
-                facts.insert(Fact::PolicyMissing);
-            }
-        }
-        if observation.read_path.ends_with('/') {
-            facts.insert(Fact::TrailingSlash);
-        }
-    }
-    Ok(facts)
-}
-
-/// Whole milliseconds since then.
-pub fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,32 +2,30 @@
 //! every file is reported at once, with file, line and remedy.
 //!
 //! - [`place`]: YAML into types, and on which line each value stands.
+//! - [`problem`]: what is wrong, where, and how to mend it.
 //! - [`check`]: what the types alone cannot refuse.
 
 mod check;
 mod place;
+mod problem;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
 use std::path::Path;
 
 use rust_embed::RustEmbed;
 use serde::de::DeserializeOwned;
-use thiserror::Error;
 
 use super::command::CommandCatalogue;
-use crate::page::CauseCatalogue;
-use crate::page::KeyCatalogue;
+use crate::page::{CauseCatalogue, KeyCatalogue};
 use crate::scenario::model::Scenario;
 use crate::scenario::self_test::SelfTestCatalogue;
 use place::File;
+use problem::{CATALOGUE, Source};
+pub use problem::{LoadError, Problem};
 
 /// The groups, in the order in which they are listed and run.
 pub const GROUPS: [&str; 6] = ["service-account", "binding", "auth", "secret", "url", "literal"];
-
-/// The folder of the files that are no scenarios.
-const CATALOGUE: &str = "catalogue";
 
 /// The scenarios that the harness carries with it.
 #[derive(RustEmbed)]
@@ -165,20 +163,6 @@ impl Catalogue {
     }
 }
 
-/// A file's name for people, and its text.
-struct Source {
-    file: String,
-    text: String,
-}
-
-impl Source {
-    fn problem(&self, line: usize, message: String, remedy: String) -> Problem {
-        let line = line.max(1);
-        let snippet = self.text.lines().nth(line - 1).map(str::trim_end).filter(|text| !text.is_empty());
-        Problem { file: self.file.clone(), line: Some(line), snippet: snippet.map(Into::into), message, remedy }
-    }
-}
-
 fn catalogue_file<T: DeserializeOwned>(
     name: &str,
     sources: &mut BTreeMap<String, Source>,
@@ -271,51 +255,4 @@ fn read_folder(
         }
     }
     Ok(())
-}
-
-/// One thing that is wrong with one file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The file, as people would open it.
-    pub file: String,
-    /// The line, counted from 1; absent where the file could not be read at all.
-    pub line: Option<usize>,
-    /// That line's text.
-    pub snippet: Option<String>,
-    /// What is wrong.
-    pub message: String,
-    /// What to do.
-    pub remedy: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => writeln!(f, "{}:{line}: {}", self.file, self.message)?,
-            None => writeln!(f, "{}: {}", self.file, self.message)?,
-        }
-        if let (Some(line), Some(snippet)) = (self.line, &self.snippet) {
-            writeln!(f, "  {line} | {snippet}")?;
-        }
-        write!(f, "  remedy: {}", self.remedy)
-    }
-}
-
-/// The scenario files are not sound.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{} in the scenario files\n\n{}", count(.problems), list(.problems))]
-pub struct LoadError {
-    /// Everything that was found, by file and line.
-    pub problems: Vec<Problem>,
-}
-
-fn count(problems: &[Problem]) -> String {
-    match problems.len() {
-        1 => "1 problem".into(),
-        more => format!("{more} problems"),
-    }
-}
-
-fn list(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
 }

@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 use crate::cluster::mendix;
 use crate::cluster::objects::{self as k8s, Owner};
 use crate::configure::mutation::{How, Mutation, Object, fields};
-use crate::page::KeyCatalogue;
-use crate::page::Stage;
+use crate::page::{KeyCatalogue, Stage};
 use crate::vault::objects as vault;
 
 /// What the harness itself puts around or into an object: its own bookkeeping,

@@ -17,7 +17,8 @@ use crate::cluster::{RUN_LABEL, SCENARIO_LABEL};
 use crate::configure::names::Names;
 use crate::configure::{self, Bent, Run, VaultDetour};
 use crate::journal::Resource;
-use crate::run::way::{Way, start_vault};
+use crate::run::look::start_vault;
+use crate::run::way::Way;
 use crate::scenario::self_test::{Act, Endpoint, Fault, Lie, Rule, Tls};
 use crate::testbed::{Testbed, VaultSite};
 use crate::vault::client::{Client as Vault, Roots};
@@ -208,6 +209,6 @@ async fn on_node_without_kubelet(run: &Run<'_>, scenario: &str, name: &str) -> R
     let mut node: Node = serde_json::from_value(node).map_err(|error| error.to_string())?;
     node.metadata.labels.get_or_insert_default().insert("kubernetes.io/hostname".to_owned(), name.to_owned());
     let nodes = Api::<Node>::all(run.testbed.kube.clone());
-    configure::create(run, &nodes, Some(Resource::Node), &node).await.map_err(|error| error.to_string())?;
+    configure::site::create(run, &nodes, Some(Resource::Node), &node).await.map_err(|error| error.to_string())?;
     Ok(json!({ "spec": { "template": { "spec": { "nodeSelector": { "kubernetes.io/hostname": name } } } } }))
 }

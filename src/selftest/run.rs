@@ -14,20 +14,17 @@ use super::mutants::documented;
 use super::placed::Placed;
 use super::score;
 use super::trial::{End, Obstacle, Outcome, Trial, Want, outcome};
-use crate::cleanup;
-use crate::configure;
-use crate::event::{Event, Events};
-use crate::event::{FaultRow, Score};
+use crate::event::{Event, Events, FaultRow, Score, millis};
 use crate::page::Stage;
 use crate::probe::observation::Answer;
-use crate::run::way::{Way, millis};
+use crate::run::way::Way;
 use crate::scenario::load::Catalogue;
 use crate::scenario::model::{Evidence, Profile, Scenario};
-use crate::scenario::self_test::Blow;
-use crate::scenario::self_test::Ends;
+use crate::scenario::self_test::{Blow, Ends};
 use crate::verdict::Verdict;
 use crate::verdict::result::{Case, Observed, ScenarioResult, Subject, Timings};
 use crate::verdict::sighting::{Seen, Sighting};
+use crate::{cleanup, configure};
 
 /// How much longer than its scenarios' time limits a trial may take: to place
 /// the obstacle, and to clean up.

@@ -2,8 +2,7 @@
 
 use crate::configure::mutation::Mutation;
 use crate::page::{CauseId, Stage};
-use crate::scenario::self_test::Blow;
-use crate::scenario::self_test::{Ends, Fault, Lie};
+use crate::scenario::self_test::{Blow, Ends, Fault, Lie};
 use crate::verdict::Verdict;
 use crate::verdict::result::ScenarioResult;
 

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::cases;
-use super::end;
 use super::result::{Finding, Observed, ScenarioResult, Timings};
 use super::sighting::{Seen, Sighting};
+use super::{cases, end};
 use crate::page::cause::{CauseCatalogue, CauseId};
 use crate::page::stage::Stage;
 use crate::page::{KeyCatalogue, Reads};

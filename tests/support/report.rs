@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pmp_vault_conformance::event::Score;
-use pmp_vault_conformance::event::Stability;
-use pmp_vault_conformance::event::{Ending, RunFacts, RunResult};
+use pmp_vault_conformance::event::{Ending, RunFacts, RunResult, Score, Stability};
 use pmp_vault_conformance::ledger::{Request, Server};
 use pmp_vault_conformance::page::{CauseId, Stage};
 use pmp_vault_conformance::probe::observation::KeyState;

@@ -7,9 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use pmp_vault_conformance::page::Reads;
 use pmp_vault_conformance::page::cause::Fact;
-use pmp_vault_conformance::page::{CauseId, Stage};
+use pmp_vault_conformance::page::{CauseId, Reads, Stage};
 use pmp_vault_conformance::probe::observation::{
     Answer, Boundary, KeyObservation, KeyState, Login, Observation, SCHEMA, Secret, TokenState,
 };

@@ -10,12 +10,12 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::session::Session;
-use super::{REVIEWER, cluster};
 use crate::cluster::mendix::{OPERATOR_CONFIGURATION, OperatorConfiguration, RUNTIME, Runtime};
 use crate::cluster::objects as k8s;
 use crate::cluster::patience::why;
 use crate::cluster::wait::{self, Look};
-use crate::configure::names::{ROLE, SECRET};
+use crate::configure::names::{REVIEWER, ROLE, SECRET};
+use crate::configure::site::cluster;
 use crate::configure::{Error, Site, auth};
 use crate::scenario::command::{Command, Effect, Example};
 use crate::scenario::configuration::AccountName;

@@ -3,10 +3,9 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::place::File;
-use super::{CATALOGUE, Problem};
+use super::problem::{CATALOGUE, Problem};
 use crate::page::cause::Signature;
-use crate::page::{CauseCatalogue, CauseId, Stage};
-use crate::page::{KeyCatalogue, Reads};
+use crate::page::{CauseCatalogue, CauseId, KeyCatalogue, Reads, Stage};
 use crate::scenario::command::{CommandCatalogue, Effect};
 use crate::scenario::model::Scenario;
 use crate::scenario::select::near;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, Options, Spanned};
 
-use super::{Problem, Source};
+use super::problem::{Problem, Source};
 
 /// A file that has the right shape.
 pub(super) struct File<T> {

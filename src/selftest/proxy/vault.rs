@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, LARGEST_REQUEST, Proxy, Rules, fail, listen, plain, whole};
 use crate::cluster::mendix::RUNTIME;
-use crate::configure::merge;
+use crate::configure::site::merge;
 use crate::scenario::self_test::{Act, Endpoint, Rule, Tls};
 use crate::vault::client::{Proxy as Through, Roots, http_client};
 

@@ -1,0 +1,260 @@
+//! A scenario's place in a run: what all steps need, and how each object is made.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kube::ResourceExt as _;
+use kube::api::Api;
+use secrecy::SecretString;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+use tokio::sync::OnceCell;
+
+use super::mutation::{self, Mutation, Object};
+use super::names::Names;
+use crate::cluster::objects::Owner;
+use crate::cluster::patience;
+use crate::cluster::pod::Apps;
+use crate::cluster::wait::TimedOut;
+use crate::journal::{self, Item, Journal, Resource};
+use crate::page::KeyCatalogue;
+use crate::redact::Redactor;
+use crate::scenario::self_test::Blow;
+use crate::testbed::{ApiServer, Testbed, VaultSite, docker, vault as vault_container};
+use crate::verdict::sighting::EnableAgain;
+
+/// A step that could not be done. It says nothing of the page.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// Vault refused, or did not answer.
+    #[error(transparent)]
+    Vault(#[from] crate::vault::Error),
+    /// Vault's command line failed.
+    #[error("`vault {command}` failed with exit code {code}: {output}")]
+    VaultCli {
+        /// The subcommand.
+        command: &'static str,
+        /// The exit code.
+        code: i64,
+        /// What it printed.
+        output: String,
+    },
+    /// The API server refused, or did not answer.
+    #[error("the API server does not create {what}: {}", patience::why(.source))]
+    Cluster {
+        /// The object.
+        what: String,
+        /// Why.
+        source: kube::Error,
+    },
+    /// Something did not come in time.
+    #[error(transparent)]
+    TimedOut(#[from] TimedOut),
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+    /// The container engine fails.
+    #[error(transparent)]
+    Engine(#[from] docker::Error),
+    /// A Vault of the scenario's own does not start.
+    #[error(transparent)]
+    VaultStart(#[from] vault_container::Error),
+    /// The self-test broke an object beyond what can be written.
+    #[error("the broken object is none any more: {0}")]
+    Broken(String),
+    /// Anything else.
+    #[error("cannot {what}: {reason}")]
+    Other {
+        /// What.
+        what: &'static str,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// The API server's refusal of what was asked of it.
+pub fn cluster(what: &str) -> impl FnOnce(kube::Error) -> Error {
+    let what = what.to_owned();
+    move |source| Error::Cluster { what, source }
+}
+
+/// What all scenarios of a run share.
+pub struct Run<'a> {
+    /// The testbed.
+    pub testbed: &'a Testbed,
+    /// What is created is noted here first.
+    pub journal: &'a Journal,
+    /// The catalogue of keys.
+    pub keys: &'a KeyCatalogue,
+    /// The run's key for fingerprints.
+    pub hmac_key: String,
+    /// Learns each canary and token.
+    pub redactor: Redactor,
+    /// What the cluster makes of the apps.
+    pub apps: Apps,
+    /// The documented token reviewer, made once.
+    pub reviewer: Arc<OnceCell<ReviewerToken>>,
+}
+
+/// A token reviewer's Service Account and token.
+#[derive(Debug, Clone)]
+pub struct ReviewerToken {
+    /// The Service Account's name, in the namespace of reviewers.
+    pub account: String,
+    /// `token_reviewer_jwt`.
+    pub token: SecretString,
+}
+
+/// One scenario's place in a run.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    /// The run.
+    pub run: &'a Run<'a>,
+    /// What the objects are called.
+    pub names: &'a Names,
+    /// Whose they are.
+    pub owner: &'a Owner,
+    /// The Vault that the scenario uses.
+    pub vault: &'a VaultSite,
+    /// The API server, as that Vault is told of it.
+    pub api_server: &'a ApiServer,
+    /// What the self-test puts in the way; nothing in an ordinary run.
+    pub bent: &'a Bent,
+}
+
+/// What the self-test puts in the way of a scenario.
+#[derive(Debug, Clone, Default)]
+pub struct Bent {
+    /// The one field that is broken.
+    pub mutation: Option<Mutation>,
+    /// What is merged into the `Runtime` (JSON merge patch, RFC 7386): an operator that does not do as it is told.
+    pub runtime: Option<serde_json::Value>,
+    /// Another way for the app to Vault.
+    pub vault: Option<VaultDetour>,
+    /// Another way for Vault to the API server.
+    pub api_server: Option<ApiServer>,
+    /// What becomes of Vault when everything is configured, before the app starts.
+    pub before_app: Option<Blow>,
+}
+
+impl Site<'_> {
+    /// Strikes the Vault of this scenario.
+    ///
+    /// # Errors
+    /// It withstands: Vault refuses, or runs in no container.
+    pub async fn strike(self, blow: Blow) -> Result<(), Error> {
+        match blow {
+            Blow::Seal => self.vault.admin.seal().await?,
+            Blow::StepDown => self.vault.admin.step_down().await?,
+            Blow::Kill => {
+                let container = self.vault.container.as_deref().unwrap_or_default();
+                self.run.testbed.engine.kill(container).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where the app finds a Vault that something stands in front of.
+#[derive(Debug, Clone)]
+pub struct VaultDetour {
+    /// `HOST:PORT` as a pod sees it.
+    pub host: String,
+    /// Its certificate authority, where it speaks TLS.
+    pub ca: Option<String>,
+}
+
+impl Site<'_> {
+    /// A Kubernetes object, or a request body, as it is to be made.
+    ///
+    /// # Errors
+    /// The self-test broke it beyond what can be written.
+    pub fn bend<K: Serialize + DeserializeOwned>(self, object: Object, made: K) -> Result<K, Error> {
+        mutation::bend(self.bent.mutation.as_ref(), object, made).map_err(|error| Error::Broken(error.to_string()))
+    }
+}
+
+/// What came of the steps.
+#[derive(Debug, Default)]
+pub struct Stored {
+    /// For each key with a usable value: the fingerprint that the probe must give.
+    pub fingerprints: BTreeMap<String, String>,
+    /// The second `secrets enable`.
+    pub enable_again: Option<EnableAgain>,
+}
+
+/// Creates a Kubernetes object, noted in the journal before and after where
+/// its namespace does not go with the scenario anyway.
+///
+/// # Errors
+/// The API server refuses.
+pub async fn create<K>(run: &Run<'_>, api: &Api<K>, resource: Option<Resource>, object: &K) -> Result<K, Error>
+where
+    K: kube::Resource + Clone + std::fmt::Debug + Serialize + DeserializeOwned,
+    K::DynamicType: Default,
+{
+    let name = object.name_any();
+    let entry = match resource {
+        Some(resource) => {
+            let namespace = object.namespace();
+            Some(run.journal.creating(Item::Object { resource, namespace, name: name.clone() })?)
+        }
+        None => None,
+    };
+    let made = match patience::create(api, object).await {
+        Ok(made) => made,
+        Err(source) => {
+            // What was refused is not there, so there is nothing to remove. What failed may be.
+            if let (Some(entry), kube::Error::Api(status)) = (entry, &source)
+                && status.code < 500
+            {
+                run.journal.removed(entry)?;
+            }
+            return Err(Error::Cluster { what: format!("{} {name}", K::kind(&K::DynamicType::default())), source });
+        }
+    };
+    if let (Some(entry), Some(uid)) = (entry, made.meta().uid.clone()) {
+        run.journal.created(entry, uid)?;
+    }
+    Ok(made)
+}
+
+/// Notes something of Vault in the journal, then makes it.
+///
+/// # Errors
+/// Vault refuses.
+pub async fn create_in_vault<T>(
+    site: Site<'_>,
+    path: String,
+    make: impl Future<Output = Result<T, crate::vault::Error>>,
+) -> Result<T, Error> {
+    // A Vault of the scenario's own goes as a whole.
+    let entry = match site.names.shared_vault {
+        true => Some(site.run.journal.creating(Item::Vault { path })?),
+        false => None,
+    };
+    let made = make.await?;
+    if let Some(entry) = entry {
+        site.run.journal.created(entry, "vault")?;
+    }
+    Ok(made)
+}
+
+/// JSON merge patch (RFC 7386).
+pub fn merge(target: &mut serde_json::Value, patch: &serde_json::Value) {
+    let serde_json::Value::Object(fields) = patch else {
+        target.clone_from(patch);
+        return;
+    };
+    if !target.is_object() {
+        *target = serde_json::json!({});
+    }
+    for (name, value) in fields {
+        if value.is_null() {
+            target.as_object_mut().map(|object| object.remove(name));
+        } else {
+            merge(&mut target[name.as_str()], value);
+        }
+    }
+}
