@@ -14,7 +14,7 @@ use super::names::ROLE;
 use super::site::{Error, ReviewerToken, Run, Site, create, create_in_vault};
 use crate::cluster::objects::{self as k8s, Owner};
 use crate::cluster::patience::why;
-use crate::cluster::wait::{self, Look};
+use crate::cluster::wait::{self, Look, TimedOut};
 use crate::journal::Resource;
 use crate::scenario::configuration::{
     AccountName, AuthMethod, CaCert, Configuration, KubernetesHost, Reviewer, Role, RoleNamespace,
@@ -141,8 +141,8 @@ async fn make_reviewer(
         let binding = bend(mutation, Object::ReviewerBinding, binding).map_err(broken)?;
         let bindings = Api::<ClusterRoleBinding>::all(run.testbed.kube.clone());
         create(run, &bindings, Some(Resource::ClusterRoleBinding), &binding).await?;
-        // A binding that is broken may never hold; one that does holds within this time.
-        tokio::time::sleep(BINDING_HOLDS).await;
+        // One that is broken may never hold: that is for the app to find out.
+        let _ = may_review(run, REVIEWER_NAMESPACE, name, BINDING_HOLDS).await;
     } else if delegator {
         allow_review(run, owner, &binding_name, REVIEWER_NAMESPACE, name).await?;
     }
@@ -169,22 +169,28 @@ pub async fn allow_review(
     namespace: &str,
     account: &str,
 ) -> Result<(), Error> {
-    let kube = &run.testbed.kube;
     let binding = k8s::auth_delegator_binding(owner, name, namespace, account);
-    let bindings = Api::<ClusterRoleBinding>::all(kube.clone());
+    let bindings = Api::<ClusterRoleBinding>::all(run.testbed.kube.clone());
     create(run, &bindings, Some(Resource::ClusterRoleBinding), &binding).await?;
-    let reviews = Api::<SubjectAccessReview>::all(kube.clone());
+    Ok(may_review(run, namespace, account, Duration::from_secs(30)).await?)
+}
+
+/// Waits until a Service Account may create TokenReviews.
+///
+/// # Errors
+/// It may not within the time limit.
+pub async fn may_review(run: &Run<'_>, namespace: &str, account: &str, limit: Duration) -> Result<(), TimedOut> {
+    let reviews = Api::<SubjectAccessReview>::all(run.testbed.kube.clone());
     let question = k8s::may_review(namespace, account);
     let subject = format!("right of {namespace}/{account} to create TokenReviews");
-    wait::until(&subject, Duration::from_secs(30), Duration::from_millis(50), || async {
+    wait::until(&subject, limit, Duration::from_millis(50), || async {
         match reviews.create(&PostParams::default(), &question).await {
             Ok(answer) if answer.status.as_ref().is_some_and(|status| status.allowed) => Look::Done(()),
             Ok(_) => Look::NotYet("not allowed".to_owned()),
             Err(error) => Look::NotYet(why(&error)),
         }
     })
-    .await?;
-    Ok(())
+    .await
 }
 
 /// Deletes a reviewer whose token is in Vault already. The token was never

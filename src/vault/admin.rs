@@ -6,11 +6,17 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::client::{Client, Error, fails};
+use super::client::{Client, Error, Reply, fails};
 use super::objects;
+use crate::cluster::wait::{self, Look};
 
-/// How often a fresh KV version 2 mount is asked again while it upgrades itself.
-const UPGRADE_ATTEMPTS: u32 = 50;
+/// How long a fresh KV version 2 mount may take to upgrade itself and to take a
+/// write; it takes a moment, and a Vault that is slow is no reason to give up.
+const UPGRADE_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a node may take to step down. It stays a standby for ten seconds,
+/// so who looks later sees it active again.
+const STEP_DOWN_LIMIT: Duration = Duration::from_secs(5);
 
 impl Client {
     /// Vault's version, from `GET /sys/health`.
@@ -60,16 +66,32 @@ impl Client {
         self.call(Method::PUT, "sys/seal", None).await.map(drop)
     }
 
-    /// Makes the active node step down, and sees that it is a standby then
-    /// (`GET sys/health`: 429).
+    /// Makes the active node step down, and waits until it is a standby
+    /// (`GET sys/health`: 429): Vault says yes before it does it.
     ///
     /// # Errors
     /// Vault does not answer, refuses, or stays active.
     pub async fn step_down(&self) -> Result<(), Error> {
         self.call(Method::PUT, "sys/step-down", None).await?;
-        match self.send(Method::GET, "sys/health", None).await?.status {
-            429 => Ok(()),
-            _ => Err(self.shape(Method::GET, "sys/health", "standby")),
+        let subject = format!("standby at {}", self.address());
+        wait::until(&subject, STEP_DOWN_LIMIT, Duration::from_millis(20), || async {
+            match self.send(Method::GET, "sys/health", None).await {
+                Ok(Reply { status: 429, .. }) => Look::Done(()),
+                Ok(reply) => Look::NotYet(format!("sys/health answers {}", reply.status)),
+                Err(error) => Look::NotYet(error.to_string()),
+            }
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// What Vault says of a path. That nothing is there is an answer, too; that
+    /// Vault, or what stands in front of it, fails is none.
+    async fn ask(&self, path: &str) -> Result<Reply, Error> {
+        let reply = self.send_patiently(Method::GET, path, None).await?;
+        match fails(reply.status) || !reply.is_vaults() {
+            true => self.succeeded(Method::GET, path, Ok(reply)),
+            false => Ok(reply),
         }
     }
 
@@ -78,7 +100,7 @@ impl Client {
     /// # Errors
     /// Vault does not answer.
     pub async fn kv_version(&self, mount: &str) -> Result<Option<u8>, Error> {
-        let reply = self.send(Method::GET, &format!("sys/mounts/{mount}"), None).await?;
+        let reply = self.ask(&format!("sys/mounts/{mount}")).await?;
         if text(&reply.body, &["type"]).as_deref() != Some("kv") {
             return Ok(None);
         }
@@ -92,19 +114,15 @@ impl Client {
     /// # Errors
     /// Vault does not answer, or refuses.
     pub async fn write_kv(&self, path: &str, body: &Value) -> Result<(), Error> {
-        let mut attempt = 0;
-        loop {
+        wait::until(&format!("mount that takes {path}"), UPGRADE_LIMIT, Duration::from_millis(100), || async {
             match self.call(Method::POST, path, Some(body)).await {
-                Ok(_) => return Ok(()),
-                Err(Error::Status { status: 400, text, .. })
-                    if attempt < UPGRADE_ATTEMPTS && text.contains("Upgrading from non-versioned") =>
-                {
-                    attempt += 1;
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+                Err(Error::Status { status: 400, text, .. }) if text.contains("Upgrading from non-versioned") => {
+                    Look::NotYet(text)
                 }
-                Err(error) => return Err(error),
+                written => Look::Done(written.map(drop)),
             }
-        }
+        })
+        .await?
     }
 
     /// Deletes the latest version of a version 2 secret.
@@ -130,7 +148,7 @@ impl Client {
     /// # Errors
     /// Vault does not answer.
     pub async fn is_there(&self, path: &str) -> Result<bool, Error> {
-        Ok(self.send(Method::GET, path, None).await?.status == 200)
+        Ok(self.ask(path).await?.status == 200)
     }
 
     /// Enables an auth method at a path and gives the mount's accessor, by

@@ -12,6 +12,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::transport::{Transport, transport, transport_text};
+use crate::cluster::wait::TimedOut;
 use crate::ledger::{Ledger, Request, Server};
 
 /// Vault itself gives up on an API server that drops packets after 30 s, so a
@@ -82,6 +83,9 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// Something did not come in time.
+    #[error(transparent)]
+    TimedOut(#[from] TimedOut),
 }
 
 impl Error {
@@ -104,7 +108,7 @@ impl Error {
             }
             Self::Status { status, .. } if (300..400).contains(status) => Some(NOT_VAULT),
             Self::Garbled { .. } | Self::Shape { .. } => Some(NOT_VAULT),
-            Self::Status { .. } | Self::Client { .. } => None,
+            Self::Status { .. } | Self::Client { .. } | Self::TimedOut(_) => None,
         }
     }
 }
@@ -333,6 +337,8 @@ impl Client {
 
     /// Sends one request, and again where what went wrong may pass: a server that
     /// is busy or on its way up and does not say more, a connection that broke.
+    /// Nothing is waited for here, so this is no `wait::until`: how long to try
+    /// hangs on each answer, and the last one is the answer.
     ///
     /// # Errors
     /// As [`Client::send`], of the last try.

@@ -65,7 +65,9 @@ impl LogBook {
     }
 
     /// Why Vault refused the last login at that auth mount. Waits for the line
-    /// until the time is over: none then, never a guess.
+    /// until the time is over: none then, never a guess. The line itself tells
+    /// that it has come, so nothing is looked at again and again, and that there
+    /// is none is no failure: this is no `wait::until`.
     pub async fn refusal(&self, accessor: &str, limit: Duration) -> Option<String> {
         let deadline = tokio::time::Instant::now() + limit;
         loop {

@@ -2,18 +2,14 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::api::{Api, PostParams};
+use kube::api::Api;
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::session::Session;
 use crate::cluster::mendix::{OPERATOR_CONFIGURATION, OperatorConfiguration, RUNTIME, Runtime};
-use crate::cluster::objects as k8s;
-use crate::cluster::patience::why;
-use crate::cluster::wait::{self, Look};
 use crate::configure::names::{REVIEWER, ROLE, SECRET};
 use crate::configure::site::cluster;
 use crate::configure::{Error, Site, auth};
@@ -88,16 +84,8 @@ pub async fn holds(
             said(*named == json!(account), format!("the Runtime names {named}"))
         }
         Effect::ReviewerExists => {
-            let reviews = Api::<SubjectAccessReview>::all(kube.clone());
-            let question = k8s::may_review(auth::REVIEWER_NAMESPACE, REVIEWER);
             // A fresh binding holds after a moment.
-            let waited = wait::until(REVIEWER, Duration::from_secs(10), Duration::from_millis(100), || async {
-                match reviews.create(&PostParams::default(), &question).await {
-                    Ok(answer) if answer.status.as_ref().is_some_and(|status| status.allowed) => Look::Done(()),
-                    Ok(_) => Look::NotYet("not allowed".to_owned()),
-                    Err(error) => Look::NotYet(why(&error)),
-                }
-            });
+            let waited = auth::may_review(site.run, auth::REVIEWER_NAMESPACE, REVIEWER, Duration::from_secs(10));
             said(waited.await.is_ok(), format!("{REVIEWER} may not review tokens"))
         }
     }
