@@ -1,6 +1,7 @@
 //! Removes what a run created, backwards, and nothing else: what has no UID in
 //! the journal must carry the run's label, what has one is removed by it.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod, ServiceAccount};
@@ -146,33 +147,50 @@ async fn remove_machine(run: &str, entry: &Entry, engine: &Engine) -> Result<(),
             Some(id) => engine.remove_container(id).await,
             // A failed start leaves a container that testcontainers does not remove.
             None => {
-                let ours = engine.containers_with(ENGINE_LABEL, run).await?;
-                match engine.container_id(name).await? {
-                    Some(id) if ours.contains(&id) => engine.remove_container(&id).await,
-                    _ => Ok(()),
-                }
+                let ours = async || {
+                    let ours = engine.containers_with(ENGINE_LABEL, run).await?;
+                    Ok(engine.container_id(name).await?.into_iter().filter(|id| ours.contains(id)).collect())
+                };
+                remove_containers(engine, name, false, ours).await
             }
         },
-        Item::Cluster { name } => remove_cluster(engine, name, entry.uid.is_some()).await,
+        // As kind itself does.
+        Item::Cluster { name } => {
+            let nodes = async || engine.containers_with(KIND_LABEL, name).await;
+            remove_containers(engine, name, entry.uid.is_some(), nodes).await
+        }
         Item::Object { .. } | Item::Vault { .. } => Ok(()),
     }
 }
 
-/// Removes the containers of a kind cluster, as kind itself does. Where its
-/// creation was cut off, the engine may still be at it, so it is asked again.
-async fn remove_cluster(engine: &Engine, name: &str, whole: bool) -> Result<(), docker::Error> {
-    let mut quiet = 0;
-    loop {
-        let found = engine.containers_with(KIND_LABEL, name).await?;
+/// Removes the containers that `find` finds, until it finds none. Where their
+/// creation was cut off, the engine may still be at it, so one look does not do.
+async fn remove_containers(
+    engine: &Engine,
+    name: &str,
+    whole: bool,
+    find: impl AsyncFn() -> Result<Vec<String>, docker::Error>,
+) -> Result<(), docker::Error> {
+    let round = async || {
+        let found = find().await?;
         for id in &found {
             engine.remove_container(id).await?;
         }
-        quiet = if found.is_empty() { quiet + 1 } else { 0 };
-        if quiet > if whole { 0 } else { 3 } {
-            return Ok(());
+        Ok(found.len())
+    };
+    let quiet = Cell::new(0);
+    wait::until(&format!("end of {name}"), Duration::from_secs(60), Duration::from_millis(300), || async {
+        match round().await {
+            Ok(0) => quiet.set(quiet.get() + 1),
+            Ok(_) => quiet.set(0),
+            Err(error) => return Look::Done(Err(error)),
         }
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
+        match quiet.get() > if whole { 0 } else { 3 } {
+            true => Look::Done(Ok(())),
+            false => Look::NotYet("its containers are on their way out".to_owned()),
+        }
+    })
+    .await?
 }
 
 /// Removes the objects that a journal names on a customer's cluster, the last

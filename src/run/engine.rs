@@ -2,11 +2,13 @@
 //! nothing: it sends events, and gives the result at the end, whatever happened.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
+use futures::future::{Either, select};
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +31,7 @@ use crate::testbed::docker::Engine;
 use crate::testbed::images::Images;
 use crate::testbed::vault::random;
 use crate::testbed::{Testbed, kept, kind};
+use crate::verdict::Verdict;
 use crate::verdict::control;
 use crate::verdict::oracle::{Oracle, not_run};
 use crate::verdict::result::ScenarioResult;
@@ -224,13 +227,19 @@ impl RunOf<'_> {
             let up = testbed.insert(start.testbed().await.map_err(|error| error.to_string())?);
             self.on(up, Some(&start), journal, started, result, timings).await
         };
-        let (created, done) = tokio::join!(start.create(), run);
-        if let Err(error) = created {
-            // Half a cluster is not kept.
-            *testbed = None;
-            return Err(error.to_string());
+        // A creation that fails ends the work by itself (`Testbed::ended`), and
+        // says why better than whoever waited for it. Work that fails leaves
+        // nobody who waits for the creation.
+        match select(pin!(start.create()), pin!(run)).await {
+            Either::Left((created, run)) => {
+                let done = run.await;
+                created.map_err(|error| error.to_string()).and(done)
+            }
+            Either::Right((done, create)) => match done {
+                Ok(()) => create.await.map_err(|error| error.to_string()),
+                Err(problem) => Err(problem),
+            },
         }
-        done
     }
 
     /// Runs the scenarios on a testbed that can be used.
@@ -258,12 +267,18 @@ impl RunOf<'_> {
                 None => Ok(()),
             }
         };
-        let ((), schedule) = tokio::join!(scenarios, schedule);
+        let work = async { tokio::try_join!(scenarios.map(Ok), schedule) };
+        let done = tokio::select! {
+            // First: what a scenario met of a testbed that is no more says nothing.
+            biased;
+            reason = testbed.ended() => Err(format!("the testbed has ended: {reason}")),
+            done = work => done.map(drop),
+        };
         timings.insert("scenarios".to_owned(), millis(started));
         if self.options.repeat > 1 {
             result.stability = rounds.judge(&mut result.scenarios);
         }
-        schedule
+        done
     }
 
     /// Brings Vault's image into the node, where a scenario has its Vault there.
@@ -344,6 +359,10 @@ impl RunOf<'_> {
             let mut going: FuturesUnordered<_> =
                 order.iter().map(|planned| self.one(&way, &jobs, planned, round)).collect();
             while let Some(ended) = going.next().await {
+                // It may have met that the testbed ended before the engine has told so.
+                if ended.verdict == Verdict::Nonconformant && testbed.has_ended().await {
+                    continue;
+                }
                 let _ = self.events.send(Event::ScenarioFinished { result: Box::new(ended.clone()) });
                 rounds.note(&ended);
                 if round == 0 {
@@ -398,6 +417,11 @@ impl RunOf<'_> {
 
     async fn clean_up(&self, journal: Journal, engine: &Engine, testbed: Option<Testbed>, result: &mut RunResult) {
         let owns = self.options.reuse.is_none();
+        // Half a testbed is not kept, and what was made on it goes with it.
+        let testbed = match testbed {
+            Some(testbed) if testbed.is_whole().await => Some(testbed),
+            _ => None,
+        };
         let keep = owns && self.options.keep && testbed.is_some();
         // Objects of a testbed that goes as a whole go with it.
         let outliving = testbed.as_ref().filter(|_| keep || !owns);

@@ -76,6 +76,8 @@ impl<'a> SelfTest<'a> {
 
     /// Tries all of them, `jobs` at once. What came of each is kept as it comes.
     pub async fn go(&self, way: &Way<'_>, jobs: usize, events: &Events) {
+        // A trial may add what all others then see, such as a node.
+        way.run.testbed.created().await;
         let places = Semaphore::new(jobs);
         let addresses = RwLock::new(());
         let mut going: FuturesUnordered<_> = self

@@ -1,6 +1,7 @@
 //! The container engine: networks, images, commands in containers, removal.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use futures::StreamExt;
 use testcontainers::bollard::Docker;
@@ -15,7 +16,14 @@ use testcontainers::bollard::query_parameters::{
 use thiserror::Error;
 
 use super::ENGINE_LABEL;
+use crate::cluster::wait::{self, Look, TimedOut};
 use crate::vault::log::LogBook;
+
+/// How long the engine may be away, as for a restart, before what rests on it is given up.
+const AWAY: Duration = Duration::from_secs(10);
+
+/// How long what is on its way out may take to let go of a network.
+const LETS_GO: Duration = Duration::from_secs(15);
 
 /// What the container engine could not do.
 #[derive(Debug, Error)]
@@ -44,6 +52,9 @@ pub enum Error {
         /// What the engine says.
         reason: String,
     },
+    /// Something did not come in time.
+    #[error(transparent)]
+    TimedOut(#[from] TimedOut),
 }
 
 fn failed(what: impl Into<String>) -> impl FnOnce(DockerError) -> Error {
@@ -59,6 +70,10 @@ fn no_engine(error: DockerError) -> Error {
     }
     let host = std::env::var("DOCKER_HOST").unwrap_or_else(|_| "the local socket".to_owned());
     Error::NoEngine(format!("{innermost} ({host})"))
+}
+
+fn exited(container: &str, code: i64) -> String {
+    format!("container {container} has ended with exit code {code}")
 }
 
 fn is_not_found(error: &DockerError) -> bool {
@@ -108,15 +123,20 @@ impl Engine {
         Ok(made.id)
     }
 
-    /// Removes a network by id or name. One that is gone counts as removed.
+    /// Removes a network by id or name. One that is gone counts as removed. A
+    /// container that is on its way out holds it for a moment, so it is waited for.
     ///
     /// # Errors
     /// The engine refuses.
     pub async fn remove_network(&self, id: &str) -> Result<(), Error> {
-        match self.docker.remove_network(id).await {
-            Err(error) if !is_not_found(&error) => Err(failed(format!("remove network {id}"))(error)),
-            _ => Ok(()),
-        }
+        wait::until(&format!("end of network {id}"), LETS_GO, Duration::from_millis(250), || async {
+            match self.docker.remove_network(id).await {
+                Err(DockerError::DockerResponseServerError { status_code: 403, message }) => Look::NotYet(message),
+                Err(error) if !is_not_found(&error) => Look::Done(Err(failed(format!("remove network {id}"))(error))),
+                _ => Look::Done(Ok(())),
+            }
+        })
+        .await?
     }
 
     /// The run that a network belongs to, by its label; none where it is gone or nobody's.
@@ -347,14 +367,39 @@ impl Engine {
         found.ok().and_then(|c| c.state).and_then(|state| state.running).unwrap_or(false)
     }
 
-    /// Comes back when a container has ended; never while it runs or is not there yet.
-    pub async fn exit_of(&self, container: &str) {
+    /// Whether a container that was there has ended. An engine that does not
+    /// answer says neither.
+    pub async fn has_ended(&self, container: &str) -> bool {
+        match self.docker.inspect_container(container, None).await {
+            Ok(found) => matches!(
+                found.state.and_then(|state| state.status),
+                Some(ContainerStateStatusEnum::EXITED | ContainerStateStatusEnum::DEAD)
+            ),
+            Err(error) => is_not_found(&error),
+        }
+    }
+
+    /// Comes back when a container has ended, is gone, or is in nobody's hands
+    /// because the engine is away, and says which; never while it runs.
+    pub async fn exit_of(&self, container: &str) -> String {
         loop {
-            tokio::time::sleep(std::time::Duration::from_millis(250)).await;
-            let found = self.docker.inspect_container(container, None).await;
-            let status = found.ok().and_then(|c| c.state).and_then(|state| state.status);
-            if matches!(status, Some(ContainerStateStatusEnum::EXITED | ContainerStateStatusEnum::DEAD)) {
-                return;
+            // The engine answers when the container has ended, so there is no limit and nothing to ask again.
+            let ended = std::pin::pin!(self.docker.wait_container(container, None)).next().await;
+            match ended {
+                Some(Ok(ended)) => return exited(container, ended.status_code),
+                Some(Err(DockerError::DockerContainerWaitError { code, .. })) => return exited(container, code),
+                Some(Err(error)) if is_not_found(&error) => return format!("container {container} is gone"),
+                // The connection broke. An engine that is back knows what became of the container.
+                Some(Err(_)) | None => tokio::time::sleep(Duration::from_millis(250)).await,
+            }
+            let back = wait::until("container engine to answer again", AWAY, Duration::from_millis(250), || async {
+                match self.docker.ping().await {
+                    Ok(_) => Look::Done(()),
+                    Err(error) => Look::NotYet(no_engine(error).to_string()),
+                }
+            });
+            if let Err(error) = back.await {
+                return error.to_string();
             }
         }
     }

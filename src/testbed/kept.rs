@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use tokio::sync::watch;
 
 use super::docker::Engine;
+use super::kind::Creation;
 use super::{ApiServer, Testbed, VaultSite};
 use crate::cluster::patience::Outages;
 use crate::vault::client::{Client, Roots};
@@ -78,8 +80,10 @@ pub async fn load(folder: &Path, run: &str, engine: Engine) -> Result<Testbed, E
     let error = |reason: String| Error { run: run.to_owned(), reason };
     let json = std::fs::read(folder.join(FILE)).map_err(|e| error(format!("{e} (was it started with --keep?)")))?;
     let record: Record = serde_json::from_slice(&json).map_err(|e| error(e.to_string()))?;
-    if !engine.is_running(&record.vault_container).await {
-        return Err(error(format!("its container {} does not run", record.vault_container)));
+    for container in [&record.vault_container, &super::kind::node(&record.network)] {
+        if !engine.is_running(container).await {
+            return Err(error(format!("its container {container} does not run")));
+        }
     }
     let outages = Outages::default();
     let kube = super::kind::client(&record.kubeconfig, &outages).await.map_err(error)?;
@@ -94,7 +98,8 @@ pub async fn load(folder: &Path, run: &str, engine: Engine) -> Result<Testbed, E
         outages,
         kubeconfig: record.kubeconfig,
         api_server: record.api_server,
-        schedulable: tokio::sync::watch::Sender::new(true).subscribe(),
+        creation: watch::Sender::new(Creation::Done).subscribe(),
+        schedulable: watch::Sender::new(true).subscribe(),
         vault: VaultSite {
             admin,
             root_token,

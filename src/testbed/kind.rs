@@ -7,11 +7,13 @@ mod command_line;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
+use futures::future::{Either, select};
 use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::api::{Api, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, ResourceExt};
 use thiserror::Error;
@@ -37,6 +39,10 @@ const API_PORT: u16 = 6443;
 
 /// How long Vault may take to answer; it takes a second.
 const VAULT_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long the node may take to take pods once its API server answers; it takes
+/// ten seconds, and half a minute where the machine is busy.
+const NODE_LIMIT: Duration = Duration::from_secs(180);
 
 /// Why there is no testbed.
 #[derive(Debug, Error)]
@@ -95,12 +101,27 @@ pub fn name(run: &str) -> String {
     format!("pvc-{run}")
 }
 
+/// The container of a cluster's only node, which is what kind calls it.
+#[must_use]
+pub fn node(cluster: &str) -> String {
+    format!("{cluster}-control-plane")
+}
+
+/// The container of the Vault that scenarios share.
+#[must_use]
+pub fn shared_vault(name: &str) -> String {
+    format!("{name}-vault")
+}
+
 /// How far `kind create cluster` is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Creation {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Creation {
+    /// It goes on: kind still changes the cluster, and all of its nodes.
     Going,
+    /// It is whole.
     Done,
-    Failed,
+    /// It is none, for this reason; kind has removed what it made.
+    Failed(String),
 }
 
 /// A testbed that is being started. What was made is in the journal, also after
@@ -167,7 +188,10 @@ impl<'a> Start<'a> {
     pub async fn create(&self) -> Result<(), Error> {
         let create = create(&self.name, &self.images.node_image, self.journal, self.limit);
         let created = step(self.events, "create the kind cluster", create).await;
-        self.creation.send_replace(if created.is_ok() { Creation::Done } else { Creation::Failed });
+        self.creation.send_replace(match &created {
+            Ok(()) => Creation::Done,
+            Err(error) => Creation::Failed(error.to_string()),
+        });
         created
     }
 
@@ -177,8 +201,8 @@ impl<'a> Start<'a> {
     /// Anything that does not come up within the time limit.
     pub async fn testbed(&self) -> Result<Testbed, Error> {
         let Self { engine, journal, images, events, .. } = self;
-        let vault_name = format!("{}-vault", self.name);
-        let start_vault = step(events, "start Vault", async {
+        let vault_name = shared_vault(&self.name);
+        let vault = step(events, "start Vault", async {
             let wanted = vault::Wanted {
                 network: &self.name,
                 image: &images.vault_image,
@@ -193,16 +217,21 @@ impl<'a> Start<'a> {
         let probe = async {
             let made = step(events, "make the probe's image", make_probe(images, archive.clone())).await?;
             if images.probe_image.is_none() {
-                step(events, "load the probe's image", load_early(&self.name, &archive, &self.creation)).await?;
+                step(events, "load the probe's image", load_early(&self.name, &archive, &self.creation, self.limit))
+                    .await?;
             }
             Ok::<_, Error>(made)
         };
         let kubeconfig = journal.folder().join("kubeconfig");
         let cluster = step(events, "start the API server", self.cluster(&kubeconfig));
-        // All three, before the first error is looked at: what is half made by a
-        // future that was dropped would be in nobody's hands.
-        let (vault, cluster, probe) = tokio::join!(start_vault, cluster, probe);
-        let (vault, (kube, api_server), (probe_image, probe_identity)) = (vault?, cluster?, probe?);
+        let rest = async { tokio::try_join!(cluster, probe) };
+        // Without a Vault nobody waits for the cluster. Vault's start goes on to its
+        // end: a container that is half made would be in nobody's hands.
+        let (vault, rest) = match select(pin!(vault), pin!(rest)).await {
+            Either::Left((vault, rest)) => (vault?, rest.await?),
+            Either::Right((rest, vault)) => (vault.await?, rest?),
+        };
+        let ((kube, api_server), (probe_image, probe_identity)) = rest;
 
         let kubernetes = kube.apiserver_version().await.map_err(cluster_cannot("give its version"))?.git_version;
         let vault_version = vault.admin.version().await.map_err(vault::Error::from)?;
@@ -212,6 +241,7 @@ impl<'a> Start<'a> {
             outages: self.outages.clone(),
             kubeconfig,
             api_server,
+            creation: self.creation.subscribe(),
             schedulable: self.schedulable.subscribe(),
             vault,
             probe_image,
@@ -245,7 +275,7 @@ impl<'a> Start<'a> {
         };
         tokio::select! {
             up = up => up,
-            _ = creation.wait_for(|creation| *creation == Creation::Failed) => {
+            _ = creation.wait_for(|creation| matches!(creation, Creation::Failed(_))) => {
                 Err(Error::Cluster { what: "be reached", reason: "it was not created".to_owned() })
             }
         }
@@ -253,7 +283,7 @@ impl<'a> Start<'a> {
 
     /// A client with kubeadm's own rights. kind gives the same, at its very end.
     async fn reach(&self, kubeconfig: &Path) -> Result<Client, Error> {
-        let node = format!("{}-control-plane", self.name);
+        let node = node(&self.name);
         let file = wait::until("kubeconfig of the cluster", self.limit, Duration::from_millis(300), || async {
             let address = match self.engine.published(&node, API_PORT).await {
                 Ok(address) => address,
@@ -291,7 +321,7 @@ impl<'a> Start<'a> {
     /// # Errors
     /// The node is not ready within the time limit.
     pub async fn schedule(&self, testbed: &Testbed) -> Result<(), Error> {
-        step(self.events, "wait for the node", wait_for_node(&testbed.kube, self.limit)).await?;
+        step(self.events, "wait for the node", wait_for_node(&testbed.kube, &node(&self.name))).await?;
         self.schedulable.send_replace(true);
         Ok(())
     }
@@ -354,41 +384,38 @@ pub async fn client(kubeconfig: &Path, outages: &Outages) -> Result<Client, Stri
 /// Loads an image archive while the cluster is still being created: the node
 /// takes images long before its API server answers. It is tried until the
 /// creation is over, and once more then.
-async fn load_early(cluster: &str, archive: &Path, creation: &watch::Sender<Creation>) -> Result<(), Error> {
-    loop {
+async fn load_early(
+    cluster: &str,
+    archive: &Path,
+    creation: &watch::Sender<Creation>,
+    limit: Duration,
+) -> Result<(), Error> {
+    wait::until("probe's image in the cluster's node", limit, Duration::from_millis(500), || async {
         let last = *creation.borrow() != Creation::Going;
         match load_archive(cluster, archive).await {
-            Ok(()) => return Ok(()),
-            Err(error) if last => return Err(error),
-            Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+            Err(error) if !last => Look::NotYet(error.to_string()),
+            loaded => Look::Done(loaded),
         }
-    }
+    })
+    .await?
 }
 
-async fn wait_for_node(kube: &Client, limit: Duration) -> Result<(), Error> {
+/// Only the cluster's own node is waited for: the self-test adds one that never gets ready.
+async fn wait_for_node(kube: &Client, name: &str) -> Result<(), Error> {
     let nodes = Api::<Node>::all(kube.clone());
-    let ready = wait::until("node of the cluster to be ready", limit, Duration::from_millis(200), || async {
-        let list = match nodes.list(&ListParams::default()).await {
-            Ok(list) => list,
+    let subject = format!("node {name} to be ready");
+    let ready = wait::until(&subject, NODE_LIMIT, Duration::from_millis(200), || async {
+        let node = match nodes.get_opt(name).await {
+            Ok(Some(node)) => node,
+            Ok(None) => return Look::NotYet("no node yet".to_owned()),
             Err(error) => return Look::NotYet(error.to_string()),
         };
-        let not_ready = list.iter().find_map(|node| {
-            let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
-            let ready = conditions.into_iter().flatten().find(|condition| condition.type_ == "Ready");
-            let tainted =
-                node.spec.as_ref().and_then(|spec| spec.taints.as_ref()).is_some_and(|taints| !taints.is_empty());
-            match ready {
-                Some(condition) if condition.status == "True" && !tainted => None,
-                Some(condition) => {
-                    Some(format!("{}: {}", node.name_any(), condition.message.as_deref().unwrap_or("tainted")))
-                }
-                None => Some(format!("{}: no condition yet", node.name_any())),
-            }
-        });
-        match not_ready {
-            Some(seen) => Look::NotYet(seen),
-            None if list.items.is_empty() => Look::NotYet("no node yet".to_owned()),
-            None => Look::Done(()),
+        let conditions = node.status.and_then(|status| status.conditions).unwrap_or_default();
+        let tainted = node.spec.and_then(|spec| spec.taints).is_some_and(|taints| !taints.is_empty());
+        match conditions.into_iter().find(|condition| condition.type_ == "Ready") {
+            Some(condition) if condition.status == "True" && !tainted => Look::Done(()),
+            Some(condition) => Look::NotYet(condition.message.unwrap_or_else(|| "tainted".to_owned())),
+            None => Look::NotYet("no condition yet".to_owned()),
         }
     });
     Ok(ready.await?)
@@ -423,7 +450,7 @@ async fn apply_definitions(kube: &Client) -> Result<(), Error> {
 /// The API server as Vault must be told of it: by the node's address on the
 /// run's network, which containers and pods both reach.
 async fn api_server(engine: &Engine, kube: &Client, name: &str, kubeconfig: &Path) -> Result<ApiServer, Error> {
-    let host = engine.address(&format!("{name}-control-plane"), name).await?;
+    let host = engine.address(&node(name), name).await?;
     let file = Kubeconfig::read_from(kubeconfig).map_err(cluster_cannot("be reached"))?;
     let ca =
         file.clusters.into_iter().find_map(|named| named.cluster?.certificate_authority_data).ok_or_else(|| {

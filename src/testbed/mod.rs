@@ -19,7 +19,9 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
+use self::kind::Creation;
 use crate::cluster::patience::Outages;
 use crate::vault::log::LogBook;
 
@@ -68,8 +70,10 @@ pub struct Testbed {
     pub kubeconfig: std::path::PathBuf,
     /// The API server.
     pub api_server: ApiServer,
+    /// How far its creation is. Scenarios begin before it is over.
+    pub creation: watch::Receiver<Creation>,
     /// Whether the node takes pods, which it does later than the API server answers.
-    pub schedulable: tokio::sync::watch::Receiver<bool>,
+    pub schedulable: watch::Receiver<bool>,
     /// The Vault that scenarios share.
     pub vault: VaultSite,
     /// The probe's image, as a pod names it.
@@ -86,4 +90,44 @@ pub struct Testbed {
     pub versions: BTreeMap<String, String>,
     /// Such as `vault` → the reference with its digest.
     pub images: BTreeMap<String, String>,
+}
+
+impl Testbed {
+    /// Comes back when its creation is over. Until then nothing may be added that
+    /// whoever creates it could take for its own: kind takes a taint from every
+    /// node, and gives up where one has none.
+    pub async fn created(&self) {
+        // Nobody creates a kept one any more.
+        let _ = self.creation.clone().wait_for(|creation| *creation != Creation::Going).await;
+    }
+
+    /// Comes back, with the reason, when something has ended that everything
+    /// rests on: then nothing more can come of the work. It never comes back
+    /// while the testbed is sound.
+    pub async fn ended(&self) -> String {
+        let (node, vault) = (kind::node(&self.network), kind::shared_vault(&self.network));
+        let cluster = async {
+            let mut creation = self.creation.clone();
+            match creation.wait_for(|creation| *creation != Creation::Going).await.as_deref() {
+                Ok(Creation::Failed(reason)) => reason.clone(),
+                // While it is created, its node is its creator's to watch and to remove.
+                _ => self.engine.exit_of(&node).await,
+            }
+        };
+        tokio::select! {
+            reason = cluster => reason,
+            reason = self.engine.exit_of(&vault) => reason,
+        }
+    }
+
+    /// Whether it is worth keeping: made to its end, and not ended since.
+    pub async fn is_whole(&self) -> bool {
+        *self.creation.borrow() == Creation::Done && !self.has_ended().await
+    }
+
+    /// Whether something has ended that everything rests on.
+    pub async fn has_ended(&self) -> bool {
+        self.engine.has_ended(&kind::node(&self.network)).await
+            || self.engine.has_ended(&kind::shared_vault(&self.network)).await
+    }
 }

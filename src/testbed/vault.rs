@@ -133,7 +133,7 @@ async fn answer(
             Ok(()) => return Ok(()),
             Err(error) => error.to_string(),
         },
-        () = engine.exit_of(container) => "it ended".to_owned(),
+        ended = engine.exit_of(container) => ended,
     };
     let log = engine.last_lines(container, 5).await.replace(root_token.expose_secret(), "[redacted]");
     let log: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
