@@ -12,7 +12,6 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::cluster::patience::why;
-use crate::cluster::wait::{self, Look};
 use crate::cluster::{RUN_LABEL, connect};
 use crate::configure::names::Names;
 use crate::journal::{Entry, Item, Journal, Resource, Runs};
@@ -21,6 +20,7 @@ use crate::testbed::docker::{self, Engine};
 use crate::testbed::kind::{KIND_LABEL, name as testbed_name};
 use crate::testbed::{ENGINE_LABEL, Testbed, kept};
 use crate::vault::Client as Vault;
+use crate::wait::{self, Look};
 
 /// Something that is still there.
 #[derive(Debug, Error)]

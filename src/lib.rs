@@ -21,3 +21,4 @@ pub mod selftest;
 pub mod testbed;
 pub mod vault;
 pub mod verdict;
+pub mod wait;

@@ -10,10 +10,10 @@ use crate::check::judge::Probed;
 use crate::check::objects::DEADLINE_SECONDS;
 use crate::cluster::patience;
 use crate::cluster::pod::{cannot_run, ended, last_line, state};
-use crate::cluster::wait::{self, Look};
 use crate::journal::{Item, Journal, Resource};
 use crate::probe;
 use crate::verdict::sighting::Seen;
+use crate::wait::{self, Look};
 
 /// How often to look: each look is a request to the customer's API server.
 const INTERVAL: Duration = Duration::from_millis(400);

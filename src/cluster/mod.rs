@@ -8,7 +8,6 @@
 //! - [`patience`]: the one way to make a Kubernetes client, which tries again what passes.
 //! - [`pod`]: from the app's start to its observation, or to why there is none.
 //! - [`portforward`]: a loopback port that leads into a pod.
-//! - [`wait`]: the one way to wait.
 
 pub mod connect;
 pub mod mendix;
@@ -17,7 +16,6 @@ pub mod operator;
 pub mod patience;
 pub mod pod;
 pub mod portforward;
-pub mod wait;
 
 /// The label that every object of a run carries, with the run's id.
 pub const RUN_LABEL: &str = "pmp-vault-conformance/run";

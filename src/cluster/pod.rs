@@ -18,9 +18,9 @@ use super::SCENARIO_LABEL;
 use super::mendix::RUNTIME;
 use super::operator::Refusals;
 use super::patience::why;
-use super::wait::{self, Look, TimedOut};
 use crate::probe;
 use crate::probe::observation::Observation;
+use crate::wait::{self, Look, TimedOut};
 
 /// How often to look at what the watches brought, which costs nothing.
 const INTERVAL: Duration = Duration::from_millis(40);

@@ -15,12 +15,12 @@ use super::{auth, expired_token};
 use crate::cluster::mendix::{self, OperatorConfiguration, Runtime};
 use crate::cluster::objects as k8s;
 use crate::cluster::patience::why;
-use crate::cluster::wait::{self, Look};
 use crate::journal::Resource;
 use crate::probe::input::{Input, TOKEN_FILE};
 use crate::scenario::configuration::{
     AccountName, AppToken, Configuration, PodAutomount, RuntimeAccount, Switch, UrlForm, VaultPlace,
 };
+use crate::wait::{self, Look};
 
 /// The Service Account that the Runtime names, and the one that its pod then has.
 #[must_use]

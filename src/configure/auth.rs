@@ -14,12 +14,12 @@ use super::names::ROLE;
 use super::site::{Error, ReviewerToken, Run, Site, create, create_in_vault};
 use crate::cluster::objects::{self as k8s, Owner};
 use crate::cluster::patience::why;
-use crate::cluster::wait::{self, Look, TimedOut};
 use crate::journal::Resource;
 use crate::scenario::configuration::{
     AccountName, AuthMethod, CaCert, Configuration, KubernetesHost, Reviewer, Role, RoleNamespace,
 };
 use crate::vault::objects;
+use crate::wait::{self, Look, TimedOut};
 
 /// The documented namespace of the token reviewer.
 pub const REVIEWER_NAMESPACE: &str = "default";

@@ -16,13 +16,13 @@ use super::names::Names;
 use crate::cluster::objects::Owner;
 use crate::cluster::patience;
 use crate::cluster::pod::Apps;
-use crate::cluster::wait::TimedOut;
 use crate::journal::{self, Item, Journal, Resource};
 use crate::page::KeyCatalogue;
 use crate::redact::Redactor;
 use crate::scenario::self_test::Blow;
 use crate::testbed::{ApiServer, Testbed, VaultSite, docker, vault as vault_container};
 use crate::verdict::sighting::EnableAgain;
+use crate::wait::TimedOut;
 
 /// A step that could not be done. It says nothing of the page.
 #[derive(Debug, Error)]

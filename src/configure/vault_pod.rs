@@ -15,11 +15,11 @@ use super::site::{Error, Run, create};
 use crate::cluster::objects::{self as k8s, Owner};
 use crate::cluster::patience::why;
 use crate::cluster::portforward;
-use crate::cluster::wait::{self, Look};
 use crate::testbed::VaultSite;
 use crate::testbed::vault::random;
 use crate::vault::client::{Client, Roots};
 use crate::vault::log::LogBook;
+use crate::wait::{self, Look};
 
 /// The Service Account and the pod.
 pub const NAME: &str = "vault";

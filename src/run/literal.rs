@@ -24,7 +24,6 @@ use super::look::{find_out, look};
 use crate::cluster::RUN_LABEL;
 use crate::cluster::mendix::{OPERATOR_CONFIGURATION, OperatorConfiguration, RUNTIME, Runtime};
 use crate::cluster::patience::why;
-use crate::cluster::wait::{self, Look};
 use crate::configure::names::{REVIEWER, REVIEWER_BINDING, SIBLING};
 use crate::configure::site::cluster;
 use crate::configure::{Error, Site, app, auth};
@@ -37,6 +36,7 @@ use crate::scenario::model::Scenario;
 use crate::testbed::vault::random;
 use crate::verdict::result::Timings;
 use crate::verdict::sighting::{CommandOutcome, Sighting};
+use crate::wait::{self, Look};
 use session::Session;
 pub use session::missing_tools;
 

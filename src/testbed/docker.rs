@@ -16,8 +16,8 @@ use testcontainers::bollard::query_parameters::{
 use thiserror::Error;
 
 use super::ENGINE_LABEL;
-use crate::cluster::wait::{self, Look, TimedOut};
 use crate::vault::log::LogBook;
+use crate::wait::{self, Look, TimedOut};
 
 /// How long the engine may be away, as for a restart, before what rests on it is given up.
 const AWAY: Duration = Duration::from_secs(10);

@@ -27,9 +27,9 @@ use super::images::Images;
 use super::{ApiServer, Testbed, probe_image, vault};
 use crate::cluster::mendix;
 use crate::cluster::patience::{self, Outages, Whose};
-use crate::cluster::wait::{self, Look, TimedOut};
 use crate::event::{Events, step};
 use crate::journal::{self, Item, Journal};
+use crate::wait::{self, Look, TimedOut};
 
 /// The label that kind puts on the containers of a cluster.
 pub const KIND_LABEL: &str = "io.x-k8s.kind.cluster";

@@ -14,10 +14,10 @@ use thiserror::Error;
 
 use super::docker::Engine;
 use super::{ENGINE_LABEL, VaultSite, docker};
-use crate::cluster::wait::{self, Look};
 use crate::journal::{self, Item, Journal};
 use crate::vault::client::{Client, Roots};
 use crate::vault::log::LogBook;
+use crate::wait::{self, Look};
 
 /// Why there is no Vault.
 #[derive(Debug, Error)]

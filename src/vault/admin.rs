@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, Error, Reply, fails};
 use super::objects;
-use crate::cluster::wait::{self, Look};
+use crate::wait::{self, Look};
 
 /// How long a fresh KV version 2 mount may take to upgrade itself and to take a
 /// write; it takes a moment, and a Vault that is slow is no reason to give up.

@@ -12,8 +12,8 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::transport::{Transport, transport, transport_text};
-use crate::cluster::wait::TimedOut;
 use crate::ledger::{Ledger, Request, Server};
+use crate::wait::TimedOut;
 
 /// Vault itself gives up on an API server that drops packets after 30 s, so a
 /// client that wants to see what Vault says of it waits longer.
