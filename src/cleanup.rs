@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::cluster::patience::why;
 use crate::cluster::{RUN_LABEL, connect};
 use crate::configure::names::Names;
+use crate::event::{Event, Events};
 use crate::journal::{Entry, Item, Journal, Resource, Runs};
 use crate::ledger::Ledger;
 use crate::testbed::docker::{self, Engine};
@@ -301,6 +302,28 @@ pub async fn clean_run(runs: &Runs, run: &str) -> Result<(), Error> {
     clean(&journal, &engine, testbed.as_ref(), false).await?;
     journal.discard()?;
     Ok(())
+}
+
+/// Sees to what killed runs left. Those on testbeds of ours are cleaned up where
+/// `remove` says so; a customer's cluster is touched only when somebody says so.
+pub async fn sweep(runs: &Runs, events: &Events, remove: bool) {
+    for run in runs.list().unwrap_or_default() {
+        // A journal that is held belongs to a run that goes on, such as this one.
+        let Ok(journal) = Journal::open(runs, &run) else { continue };
+        let (kept, elsewhere) = (journal.is_kept(), journal.cluster().is_some());
+        drop(journal);
+        let text = if elsewhere {
+            format!("run {run} was cut off on a cluster of yours; `cleanup --run-id {run}` removes what it left there")
+        } else if remove && !kept {
+            match clean_run(runs, &run).await {
+                Ok(()) => format!("run {run} was cut off; what it left is removed"),
+                Err(error) => format!("run {run} was cut off: {error}"),
+            }
+        } else {
+            continue;
+        };
+        let _ = events.send(Event::Notice { text });
+    }
 }
 
 /// Finds in namespaces of a customer's cluster what a run left, by its label

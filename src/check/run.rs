@@ -1,14 +1,12 @@
 //! A check of a customer's cluster and Vault, from its rights to its clean-up.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use k8s_openapi::api::authorization::v1::SelfSubjectAccessReview;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{Api, PostParams};
 use kube::{Client, ResourceExt};
-use tokio_util::sync::CancellationToken;
 
 use crate::check::app::App;
 use crate::check::inspect::Inspection;
@@ -21,68 +19,35 @@ use crate::check::{app, inspect, judge, objects, plan, rights, vault};
 use crate::cleanup;
 use crate::cluster::objects::Owner;
 use crate::cluster::{RUN_LABEL, connect, patience};
-use crate::event::{Ending, Event, Events, RunFacts, RunResult, step};
-use crate::journal::{Item, Journal, Resource, Runs};
+use crate::event::{Event, Events, RunFacts, RunResult, millis, step};
+use crate::journal::{Item, Journal, Resource};
 use crate::ledger::{Ledger, Server};
-use crate::run::engine::{Stop, cut_off_elsewhere, new_id};
+use crate::lifecycle::{After, Job, Sweep};
 use crate::scenario::load::Catalogue;
 use crate::vault::Client as Vault;
 use crate::verdict::sighting::Seen;
 
-/// How long clean-up may take before it is told as left behind.
-const CLEAN_UP_LIMIT: Duration = Duration::from_secs(120);
-
-/// A check from its start to its end.
-pub struct Check<'a> {
-    /// What was named.
-    pub target: &'a Target,
-    /// Keys and causes.
-    pub catalogue: &'a Catalogue,
-    /// Where the runs' journals are.
-    pub runs: &'a Runs,
-    /// Where events go.
-    pub events: &'a Events,
-    /// Cancelled when the run is told to end.
-    pub cancel: &'a CancellationToken,
-    /// Why it was.
-    pub stop: &'a Stop,
-    /// The whole run's time limit, clean-up left out.
-    pub timeout: Duration,
-    /// Whether a warning counts as a failure.
-    pub deny_warnings: bool,
-}
-
-/// Everything that a check has in its hands.
+/// Whom a check asks.
 struct Site {
-    ledger: Ledger,
     kube: Client,
     vault: Option<Vault>,
 }
 
-impl Check<'_> {
-    /// Checks. The result is whole, also where nothing could be checked.
-    pub async fn go(self) -> RunResult {
-        let started = Instant::now();
-        let run = new_id();
-        let _ = self.events.send(Event::RunStarted { run: run.clone(), scenarios: ALL.len() });
-        self.notice_what_was_cut_off();
-        let mut result = RunResult { facts: self.facts(&run), ..RunResult::default() };
-        let mut timings = BTreeMap::new();
-        match Journal::create(self.runs, &run) {
-            Ok(journal) => self.with_journal(journal, &mut result, &mut timings).await,
-            Err(error) => failed(&mut result, &error.to_string()),
-        }
-        if result.scenarios.is_empty() {
-            let reason = result.problems.first().map_or("the run was interrupted", String::as_str);
-            result.scenarios = self.judge().nothing(reason);
-        }
-        if let Some(ending) = *self.stop.lock().unwrap_or_else(PoisonError::into_inner) {
-            result.ending = ending;
-        }
-        timings.insert("total".to_owned(), millis(started));
-        result.timings = timings;
-        let _ = self.events.send(Event::RunFinished { result: Box::new(result.clone()) });
-        result
+/// A check from its start to its end.
+pub struct Check<'a> {
+    target: &'a Target,
+    catalogue: &'a Catalogue,
+    events: &'a Events,
+    deny_warnings: bool,
+    ledger: Ledger,
+    kube: Option<Client>,
+}
+
+impl<'a> Check<'a> {
+    /// Nothing is asked yet. With `deny_warnings`, a warning counts as a failure.
+    #[must_use]
+    pub fn new(target: &'a Target, catalogue: &'a Catalogue, events: &'a Events, deny_warnings: bool) -> Self {
+        Self { target, catalogue, events, deny_warnings, ledger: Ledger::default(), kube: None }
     }
 
     fn judge(&self) -> Judge<'_> {
@@ -93,80 +58,6 @@ impl Check<'_> {
             deny_warnings: self.deny_warnings,
             now: jiff::Timestamp::now().as_second(),
         }
-    }
-
-    fn facts(&self, run: &str) -> RunFacts {
-        RunFacts {
-            id: run.to_owned(),
-            harness: env!("CARGO_PKG_VERSION").to_owned(),
-            started: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S").to_string(),
-            profile: "existing".to_owned(),
-            key_revision: self.catalogue.keys.revision.clone(),
-            testbed: "existing".to_owned(),
-            images: BTreeMap::from([("probe".to_owned(), self.target.pod.image.clone())]),
-            stand_ins: vec!["the Mendix app: the probe takes its Secret Name URL apart".to_owned()],
-            ..RunFacts::default()
-        }
-    }
-
-    /// On a customer's cluster nothing is cleaned unasked.
-    fn notice_what_was_cut_off(&self) {
-        for run in self.runs.list().unwrap_or_default() {
-            if Journal::open(self.runs, &run).is_ok_and(|journal| journal.cluster().is_some()) {
-                let _ = self.events.send(Event::Notice { text: cut_off_elsewhere(&run) });
-            }
-        }
-    }
-
-    async fn with_journal(&self, journal: Journal, result: &mut RunResult, timings: &mut BTreeMap<String, u64>) {
-        let started = Instant::now();
-        let site = match self.connect().await {
-            Ok(site) => site,
-            Err(problem) => {
-                failed(result, &problem);
-                return discard(journal, result);
-            }
-        };
-        if let Err(error) = journal.on_cluster(&self.target.cluster) {
-            failed(result, &error.to_string());
-            return discard(journal, result);
-        }
-        let work = async {
-            match self.check(&site, &journal, result).await {
-                Ok(()) => timings.insert("scenarios".to_owned(), millis(started)),
-                Err(problem) => {
-                    failed(result, &problem);
-                    None
-                }
-            };
-        };
-        let over = tokio::select! {
-            () = work => false,
-            () = self.cancel.cancelled() => false,
-            () = tokio::time::sleep(self.timeout) => true,
-        };
-        if over {
-            let limit = humantime::format_duration(self.timeout);
-            failed(result, &format!("the time limit of {limit} is over; --timeout sets it"));
-        }
-        let cleaning = Instant::now();
-        self.clean_up(journal, &site, result).await;
-        timings.insert("clean-up".to_owned(), millis(cleaning));
-        result.ledger.extend(site.ledger.requests());
-        let broken = rights::broken(self.target, &result.ledger);
-        if !broken.is_empty() {
-            failed(result, &format!("requests that were not promised: {}", broken.join("; ")));
-        }
-    }
-
-    async fn connect(&self) -> Result<Site, String> {
-        let ledger = Ledger::default();
-        let kube = connect::cluster(&self.target.cluster, &ledger).await?;
-        let vault = match &self.target.vault {
-            Some(access) => Some(vault::client(self.target, access, &ledger).map_err(|error| error.to_string())?),
-            None => None,
-        };
-        Ok(Site { ledger, kube, vault })
     }
 
     async fn check(&self, site: &Site, journal: &Journal, result: &mut RunResult) -> Result<(), String> {
@@ -225,7 +116,7 @@ impl Check<'_> {
     /// Starts the probes and, beside them, asks what more rights can tell.
     async fn look(&self, site: &Site, journal: &Journal, app: App) -> Result<Sighted, String> {
         let planned = plan::objects(self.target, &journal.run, &self.catalogue.keys, &app)?;
-        let Site { kube, vault, .. } = site;
+        let Site { kube, vault } = site;
         let inspection = async {
             let cluster = inspect::cluster_side(kube, self.target, &app.service_account).await;
             let vault = match (vault, &self.target.vault) {
@@ -256,20 +147,59 @@ impl Check<'_> {
         let (inspection, twin, fresh, other) = tokio::join!(inspection, twin, fresh, other);
         Ok(Sighted { app, inspection, twin: twin?, fresh, other })
     }
+}
 
-    async fn clean_up(&self, journal: Journal, site: &Site, result: &mut RunResult) {
-        let clean = step(self.events, "clean up", cleanup::clean_cluster(&journal, &site.kube));
-        match tokio::time::timeout(CLEAN_UP_LIMIT, clean).await {
-            Ok(Ok(())) => discard(journal, result),
-            Ok(Err(error)) => failed(result, &error.to_string()),
-            Err(_) => failed(
-                result,
-                &format!(
-                    "clean-up was not done within {} s; `cleanup --run-id {}` tries again",
-                    CLEAN_UP_LIMIT.as_secs(),
-                    journal.run
-                ),
-            ),
+impl Job for Check<'_> {
+    fn planned(&self) -> usize {
+        ALL.len()
+    }
+
+    fn facts(&self) -> RunFacts {
+        RunFacts {
+            profile: "existing".to_owned(),
+            key_revision: self.catalogue.keys.revision.clone(),
+            testbed: "existing".to_owned(),
+            images: BTreeMap::from([("probe".to_owned(), self.target.pod.image.clone())]),
+            stand_ins: vec!["the Mendix app: the probe takes its Secret Name URL apart".to_owned()],
+            ..RunFacts::default()
+        }
+    }
+
+    fn sweep(&self) -> Sweep {
+        Sweep::Leave
+    }
+
+    async fn work(&mut self, journal: &Journal, result: &mut RunResult) -> Result<(), String> {
+        let started = Instant::now();
+        let kube = connect::cluster(&self.target.cluster, &self.ledger).await?;
+        let vault = match &self.target.vault {
+            Some(access) => Some(vault::client(self.target, access, &self.ledger).map_err(|error| error.to_string())?),
+            None => None,
+        };
+        journal.on_cluster(&self.target.cluster).map_err(|error| error.to_string())?;
+        self.kube = Some(kube.clone());
+        self.check(&Site { kube, vault }, journal, result).await?;
+        result.timings.insert("scenarios".to_owned(), millis(started));
+        Ok(())
+    }
+
+    async fn clean_up(&mut self, journal: &Journal) -> Result<After, String> {
+        // Without a client nothing was made.
+        if let Some(kube) = &self.kube {
+            cleanup::clean_cluster(journal, kube).await.map_err(|error| error.to_string())?;
+        }
+        Ok(After::Gone)
+    }
+
+    fn complete(&mut self, result: &mut RunResult) {
+        result.ledger.extend(self.ledger.requests());
+        let broken = rights::broken(self.target, &result.ledger);
+        if !broken.is_empty() {
+            result.failed(format!("requests that were not promised: {}", broken.join("; ")));
+        }
+        if result.scenarios.is_empty() {
+            let reason = result.problems.first().map_or("the run was interrupted", String::as_str);
+            result.scenarios = self.judge().nothing(reason);
         }
     }
 }
@@ -313,21 +243,6 @@ pub async fn missing_rights(kube: &Client, rules: &[Rule]) -> Result<Vec<String>
     let answers: Result<Vec<Option<String>>, String> =
         futures::future::try_join_all(rights::each(rules).map(ask)).await;
     Ok(answers?.into_iter().flatten().collect())
-}
-
-fn failed(result: &mut RunResult, problem: &str) {
-    result.ending = Ending::Failed;
-    result.problems.push(problem.to_owned());
-}
-
-fn discard(journal: Journal, result: &mut RunResult) {
-    if let Err(error) = journal.discard() {
-        failed(result, &error.to_string());
-    }
-}
-
-fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Who an object of a check belongs to, and when it is of no use any more.

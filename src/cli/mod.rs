@@ -4,6 +4,7 @@ mod cleanup;
 mod doctor;
 mod existing;
 mod explain;
+mod frame;
 mod images;
 mod list;
 mod logging;

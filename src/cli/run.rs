@@ -1,30 +1,24 @@
 //! `run`: the main job.
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::unbounded_channel;
-use tokio_util::sync::CancellationToken;
 
 use super::existing::Arguments as Existing;
-use super::say::complain;
+use super::frame::Frame;
 use super::{INCONCLUSIVE, USAGE, catalogue, fail, say};
 use crate::check::run::Check;
 use crate::check::target::Target;
 use crate::check::{app, plan};
 use crate::cluster::connect;
-use crate::event::{Ending, Event, Events, RunResult};
-use crate::journal::{Journal, Runs};
+use crate::journal::Runs;
 use crate::ledger::Ledger;
 use crate::redact::Redactor;
-use crate::report::terminal::Terminal;
-use crate::report::{self, file};
-use crate::run::engine::{Options, RunOf, Stop};
+use crate::run::engine::{OnTestbed, Options};
+use crate::run::scenarios::Scenarios;
 use crate::scenario::load::Catalogue;
 use crate::scenario::model::Profile;
 use crate::scenario::select;
@@ -137,37 +131,24 @@ async fn on_kind(arguments: Arguments, catalogue: &Catalogue, frame: Frame) -> E
         Ok(planned) => planned,
         Err(error) => return fail(USAGE, &error.to_string()),
     };
-    let runs = frame.runs.clone();
-    let reuse = match super::hold(&runs, arguments.reuse) {
+    let reuse = match super::hold(&frame.runs, arguments.reuse) {
         Ok(reuse) => reuse,
         Err(error) => return fail(USAGE, &error.to_string()),
     };
     let options = Options {
         images: arguments.images,
-        jobs: usize::from(arguments.jobs),
-        repeat: arguments.repeat,
         keep: arguments.keep,
         reuse,
         timeout: arguments.timeout,
         profile: profile_name.to_owned(),
-        runs,
+        runs: frame.runs.clone(),
     };
+    let (events, happened) = unbounded_channel();
     let redactor = frame.redactor.clone();
-    frame
-        .drive(catalogue, |events, signals| async move {
-            let work = RunOf {
-                catalogue,
-                planned: &planned,
-                options: &options,
-                events: &events,
-                redactor: &redactor,
-                cancel: &signals.cancel,
-                stop: &signals.stop,
-                self_test: None,
-            };
-            work.go().await
-        })
-        .await
+    let scenarios =
+        Scenarios { catalogue, planned: &planned, jobs: usize::from(arguments.jobs), repeat: arguments.repeat };
+    let job = OnTestbed::new(catalogue, options, &events, &redactor, scenarios);
+    frame.drive(catalogue, (&events, happened), arguments.timeout, job).await
 }
 
 async fn on_existing(arguments: Arguments, catalogue: &Catalogue, frame: Frame) -> ExitCode {
@@ -194,23 +175,9 @@ async fn on_existing(arguments: Arguments, catalogue: &Catalogue, frame: Frame) 
     if arguments.dry_run {
         return dry_run(&target, catalogue, &frame.redactor).await;
     }
-    let (runs, timeout) = (frame.runs.clone(), arguments.timeout);
-    let deny_warnings = arguments.deny == Some(Deny::Warning);
-    frame
-        .drive(catalogue, |events, signals| async move {
-            let check = Check {
-                target: &target,
-                catalogue,
-                runs: &runs,
-                events: &events,
-                cancel: &signals.cancel,
-                stop: &signals.stop,
-                timeout,
-                deny_warnings,
-            };
-            check.go().await
-        })
-        .await
+    let (events, happened) = unbounded_channel();
+    let check = Check::new(&target, catalogue, &events, arguments.deny == Some(Deny::Warning));
+    frame.drive(catalogue, (&events, happened), arguments.timeout, check).await
 }
 
 /// Reads what the app has, and says what a run would do. Creates nothing.
@@ -227,129 +194,4 @@ async fn dry_run(target: &Target, catalogue: &Catalogue, redactor: &Redactor) ->
         }
         Err(error) => fail(INCONCLUSIVE, &redactor.clean(&error)),
     }
-}
-
-/// How a run is told to end.
-pub(super) struct Signals {
-    pub(super) cancel: CancellationToken,
-    pub(super) stop: Stop,
-}
-
-/// What is around every run, whatever it runs against: signals, the terminal,
-/// the report files, the exit code.
-pub(super) struct Frame {
-    pub(super) junit: Option<PathBuf>,
-    pub(super) json: Option<PathBuf>,
-    pub(super) deny_known_deviation: bool,
-    pub(super) runs: Runs,
-    pub(super) redactor: Redactor,
-}
-
-impl Frame {
-    /// A path that cannot be written is said before the work, not after it.
-    pub(super) fn check(&self) -> Result<(), String> {
-        if self.junit.is_some() && self.junit == self.json {
-            return Err("--junit and --json name the same file; give each its own".to_owned());
-        }
-        for path in self.junit.iter().chain(&self.json) {
-            file::check_writable(path).map_err(|error| format!("{error}; {}", error.remedy()))?;
-        }
-        Ok(())
-    }
-
-    /// Drives one run to its reports.
-    pub(super) async fn drive<F, W>(self, catalogue: &Catalogue, work: W) -> ExitCode
-    where
-        W: FnOnce(Events, Signals) -> F,
-        F: Future<Output = RunResult>,
-    {
-        let (cancel, abandon) = (CancellationToken::new(), CancellationToken::new());
-        let stop: Stop = Arc::new(Mutex::new(None));
-        if let Err(error) = listen(&cancel, &abandon, &stop) {
-            return fail(INCONCLUSIVE, &format!("cannot listen for signals: {error}"));
-        }
-        let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
-        let interactive = std::io::stderr().is_terminal() && !in_ci;
-        let colour = std::io::stdout().is_terminal() && super::colours_wanted();
-        let mut terminal = Terminal::new(catalogue.causes.clone(), self.redactor.clone(), interactive, colour);
-        let (events, mut happened) = unbounded_channel();
-        let mut run = String::new();
-        // Boxed, so that a second signal can drop it and what it holds.
-        let mut work = Box::pin(work(events, Signals { cancel, stop: stop.clone() }));
-        let result = loop {
-            tokio::select! {
-                biased;
-                Some(event) = happened.recv() => {
-                    if let Event::RunStarted { run: id, .. } = &event {
-                        run.clone_from(id);
-                    }
-                    terminal.handle(&event);
-                }
-                result = &mut work => break result,
-                () = abandon.cancelled() => {
-                    drop(work);
-                    return self.abandoned(&run, *stop.lock().unwrap_or_else(PoisonError::into_inner));
-                }
-            }
-        };
-        while let Ok(event) = happened.try_recv() {
-            terminal.handle(&event);
-        }
-        let mut rendered = match report::render(&result, &self.redactor, self.deny_known_deviation) {
-            Ok(rendered) => rendered,
-            Err(error) => return fail(INCONCLUSIVE, &error.to_string()),
-        };
-        let mut written = Vec::new();
-        for (kind, path, text) in [("JUnit", &self.junit, &rendered.junit), ("JSON", &self.json, &rendered.json)] {
-            let Some(path) = path else { continue };
-            match file::write(path, text) {
-                Ok(()) => written.push((kind, path.as_path())),
-                Err(error) => {
-                    // A gate without its report is no gate.
-                    if rendered.exit_code == 0 {
-                        rendered.exit_code = INCONCLUSIVE;
-                    }
-                    rendered.result.problems.push(format!("{error}; {}", error.remedy()));
-                }
-            }
-        }
-        terminal.finish(&rendered, &written);
-        ExitCode::from(rendered.exit_code)
-    }
-
-    /// A second signal: no clean-up and no reports, but how to do the one by hand.
-    fn abandoned(&self, run: &str, ending: Option<Ending>) -> ExitCode {
-        complain!("stopped at once; no report was written, and this may be left of run {run}:");
-        if let Ok(journal) = Journal::open(&self.runs, run) {
-            let cluster = journal.cluster();
-            for entry in journal.open_entries() {
-                complain!("  {}", entry.item.by_hand(cluster.as_ref()));
-            }
-        }
-        complain!("`cleanup --run-id {run}` does all of it");
-        ExitCode::from(if ending == Some(Ending::Terminated) { 143 } else { 130 })
-    }
-}
-
-/// SIGINT and SIGTERM end the run: it cleans up and reports what it has. A
-/// second one ends it at once.
-fn listen(cancel: &CancellationToken, abandon: &CancellationToken, stop: &Stop) -> std::io::Result<()> {
-    for (kind, ending) in
-        [(SignalKind::interrupt(), Ending::Interrupted), (SignalKind::terminate(), Ending::Terminated)]
-    {
-        let mut signal = signal(kind)?;
-        let (cancel, abandon, stop) = (cancel.clone(), abandon.clone(), stop.clone());
-        tokio::spawn(async move {
-            while signal.recv().await.is_some() {
-                stop.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(ending);
-                if cancel.is_cancelled() {
-                    abandon.cancel();
-                } else {
-                    complain!("ending: removing what the run made; the reports are written (once more: stop at once)");
-                }
-                cancel.cancel();
-            }
-        });
-    }
-    Ok(())
 }

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::run::Frame;
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::frame::Frame;
 use super::say::say;
 use super::{USAGE, catalogue, fail};
 use crate::journal::Runs;
 use crate::redact::Redactor;
-use crate::run::engine::{Options, RunOf};
+use crate::run::engine::{OnTestbed, Options};
 use crate::selftest::run::{Blind, SelfTest, stages};
 use crate::testbed::images::Images;
 
@@ -52,10 +54,11 @@ pub async fn self_test(arguments: Arguments, runs: Runs, redactor: Redactor) -> 
         Ok(catalogue) => catalogue,
         Err(error) => return fail(USAGE, &error.to_string()),
     };
-    let test = match SelfTest::new(&catalogue, &arguments.only, arguments.long, arguments.blind_to) {
-        Ok(test) => test,
-        Err(error) => return fail(USAGE, &error),
-    };
+    let test =
+        match SelfTest::new(&catalogue, &arguments.only, arguments.long, arguments.blind_to, arguments.jobs.into()) {
+            Ok(test) => test,
+            Err(error) => return fail(USAGE, &error),
+        };
     if arguments.list {
         for trial in test.trials() {
             say!("{:<60} {}", trial.id, stages(&trial.want));
@@ -78,28 +81,13 @@ pub async fn self_test(arguments: Arguments, runs: Runs, redactor: Redactor) -> 
     };
     let options = Options {
         images: arguments.images,
-        jobs: usize::from(arguments.jobs),
-        repeat: 1,
         keep: false,
         reuse,
         timeout: arguments.timeout,
         profile: "self-test".to_owned(),
         runs,
     };
-    let (catalogue, test, options) = (&catalogue, &test, &options);
-    frame
-        .drive(catalogue, |events, signals| async move {
-            let work = RunOf {
-                catalogue,
-                planned: &[],
-                options,
-                events: &events,
-                redactor: &redactor,
-                cancel: &signals.cancel,
-                stop: &signals.stop,
-                self_test: Some(test),
-            };
-            work.go().await
-        })
-        .await
+    let (events, happened) = unbounded_channel();
+    let job = OnTestbed::new(&catalogue, options, &events, &redactor, test);
+    frame.drive(&catalogue, (&events, happened), arguments.timeout, job).await
 }

@@ -7,8 +7,8 @@ use super::mutation::Object;
 use super::names::{SECRET, SIBLING};
 use super::site::{Error, Site, Stored, create_in_vault};
 use crate::probe::stages::fingerprint;
+use crate::random::random;
 use crate::scenario::configuration::{Configuration, KvEngine, Policy, Put, SecretFate, Stored as Content};
-use crate::testbed::vault::random;
 use crate::vault::objects;
 use crate::verdict::sighting::EnableAgain;
 

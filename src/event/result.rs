@@ -78,3 +78,11 @@ pub struct RunResult {
     #[serde(default)]
     pub stability: Vec<Stability>,
 }
+
+impl RunResult {
+    /// Notes that something outside any scenario failed.
+    pub fn failed(&mut self, problem: impl Into<String>) {
+        self.ending = Ending::Failed;
+        self.problems.push(problem.into());
+    }
+}

@@ -1,6 +1,7 @@
 //! The one way through, in order.
 //!
-//! - [`engine`]: testbed, scenarios, controls, clean-up; the run's result.
+//! - [`engine`]: a run on a testbed of ours, from getting it to taking it away.
+//! - [`scenarios`]: the planned scenarios side by side, held against their controls.
 //! - [`stability`]: whether scenarios end the same each time.
 //! - [`way`]: one scenario: configure, start, observe, find out, judge.
 //! - [`look`]: what is seen of its app, and what the servers say beside it.
@@ -11,5 +12,6 @@ pub mod clock;
 pub mod engine;
 pub mod literal;
 pub mod look;
+pub mod scenarios;
 pub mod stability;
 pub mod way;

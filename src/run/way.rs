@@ -8,7 +8,7 @@ use super::look::{find_out, look, start_vault};
 use crate::cluster::objects::Owner;
 use crate::configure::names::Names;
 use crate::configure::{Bent, Error, Run, Site, app, auth, secrets, vault_pod};
-use crate::event::millis;
+use crate::event::{Events, millis};
 use crate::scenario::command::CommandCatalogue;
 use crate::scenario::configuration::{Configuration, Literal, VaultPlace};
 use crate::scenario::model::Scenario;
@@ -19,9 +19,12 @@ use crate::verdict::result::{ScenarioResult, Timings};
 use crate::verdict::sighting::Sighting;
 
 /// What one scenario needs beside the run.
+#[derive(Clone, Copy)]
 pub struct Way<'a> {
     /// The run.
     pub run: &'a Run<'a>,
+    /// Where events go.
+    pub events: &'a Events,
     /// The verdict.
     pub oracle: Oracle<'a>,
     /// The page's commands.

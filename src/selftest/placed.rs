@@ -146,7 +146,7 @@ impl Placed {
         let run = way.run;
         let limit = self.limit.unwrap_or(way.limit);
         let Some(testbed) = &self.testbed else {
-            return go(&Way { run, oracle: way.oracle, commands: way.commands, turns: way.turns, limit }).await;
+            return go(&Way { run, limit, ..*way }).await;
         };
         let ours = format!("{RUN_LABEL}={},{SCENARIO_LABEL}={scenario}", run.journal.run);
         let run = Run {
@@ -158,7 +158,7 @@ impl Placed {
             apps: Apps::watch(&testbed.kube, &ours, run.apps.refusals.clone()),
             reviewer: run.reviewer.clone(),
         };
-        go(&Way { run: &run, oracle: way.oracle, commands: way.commands, turns: way.turns, limit }).await
+        go(&Way { run: &run, limit, ..*way }).await
     }
 
     /// Why a scenario did not meet its fault, where it did not: then it says

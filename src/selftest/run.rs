@@ -14,10 +14,12 @@ use super::mutants::documented;
 use super::placed::Placed;
 use super::score;
 use super::trial::{End, Obstacle, Outcome, Trial, Want, outcome};
-use crate::event::{Event, Events, FaultRow, Score, millis};
+use crate::event::{Event, FaultRow, RunResult, Score, millis};
 use crate::page::Stage;
 use crate::probe::observation::Answer;
+use crate::run::engine::Work;
 use crate::run::way::Way;
+use crate::scenario::configuration::VaultPlace;
 use crate::scenario::load::Catalogue;
 use crate::scenario::model::{Evidence, Profile, Scenario};
 use crate::scenario::self_test::{Blow, Ends};
@@ -36,11 +38,13 @@ pub struct SelfTest<'a> {
     catalogue: &'a Catalogue,
     trials: Vec<Trial>,
     blind_to: Option<Blind>,
+    jobs: usize,
     outcomes: Mutex<BTreeMap<String, (Outcome, u64)>>,
 }
 
 impl<'a> SelfTest<'a> {
     /// Every trial whose id matches one of the patterns; all without patterns.
+    /// `jobs` of them go on at once.
     ///
     /// # Errors
     /// A pattern is none or matches nothing; in words.
@@ -49,6 +53,7 @@ impl<'a> SelfTest<'a> {
         patterns: &[String],
         long: bool,
         blind_to: Option<Blind>,
+        jobs: usize,
     ) -> Result<Self, String> {
         let mut trials = mutants(catalogue)?;
         trials.extend(lies(catalogue));
@@ -65,53 +70,13 @@ impl<'a> SelfTest<'a> {
         if !wanted.is_empty() {
             trials.retain(|trial| wanted.iter().any(|matcher| matcher.is_match(&trial.id)));
         }
-        Ok(Self { catalogue, trials, blind_to, outcomes: Mutex::new(BTreeMap::new()) })
+        Ok(Self { catalogue, trials, blind_to, jobs, outcomes: Mutex::new(BTreeMap::new()) })
     }
 
     /// The trials.
     #[must_use]
     pub fn trials(&self) -> &[Trial] {
         &self.trials
-    }
-
-    /// Tries all of them, `jobs` at once. What came of each is kept as it comes.
-    pub async fn go(&self, way: &Way<'_>, jobs: usize, events: &Events) {
-        // A trial may add what all others then see, such as a node.
-        way.run.testbed.created().await;
-        let places = Semaphore::new(jobs);
-        let addresses = RwLock::new(());
-        let mut going: FuturesUnordered<_> = self
-            .trials
-            .iter()
-            .enumerate()
-            // Faults come last in the list and take longest, so they start first.
-            .rev()
-            .map(|(number, trial)| {
-                let (places, addresses) = (&places, &addresses);
-                async move {
-                    let _place = places.acquire().await;
-                    let (_alone, _beside);
-                    match trial.strikes() {
-                        // It frees its address, and the next Vault that starts would answer there.
-                        Some(Blow::Kill) => _alone = addresses.write().await,
-                        Some(Blow::Seal | Blow::StepDown) => _beside = addresses.read().await,
-                        None => {}
-                    }
-                    let _ = events.send(Event::ScenarioStarted { id: trial.id.clone(), evidence: Evidence::Real });
-                    let started = Instant::now();
-                    let limit = self.limit(way, trial);
-                    let tried = tokio::time::timeout(limit, self.try_one(way, number, trial)).await;
-                    (trial, tried.unwrap_or(Outcome::Hung(limit.as_secs())), millis(started))
-                }
-            })
-            .collect();
-        while let Some((trial, outcome, took)) = going.next().await {
-            let mut result = suite(&trial.id, vec![case(trial, Some(&outcome))], took);
-            // Its line says what noticed it, or how a fault ended.
-            result.expected.clone_from(&result.reason);
-            self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).insert(trial.id.clone(), (outcome, took));
-            let _ = events.send(Event::ScenarioFinished { result: Box::new(result) });
-        }
     }
 
     /// After this it hangs.
@@ -186,8 +151,7 @@ impl<'a> SelfTest<'a> {
     }
 
     /// The results so far, one suite for each kind of thing, every trial a case.
-    #[must_use]
-    pub fn results(&self) -> Vec<ScenarioResult> {
+    fn results(&self) -> Vec<ScenarioResult> {
         let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         let mut suites: Vec<(&str, Vec<Case>, u64)> = Vec::new();
         for trial in &self.trials {
@@ -205,8 +169,7 @@ impl<'a> SelfTest<'a> {
     }
 
     /// How each fault ended.
-    #[must_use]
-    pub fn faults(&self) -> Vec<FaultRow> {
+    fn faults(&self) -> Vec<FaultRow> {
         let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         let row = |trial: &Trial| {
             let found = outcomes.get(&trial.id);
@@ -216,8 +179,7 @@ impl<'a> SelfTest<'a> {
     }
 
     /// The score of each kind.
-    #[must_use]
-    pub fn scores(&self) -> Vec<Score> {
+    fn scores(&self) -> Vec<Score> {
         let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         let mut scores: Vec<Score> = Vec::new();
         for trial in &self.trials {
@@ -229,6 +191,63 @@ impl<'a> SelfTest<'a> {
             score::add(&mut scores[at], trial, outcomes.get(&trial.id).map(|(outcome, _)| outcome));
         }
         scores
+    }
+}
+
+impl Work for SelfTest<'_> {
+    fn planned(&self) -> usize {
+        self.trials.len()
+    }
+
+    fn has_vault_in_cluster(&self) -> bool {
+        let first = self.trials.iter().filter_map(|trial| self.catalogue.get(&trial.first));
+        first.into_iter().any(|scenario| scenario.configuration().vault == VaultPlace::Pod)
+    }
+
+    /// Tries all of them. What came of each is kept as it comes.
+    async fn go(&self, way: &Way<'_>, _: &mut RunResult) {
+        // A trial may add what all others then see, such as a node.
+        way.run.testbed.created().await;
+        let places = Semaphore::new(self.jobs);
+        let addresses = RwLock::new(());
+        let mut going: FuturesUnordered<_> = self
+            .trials
+            .iter()
+            .enumerate()
+            // Faults come last in the list and take longest, so they start first.
+            .rev()
+            .map(|(number, trial)| {
+                let (places, addresses) = (&places, &addresses);
+                async move {
+                    let _place = places.acquire().await;
+                    let (_alone, _beside);
+                    match trial.strikes() {
+                        // It frees its address, and the next Vault that starts would answer there.
+                        Some(Blow::Kill) => _alone = addresses.write().await,
+                        Some(Blow::Seal | Blow::StepDown) => _beside = addresses.read().await,
+                        None => {}
+                    }
+                    let _ = way.events.send(Event::ScenarioStarted { id: trial.id.clone(), evidence: Evidence::Real });
+                    let started = Instant::now();
+                    let limit = self.limit(way, trial);
+                    let tried = tokio::time::timeout(limit, self.try_one(way, number, trial)).await;
+                    (trial, tried.unwrap_or(Outcome::Hung(limit.as_secs())), millis(started))
+                }
+            })
+            .collect();
+        while let Some((trial, outcome, took)) = going.next().await {
+            let mut result = suite(&trial.id, vec![case(trial, Some(&outcome))], took);
+            // Its line says what noticed it, or how a fault ended.
+            result.expected.clone_from(&result.reason);
+            self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).insert(trial.id.clone(), (outcome, took));
+            let _ = way.events.send(Event::ScenarioFinished { result: Box::new(result) });
+        }
+    }
+
+    fn complete(&self, result: &mut RunResult) {
+        result.scenarios = self.results();
+        result.scores = self.scores();
+        result.faults = self.faults();
     }
 }
 

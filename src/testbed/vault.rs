@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use rand::RngExt as _;
-use rand::distr::Alphanumeric;
 use secrecy::{ExposeSecret, SecretString};
 use testcontainers::bollard::models::PortBinding;
 use testcontainers::core::ContainerPort;
@@ -15,6 +13,7 @@ use thiserror::Error;
 use super::docker::Engine;
 use super::{ENGINE_LABEL, VaultSite, docker};
 use crate::journal::{self, Item, Journal};
+use crate::random::random;
 use crate::vault::client::{Client, Roots};
 use crate::vault::log::LogBook;
 use crate::wait::{self, Look};
@@ -39,12 +38,6 @@ pub enum Error {
     /// The Vault client cannot be made.
     #[error(transparent)]
     Client(#[from] crate::vault::Error),
-}
-
-/// A random string of the run: a token, a canary, an id.
-#[must_use]
-pub fn random(length: usize) -> String {
-    rand::rng().sample_iter(Alphanumeric).take(length).map(char::from).collect()
 }
 
 /// What is wanted of a Vault in a container.

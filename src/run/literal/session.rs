@@ -10,9 +10,9 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::configure::{Error, Site};
+use crate::random::random;
 use crate::scenario::command::Edit;
 use crate::testbed::kind;
-use crate::testbed::vault::random;
 
 /// How long one command may take.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);

@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 use super::{Answer, LARGEST_REQUEST, Proxy, Rules, cut, fail, listen, plain, whole};
 use crate::cluster::patience::{self, Outages, Whose};
 use crate::probe::observation::MARKER;
+use crate::random::random;
 use crate::scenario::self_test::{ApiAct, ApiEndpoint, Failure, Rule, Tls};
-use crate::testbed::vault::random;
 
 /// An answer that is collected is small: a log, or one object.
 const LARGEST_ANSWER: usize = 8 << 20;

@@ -1,0 +1,140 @@
+//! What is around every run, whatever it does: signals, the terminal, the report
+//! files, the exit code.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
+
+use super::say::complain;
+use super::{INCONCLUSIVE, fail};
+use crate::event::{Ending, Event, Events};
+use crate::journal::{Journal, Runs};
+use crate::lifecycle::{Job, Lifecycle, Signals};
+use crate::redact::Redactor;
+use crate::report::terminal::Terminal;
+use crate::report::{self, file};
+use crate::scenario::load::Catalogue;
+
+/// What is around every run, whatever it runs against: signals, the terminal,
+/// the report files, the exit code.
+pub(super) struct Frame {
+    pub(super) junit: Option<PathBuf>,
+    pub(super) json: Option<PathBuf>,
+    pub(super) deny_known_deviation: bool,
+    pub(super) runs: Runs,
+    pub(super) redactor: Redactor,
+}
+
+impl Frame {
+    /// A path that cannot be written is said before the work, not after it.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.junit.is_some() && self.junit == self.json {
+            return Err("--junit and --json name the same file; give each its own".to_owned());
+        }
+        for path in self.junit.iter().chain(&self.json) {
+            file::check_writable(path).map_err(|error| format!("{error}; {}", error.remedy()))?;
+        }
+        Ok(())
+    }
+
+    /// Drives one run to its reports. What it says of itself comes through `happened`.
+    pub(super) async fn drive(
+        self,
+        catalogue: &Catalogue,
+        (events, mut happened): (&Events, UnboundedReceiver<Event>),
+        timeout: Duration,
+        job: impl Job,
+    ) -> ExitCode {
+        let (signals, abandon) = (Signals::default(), CancellationToken::new());
+        if let Err(error) = listen(&signals, &abandon) {
+            return fail(INCONCLUSIVE, &format!("cannot listen for signals: {error}"));
+        }
+        let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+        let interactive = std::io::stderr().is_terminal() && !in_ci;
+        let colour = std::io::stdout().is_terminal() && super::colours_wanted();
+        let mut terminal = Terminal::new(catalogue.causes.clone(), self.redactor.clone(), interactive, colour);
+        let mut run = String::new();
+        let lifecycle = Lifecycle { runs: &self.runs, events, signals: &signals, timeout };
+        // Boxed, so that a second signal can drop it and what it holds.
+        let mut work = Box::pin(lifecycle.go(job));
+        let result = loop {
+            tokio::select! {
+                biased;
+                Some(event) = happened.recv() => {
+                    if let Event::RunStarted { run: id, .. } = &event {
+                        run.clone_from(id);
+                    }
+                    terminal.handle(&event);
+                }
+                result = &mut work => break result,
+                () = abandon.cancelled() => {
+                    drop(work);
+                    return self.abandoned(&run, signals.ending());
+                }
+            }
+        };
+        while let Ok(event) = happened.try_recv() {
+            terminal.handle(&event);
+        }
+        let mut rendered = match report::render(&result, &self.redactor, self.deny_known_deviation) {
+            Ok(rendered) => rendered,
+            Err(error) => return fail(INCONCLUSIVE, &error.to_string()),
+        };
+        let mut written = Vec::new();
+        for (kind, path, text) in [("JUnit", &self.junit, &rendered.junit), ("JSON", &self.json, &rendered.json)] {
+            let Some(path) = path else { continue };
+            match file::write(path, text) {
+                Ok(()) => written.push((kind, path.as_path())),
+                Err(error) => {
+                    // A gate without its report is no gate.
+                    if rendered.exit_code == 0 {
+                        rendered.exit_code = INCONCLUSIVE;
+                    }
+                    rendered.result.problems.push(format!("{error}; {}", error.remedy()));
+                }
+            }
+        }
+        terminal.finish(&rendered, &written);
+        ExitCode::from(rendered.exit_code)
+    }
+
+    /// A second signal: no clean-up and no reports, but how to do the one by hand.
+    fn abandoned(&self, run: &str, ending: Option<Ending>) -> ExitCode {
+        complain!("stopped at once; no report was written, and this may be left of run {run}:");
+        if let Ok(journal) = Journal::open(&self.runs, run) {
+            let cluster = journal.cluster();
+            for entry in journal.open_entries() {
+                complain!("  {}", entry.item.by_hand(cluster.as_ref()));
+            }
+        }
+        complain!("`cleanup --run-id {run}` does all of it");
+        ExitCode::from(if ending == Some(Ending::Terminated) { 143 } else { 130 })
+    }
+}
+
+/// SIGINT and SIGTERM end the run: it cleans up and reports what it has. A
+/// second one ends it at once.
+fn listen(signals: &Signals, abandon: &CancellationToken) -> std::io::Result<()> {
+    for (kind, ending) in
+        [(SignalKind::interrupt(), Ending::Interrupted), (SignalKind::terminate(), Ending::Terminated)]
+    {
+        let mut heard = signal(kind)?;
+        let (signals, abandon) = (signals.clone(), abandon.clone());
+        tokio::spawn(async move {
+            while heard.recv().await.is_some() {
+                if signals.cancel.is_cancelled() {
+                    abandon.cancel();
+                } else {
+                    complain!("ending: removing what the run made; the reports are written (once more: stop at once)");
+                }
+                signals.end(ending);
+            }
+        });
+    }
+    Ok(())
+}

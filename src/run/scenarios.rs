@@ -1,0 +1,114 @@
+//! The planned scenarios: run side by side, held against their controls.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
+
+use super::engine::Work;
+use super::stability::Rounds;
+use super::way::Way;
+use crate::cleanup;
+use crate::event::{Event, RunResult};
+use crate::scenario::configuration::{Literal, VaultPlace};
+use crate::scenario::load::Catalogue;
+use crate::scenario::select::Planned;
+use crate::verdict::oracle::{Oracle, not_run};
+use crate::verdict::result::ScenarioResult;
+use crate::verdict::{Verdict, control};
+
+/// What a run is to do.
+#[derive(Debug)]
+pub struct Scenarios<'a> {
+    /// The catalogue.
+    pub catalogue: &'a Catalogue,
+    /// What is to be run, in order.
+    pub planned: &'a [Planned],
+    /// How many scenarios go on at once.
+    pub jobs: usize,
+    /// How often each scenario is run.
+    pub repeat: u32,
+}
+
+impl Scenarios<'_> {
+    /// One scenario, in one of the rounds. Where there are more than one, it
+    /// makes room for the next.
+    async fn one(&self, way: &Way<'_>, jobs: &Semaphore, planned: &Planned, round: u32) -> ScenarioResult {
+        let _place = jobs.acquire().await;
+        let scenario = &planned.scenario;
+        let _ = way.events.send(Event::ScenarioStarted { id: scenario.id.clone(), evidence: scenario.evidence });
+        let mut own = scenario.clone();
+        if round > 0 {
+            // Names of its own, so that nothing of an earlier round is found again.
+            own.id = format!("n{round}.{}", scenario.id.replace('.', "-"));
+        }
+        let mut result = way.go(&own).await;
+        if self.repeat > 1 {
+            cleanup::clean_scenario(way.run.journal, way.run.testbed, &own.id).await;
+        }
+        result.id.clone_from(&scenario.id);
+        result.selected_as_control = planned.selected_as_control;
+        result
+    }
+}
+
+impl Work for Scenarios<'_> {
+    fn planned(&self) -> usize {
+        self.planned.len() * self.repeat as usize
+    }
+
+    fn has_vault_in_cluster(&self) -> bool {
+        self.planned.iter().any(|planned| planned.scenario.configuration().vault == VaultPlace::Pod)
+    }
+
+    async fn go(&self, way: &Way<'_>, result: &mut RunResult) {
+        let jobs = Semaphore::new(self.jobs);
+        let mut rounds = Rounds::default();
+        // Those that take longest start first: a Vault of their own, and turns to take.
+        let mut order: Vec<&Planned> = self.planned.iter().collect();
+        order.sort_by_key(|planned| {
+            let configuration = planned.scenario.configuration();
+            configuration.literal == Literal::No && configuration.vault == VaultPlace::Outside
+        });
+        for round in 0..self.repeat {
+            let mut going: FuturesUnordered<_> =
+                order.iter().map(|planned| self.one(way, &jobs, planned, round)).collect();
+            while let Some(ended) = going.next().await {
+                // It may have met that the testbed ended before the engine has told so.
+                if ended.verdict == Verdict::Nonconformant && way.run.testbed.has_ended().await {
+                    continue;
+                }
+                let _ = way.events.send(Event::ScenarioFinished { result: Box::new(ended.clone()) });
+                rounds.note(&ended);
+                if round == 0 {
+                    result.scenarios.push(ended);
+                }
+            }
+        }
+        if self.repeat > 1 {
+            result.stability = rounds.judge(&mut result.scenarios);
+        }
+    }
+
+    /// Every planned scenario is in the result, in the plan's order, and counts
+    /// only with its control.
+    fn complete(&self, result: &mut RunResult) {
+        let oracle = Oracle { keys: &self.catalogue.keys, causes: &self.catalogue.causes };
+        let mut done: BTreeMap<String, ScenarioResult> =
+            std::mem::take(&mut result.scenarios).into_iter().map(|result| (result.id.clone(), result)).collect();
+        let reason = result.problems.first().map_or("the run was interrupted", String::as_str);
+        result.scenarios = self
+            .planned
+            .iter()
+            .map(|planned| {
+                done.remove(&planned.scenario.id).unwrap_or_else(|| {
+                    let mut missing = not_run(&planned.scenario, oracle, reason);
+                    missing.selected_as_control = planned.selected_as_control;
+                    missing
+                })
+            })
+            .collect();
+        control::apply(&mut result.scenarios);
+    }
+}
