@@ -1,0 +1,291 @@
+//! A check of one's own cluster that cannot start says what is missing, asks no
+//! server before, and takes no token that it was not given.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use assert_cmd::Command;
+use assert_cmd::assert::Assert;
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use predicates::prelude::PredicateBooleanExt as _;
+use predicates::str::{contains, is_empty};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::support::cli::{left_in, program};
+
+const SECRET_NAME: &str = "--secret-name=http://127.0.0.1:1/pmp-dev/admin";
+
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap_or_else(|error| panic!("{error}")) }
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap_or_else(|error| panic!("{error}"));
+        path
+    }
+
+    /// A kubeconfig with one context, `customer`.
+    fn kubeconfig(&self, server: &str) -> String {
+        let text = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "customer",
+            "clusters": [{ "name": "c", "cluster": { "server": server } }],
+            "users": [{ "name": "u", "user": {} }],
+            "contexts": [{ "name": "customer", "context": { "cluster": "c", "user": "u" } }],
+        });
+        format!("--kubeconfig={}", self.file("kubeconfig", &text.to_string()).display())
+    }
+
+    fn state(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn program(&self) -> Command {
+        let mut command = program(self.state());
+        for name in ["VAULT_TOKEN", "VAULT_ADDR", "VAULT_NAMESPACE", "VAULT_CACERT", "KUBERNETES_SERVICE_HOST"] {
+            command.env_remove(name);
+        }
+        command.env("KUBECONFIG", self.folder.path().join("none"));
+        command
+    }
+
+    /// `run --testbed existing` with these flags; nothing is left of it.
+    fn run(&self, flags: &[&str]) -> Assert {
+        let assert = self.program().args(["run", "--testbed=existing"]).args(flags).assert();
+        assert_eq!(left_in(self.state()), Vec::<String>::new());
+        assert
+    }
+}
+
+#[rstest]
+#[case::no_context(&["--namespace=app", SECRET_NAME, "--probe-image=i"], "--context is missing")]
+#[case::no_namespace(&["--context=customer", SECRET_NAME, "--probe-image=i"], "--namespace is missing")]
+#[case::no_secret_name(&["--context=customer", "--namespace=app", "--probe-image=i"], "--secret-name is missing")]
+#[case::no_probe_image(&["--context=customer", "--namespace=app", SECRET_NAME], "--probe-image is missing")]
+fn what_is_missing_is_named(#[case] flags: &[&str], #[case] hint: &str) {
+    Place::new().run(flags).code(2).stdout(is_empty()).stderr(contains(hint));
+}
+
+#[rstest]
+#[case::a_key_with_a_slip(&["--require=VCS.GitlabAdminPatt"], "did you mean VCS.GitlabAdminPAT")]
+#[case::a_key_like_no_other(&["--require=zzz"], "`zzz`, which is no key of the page")]
+#[case::no_url(&["--vault-addr=vault"], "http://ADDRESS:8200/MOUNT/NAME")]
+#[case::a_url_of_another_scheme(&["--vault-addr=ftp://vault"], "neither http nor https")]
+#[case::a_reviewer_without_its_namespace(&["--reviewer=vault-reviewer"], "NAMESPACE/NAME")]
+#[case::a_question_about_no_reviewer(&["--diagnose-reviewer"], "--reviewer")]
+#[case::a_toleration_of_no_effect(&["--toleration=dedicated:Never"], "NoSchedule")]
+#[case::a_toleration_without_a_key(&["--toleration==x"], "KEY[=VALUE][:EFFECT]")]
+#[case::a_label_that_is_no_pair(&["--label=mesh"], "KEY=VALUE")]
+#[case::the_apps_namespace_as_the_other(&["--other-namespace=app"], "--other-namespace is the app's own")]
+#[case::a_token_file_that_is_not_there(&["--vault-token-file=/no/such/token"], "--vault-token-file: cannot read")]
+#[case::two_tokens(&["--vault-token-file=x", "--vault-token-from-env"], "cannot be used with")]
+#[case::a_token_that_is_not_set(&["--vault-token-from-env"], "VAULT_TOKEN is not set")]
+#[case::a_log_that_is_not_there(&["--vault-log=/no/such/log"], "--vault-log: cannot read")]
+#[case::authorities_that_are_not_there(&["--ca-file=/no/such/ca"], "--ca-file: cannot read")]
+#[case::a_testbed_to_keep(&["--keep"], "--testbed kind")]
+#[case::a_testbed_to_use_again(&["--reuse=rk3f9xa2b"], "--testbed kind")]
+#[case::a_scenario(&["--scenario=binding.*"], "--testbed kind")]
+fn wrong_use_is_exit_code_2_with_what_is_right(#[case] flags: &[&str], #[case] hint: &str) {
+    let mut all = vec!["--context=customer", "--namespace=app", "--probe-image=i"];
+    if !flags.iter().any(|flag| flag.starts_with("--vault-addr")) {
+        all.push(SECRET_NAME);
+    }
+    all.extend(flags);
+    Place::new().run(&all).code(2).stdout(is_empty()).stderr(contains(hint));
+}
+
+#[test]
+fn a_secret_name_and_its_parts_exclude_each_other() {
+    let flags =
+        ["--context=customer", "--namespace=app", "--probe-image=i", SECRET_NAME, "--vault-addr=http://127.0.0.1:1"];
+    Place::new().run(&flags).code(2).stderr(contains("cannot be used with"));
+}
+
+#[rstest]
+#[case::empty("")]
+#[case::blank(" \n")]
+#[case::two_words("one two")]
+fn a_token_file_without_a_token_is_refused_and_its_content_never_said(#[case] content: &str) {
+    let place = Place::new();
+    let token = format!("--vault-token-file={}", place.file("token", content).display());
+    let flags = ["--context=customer", "--namespace=app", "--probe-image=i", SECRET_NAME, &token];
+    place
+        .run(&flags)
+        .code(2)
+        .stdout(is_empty())
+        .stderr(contains("the Vault token given is empty or not one word").and(contains("one two").not()));
+}
+
+#[test]
+fn a_dry_run_is_of_ones_own_cluster_only() {
+    Place::new().program().args(["run", "--dry-run"]).assert().code(2).stderr(contains("--testbed existing"));
+}
+
+#[test]
+fn a_job_is_given_no_vault_token() {
+    let flags = ["print", "job", "--namespace=app", SECRET_NAME, "--probe-image=i", "--vault-token-from-env"];
+    Place::new().program().args(flags).assert().code(2).stderr(contains("a Job gets no Vault token"));
+}
+
+#[test]
+fn a_context_that_is_not_there_is_answered_with_those_that_are() {
+    let place = Place::new();
+    let config = place.kubeconfig("https://127.0.0.1:1");
+    let flags = ["--context=custmer", "--namespace=app", "--probe-image=i", SECRET_NAME, &config];
+    place.run(&flags).code(3).stdout(contains("no context `custmer`; it has customer"));
+}
+
+#[test]
+fn a_kubeconfig_that_is_not_there_is_no_verdict() {
+    let place = Place::new();
+    let flags = ["--context=customer", "--namespace=app", "--probe-image=i", SECRET_NAME, "--kubeconfig=/no/such/file"];
+    place.run(&flags).code(3).stdout(contains("cannot use the kubeconfig").and(contains("--kubeconfig")));
+}
+
+#[test]
+fn a_cluster_that_does_not_answer_is_no_verdict_and_reported() {
+    let place = Place::new();
+    let config = place.kubeconfig("http://127.0.0.1:1");
+    let report = place.state().join("report.json");
+    let json = format!("--json={}", report.display());
+    let flags = ["--context=customer", "--namespace=app", "--probe-image=i", SECRET_NAME, &config, &json];
+    place.run(&flags).code(3).stdout(contains("the cluster does not answer"));
+    let report = std::fs::read_to_string(report).unwrap_or_else(|error| panic!("{error}"));
+    let report: Value = serde_json::from_str(&report).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(report["exit-code"], 3);
+    let scenarios = report["scenarios"].as_array().map(Vec::as_slice).unwrap_or_default();
+    assert_eq!(scenarios.len(), 5);
+    assert!(
+        scenarios.iter().all(|scenario| ["inconclusive", "skipped"].map(Value::from).contains(&scenario["verdict"]))
+    );
+    place
+        .program()
+        .args(["doctor", "--testbed=existing"])
+        .args(&flags[..5])
+        .assert()
+        .code(3)
+        .stdout(contains("MISSING  cluster"));
+}
+
+/// Everything that a server was sent: method, path, headers and body as one text a request.
+type Sent = Arc<Mutex<Vec<String>>>;
+
+/// API server and Vault in one, which grants every right to ask and nothing else.
+async fn answer(State(sent): State<Sent>, request: Request) -> (StatusCode, Json<Value>) {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap_or_default();
+    let text = format!("{} {} {:?} {}", parts.method, parts.uri, parts.headers, String::from_utf8_lossy(&body));
+    sent.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    match parts.uri.path() {
+        "/version" => {
+            let fields = ["major", "minor", "gitVersion", "gitCommit", "gitTreeState", "buildDate", "goVersion"];
+            let mut version: serde_json::Map<String, Value> =
+                fields.iter().chain(&["compiler", "platform"]).map(|name| ((*name).to_owned(), json!("1"))).collect();
+            version.insert("gitVersion".to_owned(), json!("v1.30.0"));
+            (StatusCode::OK, Json(Value::Object(version)))
+        }
+        path if path.ends_with("/selfsubjectaccessreviews") => {
+            let mut review: Value = serde_json::from_slice(&body).unwrap_or_default();
+            review["status"] = json!({ "allowed": true });
+            (StatusCode::CREATED, Json(review))
+        }
+        _ => (
+            StatusCode::FORBIDDEN,
+            Json(json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure",
+            "message": "no", "reason": "Forbidden", "code": 403, "errors": ["permission denied"] })),
+        ),
+    }
+}
+
+/// Serves for as long as the runtime lives.
+fn serve(runtime: &tokio::runtime::Runtime, app: axum::Router) -> std::net::SocketAddr {
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"));
+    let listener = listener.unwrap_or_else(|error| panic!("{error}"));
+    let address = listener.local_addr().unwrap_or_else(|error| panic!("{error}"));
+    runtime.spawn(async move { axum::serve(listener, app).await });
+    address
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Runs a check against such a server with a token in the environment; gives what was sent.
+fn sent(flags: &[&str]) -> Vec<String> {
+    let (runtime, sent) = (runtime(), Sent::default());
+    let address = serve(&runtime, axum::Router::new().fallback(answer).with_state(sent.clone()));
+
+    let place = Place::new();
+    let config = place.kubeconfig(&format!("http://{address}"));
+    let name = format!("--secret-name=http://{address}/pmp-dev/admin");
+    let output = place
+        .program()
+        .args(["run", "--testbed=existing", "--context=customer", "--namespace=app", "--probe-image=i", &config, &name])
+        .args(flags)
+        .envs([("VAULT_TOKEN", "an-ambient-token"), ("VAULT_ADDR", "http://127.0.0.1:1"), ("NO_PROXY", "*")])
+        .output()
+        .unwrap_or_else(|error| panic!("{error}"));
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(!text.contains("an-ambient-token"), "{text}");
+    let requests = sent.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    assert!(requests.len() > 5, "{requests:?}");
+    requests
+}
+
+#[test]
+fn a_token_in_the_environment_is_not_used_unasked() {
+    let requests = sent(&[]);
+    assert!(requests.iter().all(|request| !request.contains("an-ambient-token")), "{requests:?}");
+    assert!(requests.iter().all(|request| !request.contains("/v1/sys/")), "Vault is not asked: {requests:?}");
+}
+
+#[test]
+fn a_token_in_the_environment_is_used_where_that_is_asked_for_and_goes_to_vault_alone() {
+    let requests = sent(&["--vault-token-from-env"]);
+    let (with, without): (Vec<_>, Vec<_>) = requests.iter().partition(|request| request.contains("an-ambient-token"));
+    assert!(!with.is_empty() && with.iter().all(|request| request.contains(" /v1/")), "{with:?}");
+    assert!(without.iter().all(|request| !request.contains(" /v1/")), "{without:?}");
+}
+
+const PAGE: &str = "<html><body>Please log in.</body></html>";
+const GATEWAY: &str = r#"{"message":"no Route matched with those values"}"#;
+
+#[rstest]
+#[case::a_load_balancer_without_vault(503, "", "Vault, or what stands in front of it, fails", "503")]
+#[case::a_gateway_that_fails_on_a_page(502, PAGE, "Vault, or what stands in front of it, fails", "502")]
+#[case::a_rate_limit(429, "", "Vault, or what stands in front of it, fails", "429")]
+#[case::a_login_page(200, PAGE, "what answers is not Vault", "no JSON")]
+#[case::a_redirect(308, "", "what answers is not Vault", "308")]
+#[case::a_gateway_that_knows_no_such_path(404, GATEWAY, "what answers is not Vault", "no `errors`")]
+#[case::another_service(200, "{}", "what answers is not Vault", "no `data`")]
+fn where_a_vault_token_should_be_used_and_vault_does_not_answer_it_is_told_what_does(
+    #[case] status: u16,
+    #[case] body: &'static str,
+    #[case] what: &str,
+    #[case] seen: &str,
+) {
+    let runtime = runtime();
+    let status = StatusCode::from_u16(status).unwrap_or_else(|error| panic!("{error}"));
+    let front = serve(&runtime, axum::Router::new().fallback(move || async move { (status, body) }));
+    let cluster = serve(&runtime, axum::Router::new().fallback(answer).with_state(Sent::default()));
+    let place = Place::new();
+    let token = format!("--vault-token-file={}", place.file("token", "a-token-of-nobody").display());
+    let config = place.kubeconfig(&format!("http://{cluster}"));
+    let via = format!("--vault-via=http://{front}");
+    let flags = ["--context=customer", "--namespace=app", "--probe-image=i", SECRET_NAME, &config, &token, &via];
+    let address = format!("http://{front}/v1/");
+    let told = || contains(what).and(contains(seen)).and(contains(&*address)).and(contains("a-token-of-nobody").not());
+    place.run(&flags).code(3).stdout(told().and(contains("nothing was created")));
+    let doctor = place.program().args(["doctor", "--testbed=existing"]).args(flags).assert();
+    doctor.code(3).stdout(told().and(contains("MISSING  Vault: ")).and(contains("`vault status`")));
+}

@@ -1,0 +1,21 @@
+//! Tests that need no server: one crate, a module for each promise.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test may panic as the test itself")]
+
+mod cli_existing;
+mod cli_images_export;
+mod cli_usage;
+mod cli_without_engine;
+mod docs_causes;
+mod existing_properties;
+mod probe_observation;
+mod probe_transport;
+mod report_files;
+mod report_redaction;
+mod report_terminal;
+mod scenarios_causes;
+mod scenarios_load;
+mod scenarios_schema;
+mod scenarios_select;
+mod support;
+mod verdict_oracle;
+mod verdict_properties;

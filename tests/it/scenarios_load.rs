@@ -1,0 +1,423 @@
+//! The scenarios that the harness carries are sound, and files that are not
+//! sound are refused with file, line and remedy.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use pmp_vault_conformance::page::Reads;
+use pmp_vault_conformance::scenario::command::{Example, KEYS_PLACEHOLDER};
+use pmp_vault_conformance::scenario::configuration::Literal;
+use pmp_vault_conformance::scenario::load::{Catalogue, GROUPS, LoadError, Problem};
+use pmp_vault_conformance::scenario::model::Profile;
+use rstest::rstest;
+
+fn embedded() -> Catalogue {
+    Catalogue::embedded().unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[rstest]
+fn every_file_loads_and_is_embedded(#[files("scenarios/**/*.yaml")] path: PathBuf) {
+    let catalogue = embedded();
+    let name = path.file_stem().unwrap().to_str().unwrap();
+    let group = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
+    if group == "catalogue" {
+        assert!(["keys", "causes", "commands", "self-test"].contains(&name));
+    } else {
+        assert!(GROUPS.contains(&group));
+        let scenario = catalogue.get(&format!("{group}.{name}"));
+        assert!(scenario.is_some(), "not embedded; touch src/scenario/load.rs so that it is built again");
+    }
+}
+
+#[test]
+fn a_folder_gives_the_same_as_what_is_embedded() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    assert_eq!(Catalogue::from_dir(&folder).unwrap_or_else(|error| panic!("{error}")), embedded());
+}
+
+#[test]
+fn groups_stand_in_their_order_and_names_in_theirs() {
+    let catalogue = embedded();
+    let ids: Vec<_> = catalogue.scenarios.iter().map(|s| (s.group(), s.name())).collect();
+    let mut sorted = ids.clone();
+    sorted.sort_by_key(|(group, name)| (GROUPS.iter().position(|known| known == group).unwrap(), *name));
+    assert_eq!(ids, sorted);
+}
+
+#[test]
+fn the_page_lists_thirty_keys_and_stores_sixteen_of_them_in_its_example() {
+    let catalogue = embedded();
+    let example: BTreeSet<String> =
+        catalogue.keys.keys.iter().filter(|key| key.in_example).map(|key| key.name.clone()).collect();
+    assert_eq!(catalogue.keys.keys.len(), 30);
+    assert_eq!(example.len(), 16);
+    assert_eq!(catalogue.get("secret.page-example").unwrap().expect.reads, Some(Reads::Keys(example)));
+}
+
+#[test]
+fn the_core_profile_is_service_accounts_bindings_and_both_auth_methods() {
+    let catalogue = embedded();
+    let core = catalogue.scenarios.iter().filter(|scenario| scenario.profile == Profile::Core);
+    let groups: Vec<_> = core.map(|scenario| scenario.group()).collect();
+    let count = |wanted| groups.iter().filter(|group| **group == wanted).count();
+    assert_eq!([count("service-account"), count("binding"), count("auth"), groups.len()], [7, 4, 3, 14]);
+}
+
+#[test]
+fn every_combination_of_pod_and_service_account_automount_has_its_scenario() {
+    let catalogue = embedded();
+    for pod in ["on", "off", "unset"] {
+        for account in ["on", "off", "unset"] {
+            let scenario = catalogue.get(&format!("service-account.pod-{pod}-account-{account}")).unwrap();
+            let mounted = pod == "on" || (pod == "unset" && account != "off");
+            assert_eq!(scenario.expect.reads.is_some(), mounted, "{}", scenario.id);
+        }
+    }
+}
+
+#[test]
+fn every_defect_of_a_command_is_the_known_deviation_of_a_scenario() {
+    let catalogue = embedded();
+    let known: BTreeSet<_> = catalogue
+        .scenarios
+        .iter()
+        .filter_map(|scenario| scenario.known_deviation.as_ref())
+        .map(|deviation| deviation.defect.as_str())
+        .collect();
+    for command in &catalogue.commands.commands {
+        assert!(command.defect.as_deref().is_none_or(|defect| known.contains(defect)), "{}", command.id);
+    }
+}
+
+#[test]
+fn a_mended_run_types_method_2_in_place_of_method_1() {
+    let commands = embedded().commands;
+    let typed = |example, literal| -> Vec<String> {
+        commands.typed(example, literal).map(|(command, _)| command.id[..3].trim_end_matches('-').to_owned()).collect()
+    };
+    let written = ["01", "02", "03", "04", "05", "06", "07", "11", "12a", "13", "14", "15"];
+    assert_eq!(typed(Example::A, Literal::AsWritten), written);
+    let mended = ["01", "02", "03", "04", "05", "08", "09", "10", "11", "12b", "13"];
+    assert_eq!(typed(Example::B, Literal::Mended), mended);
+    assert_eq!(typed(Example::A, Literal::No), [""; 0]);
+}
+
+#[test]
+fn the_put_is_typed_with_the_harness_s_keys_as_written_and_mended() {
+    let commands = embedded().commands;
+    let put = commands.get("02-kv-put").unwrap();
+    let written = put.typed(Example::A, Literal::AsWritten).unwrap();
+    let mended = put.typed(Example::A, Literal::Mended).unwrap();
+    assert_eq!(written.replace("/data/", "/"), mended);
+    assert!(mended.contains(KEYS_PLACEHOLDER));
+}
+
+/// A scenario that others can be compared with.
+const PERMITTED: &str = "id: g.permitted
+title: Permitted
+page: '#naming-convention'
+profile: core
+base: custom
+expect: {reads: all}
+";
+
+fn load(files: &[(&str, &str)]) -> Result<Catalogue, LoadError> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    Catalogue::from_dir(folder.path())
+}
+
+fn problems(files: &[(&str, &str)]) -> Vec<Problem> {
+    load(files).expect_err("it must be refused").problems
+}
+
+/// A file whose first five lines are sound, with these lines after them.
+fn scenario(rest: &str) -> String {
+    format!("id: g.x\ntitle: X\npage: '#naming-convention'\nprofile: core\nbase: custom\n{rest}\n")
+}
+
+#[test]
+fn a_folder_without_a_catalogue_takes_the_embedded_one() {
+    let catalogue = load(&[("g/permitted.yaml", PERMITTED)]).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(catalogue.scenarios.len(), 1);
+    assert_eq!(catalogue.keys, embedded().keys);
+}
+
+#[test]
+fn an_expectation_without_any_key_is_sound() {
+    assert!(load(&[("g/x.yaml", &scenario("expect: {reads: []}"))]).is_ok());
+}
+
+#[test]
+fn a_denial_with_a_control_that_differs_in_one_field_is_sound() {
+    let denial = scenario(
+        "change: {operator-automount: off}
+control: g.permitted
+expect: {stops-at: token, cause: token.not-mounted}",
+    );
+    assert!(load(&[("g/permitted.yaml", PERMITTED), ("g/x.yaml", &denial)]).is_ok());
+}
+
+#[rstest]
+#[case::an_unknown_field("expect: {reads: all}\ncolour: red", 7, "unknown field `colour`", "scenarios/schema")]
+#[case::an_unknown_field_to_change(
+    "change:\n  colour: red\nexpect: {reads: all}",
+    7,
+    "unknown field `colour`",
+    "scenarios/schema"
+)]
+#[case::a_field_twice("expect: {reads: all}\nbase: default", 7, "duplicate", "scenarios/schema")]
+#[case::a_word_for_true("change:\n  enable-again: yes\nexpect: {reads: all}", 7, "boolean", "scenarios/schema")]
+#[case::broken_yaml("expect: {reads: all", 6, "unclosed bracket", "scenarios/schema")]
+#[case::reads_and_stops_at(
+    "expect:\n  reads: all\n  stops-at: login\n  cause: login.role-not-found\nknown-deviation: {defect: d, claim: c, happens: h, stops-at: read, cause: read.secret-not-found, seen-on: []}",
+    6,
+    "both there",
+    "Keep `reads`"
+)]
+#[case::neither_reads_nor_stops_at("expect:\n  unexpected: 1", 6, "neither", "Add `reads: all`")]
+#[case::stops_at_without_a_cause(
+    "control: g.permitted\nchange: {role: missing}\nexpect:\n  stops-at: login",
+    9,
+    "has no `cause`",
+    "cause: login."
+)]
+#[case::a_cause_without_stops_at(
+    "expect:\n  reads: all\n  cause: login.role-not-found",
+    8,
+    "without `stops-at`",
+    "remove the cause"
+)]
+#[case::a_cause_of_another_stage(
+    "control: g.permitted\nchange: {role: missing}\nexpect:\n  stops-at: login\n  cause: read.policy-denies",
+    10,
+    "not of stage login",
+    "login."
+)]
+#[case::an_unknown_cause(
+    "control: g.permitted\nchange: {role: missing}\nexpect:\n  stops-at: login\n  cause: login.role-not-fond",
+    10,
+    "not in the catalogue",
+    "Did you mean login.role-not-found"
+)]
+#[case::an_unknown_key(
+    "expect:\n  reads:\n    - Email.SMTPPassword\n    - Email.SmtpPasswort",
+    9,
+    "`Email.SmtpPasswort`",
+    "Did you mean Email.SMTPPassword"
+)]
+#[case::a_key_twice(
+    "expect:\n  reads:\n    - Email.SMTPPassword\n    - Email.SMTPPassword",
+    8,
+    "listed twice",
+    "scenarios/schema"
+)]
+#[case::keys_at_another_stage(
+    "control: g.permitted\nchange: {role: missing}\nexpect:\n  stops-at: login\n  cause: login.role-not-found\n  keys: all",
+    11,
+    "without `stops-at: keys`",
+    "Remove it"
+)]
+#[case::stops_at_keys_without_keys(
+    "control: g.permitted\nchange: {stored: nested}\nexpect:\n  stops-at: keys\n  cause: keys.not-a-string",
+    9,
+    "has no `keys`",
+    "keys: all"
+)]
+#[case::nothing_enabled_again(
+    "expect:\n  reads: all\n  enable-again-refused: true",
+    8,
+    "nothing is enabled again",
+    "enable-again: true"
+)]
+#[case::a_denial_without_a_control(
+    "change: {role: missing}\nexpect:\n  stops-at: login\n  cause: login.role-not-found",
+    8,
+    "no control",
+    "Add `control: ID`"
+)]
+#[case::an_unknown_control(
+    "control: g.permited\nchange: {role: missing}\nexpect: {stops-at: login, cause: login.role-not-found}",
+    6,
+    "does not exist",
+    "Did you mean g.permitted"
+)]
+#[case::a_control_that_differs_in_two_fields(
+    "control: g.permitted\nchange: {role: missing, policy: missing}\nexpect: {stops-at: login, cause: login.role-not-found}",
+    6,
+    "in policy, role, not in one field",
+    "differs in one field"
+)]
+#[case::a_control_that_differs_in_nothing(
+    "control: g.permitted\nexpect: {stops-at: login, cause: login.role-not-found}",
+    6,
+    "in no field",
+    "differs in one field"
+)]
+#[case::a_permitted_scenario_with_a_control(
+    "control: g.permitted\nchange: {role: missing}\nexpect: {reads: all}",
+    6,
+    "permitted scenario has a control",
+    "Remove it"
+)]
+#[case::a_deviation_beside_a_denial(
+    "control: g.permitted\nchange: {role: missing}\nexpect: {stops-at: login, cause: login.role-not-found}\nknown-deviation: {defect: d, claim: c, happens: h, stops-at: read, cause: read.secret-not-found, seen-on: [x]}",
+    9,
+    "beside an expected denial",
+    "use `reads`"
+)]
+#[case::a_deviation_with_an_unknown_cause(
+    "expect: {reads: all}\nknown-deviation:\n  defect: d\n  claim: c\n  happens: h\n  stops-at: read\n  cause: read.nothing\n  seen-on: [x]",
+    12,
+    "not in the catalogue",
+    "catalogue/causes.yaml"
+)]
+#[case::a_deviation_that_nobody_saw(
+    "expect: {reads: all}\nknown-deviation:\n  defect: d\n  claim: c\n  happens: h\n  stops-at: read\n  cause: read.secret-not-found\n  seen-on: []",
+    13,
+    "seen on no version",
+    "Name the versions"
+)]
+fn a_scenario_is_refused_with(#[case] rest: &str, #[case] line: usize, #[case] message: &str, #[case] remedy: &str) {
+    let found = problems(&[("g/permitted.yaml", PERMITTED), ("g/x.yaml", &scenario(rest))]);
+    let problem = &found[0];
+    let shown = problem.to_string();
+    assert!(problem.file.ends_with("g/x.yaml"), "{shown}");
+    assert_eq!(problem.line, Some(line), "{shown}");
+    assert!(shown.contains(&format!("g/x.yaml:{line}: ")), "{shown}");
+    assert!(problem.message.contains(message), "{shown}");
+    assert!(problem.remedy.contains(remedy), "{shown}");
+    assert!(!problem.message.contains('\n'), "{shown}");
+}
+
+#[rstest]
+#[case::an_anchor_that_the_page_lacks(
+    "id: g.x\ntitle: X\npage: '#naming'\nprofile: core\nbase: custom\nexpect: {reads: all}\n",
+    3,
+    "not an anchor",
+    "#naming-convention"
+)]
+#[case::an_id_that_is_not_its_path(
+    "id: g.y\ntitle: X\npage: '#naming-convention'\nprofile: core\nbase: custom\nexpect: {reads: all}\n",
+    1,
+    "does not agree",
+    "id: g.x"
+)]
+#[case::an_empty_file("", 1, "", "scenarios/schema")]
+fn a_file_is_refused_with(#[case] text: &str, #[case] line: usize, #[case] message: &str, #[case] remedy: &str) {
+    let found = problems(&[("g/x.yaml", text)]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].line, Some(line), "{}", found[0]);
+    assert!(found[0].message.contains(message) && found[0].remedy.contains(remedy), "{}", found[0]);
+}
+
+#[test]
+fn an_id_that_two_files_have_is_refused_in_both() {
+    let found = problems(&[("g/permitted.yaml", PERMITTED), ("g/other.yaml", PERMITTED)]);
+    let twins: Vec<_> = found.iter().filter(|problem| problem.message.contains("is also that of")).collect();
+    assert_eq!(twins.len(), 2, "{found:?}");
+    assert!(twins.iter().all(|problem| problem.line == Some(1)));
+}
+
+#[test]
+fn a_control_that_is_a_denial_itself_is_refused() {
+    let denial = |id: &str, control: &str, change: &str| {
+        scenario(&format!(
+            "change: {{{change}}}\ncontrol: {control}\nexpect: {{stops-at: login, cause: login.role-not-found}}"
+        ))
+        .replace("g.x", id)
+    };
+    let first = denial("g.first", "g.permitted", "role: missing");
+    let second = denial("g.second", "g.first", "role: missing, policy: missing");
+    let found = problems(&[("g/permitted.yaml", PERMITTED), ("g/first.yaml", &first), ("g/second.yaml", &second)]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].file.ends_with("g/second.yaml") && found[0].line == Some(7), "{}", found[0]);
+    assert!(found[0].message.contains("not permitted itself"), "{}", found[0]);
+}
+
+#[test]
+fn a_denial_whose_control_does_not_parse_is_not_reported_too() {
+    let denial = scenario(
+        "change: {role: missing}\ncontrol: g.permitted\nexpect: {stops-at: login, cause: login.role-not-found}",
+    );
+    let found = problems(&[("g/permitted.yaml", "id: ["), ("g/x.yaml", &denial)]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].file.ends_with("g/permitted.yaml"));
+}
+
+#[rstest]
+#[case::a_key_twice(
+    "keys",
+    "revision: r\nkeys:\n  - {name: K, group: G}\n  - {name: K, group: G}\n",
+    4,
+    "listed twice"
+)]
+#[case::a_key_without_a_name("keys", "revision: r\nkeys:\n  - {name: '', group: G}\n", 3, "no name")]
+#[case::a_cause_twice(
+    "causes",
+    "causes:\n  - &c {id: pod.a, title: t, meaning: m, remedy: r, signatures: [{status: 1}], seen-on: []}\n  - *c\n",
+    3,
+    "there twice"
+)]
+#[case::a_cause_without_a_stage(
+    "causes",
+    "causes:\n  - {id: nowhere.a, title: t, meaning: m, remedy: r, signatures: [{status: 1}], seen-on: []}\n",
+    2,
+    "names no stage"
+)]
+#[case::a_cause_that_nothing_shows(
+    "causes",
+    "causes:\n  - id: pod.a\n    title: t\n    meaning: m\n    remedy: r\n    seen-on: []\n    signatures: [{}]\n",
+    7,
+    "never be seen"
+)]
+#[case::a_command_that_is_mended_without_a_defect(
+    "commands",
+    "commands:\n  - id: 01-a\n    page: '#naming-convention'\n    examples: [a]\n    run: ls\n    claim: c\n    effect: auth-mount-exists\n    mended: ls\n",
+    8,
+    "no defect"
+)]
+fn a_catalogue_is_refused_with(#[case] name: &str, #[case] text: &str, #[case] line: usize, #[case] message: &str) {
+    let found = problems(&[("g/permitted.yaml", PERMITTED), (&format!("catalogue/{name}.yaml"), text)]);
+    let problem = &found[0];
+    assert!(problem.file.ends_with(&format!("catalogue/{name}.yaml")), "{problem}");
+    assert!(problem.message.contains(message), "{problem}");
+    assert_eq!(problem.line, Some(line), "{problem}");
+    assert!(!problem.remedy.is_empty());
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let found = problems(&[
+        ("g/a.yaml", "id: ["),
+        ("g/b.yml", PERMITTED),
+        ("g/deep/c.yaml", PERMITTED),
+        ("stray.yaml", PERMITTED),
+        ("g/x.yaml", &scenario("control: g.nowhere\nexpect: {stops-at: token, cause: token.nothing}")),
+    ]);
+    let files: Vec<_> = found.iter().map(|problem| problem.file.rsplit('/').next().unwrap()).collect();
+    assert_eq!(files, ["a.yaml", "b.yml", "c.yaml", "x.yaml", "x.yaml", "stray.yaml"], "{found:?}");
+    assert!(found.iter().all(|problem| problem.line.is_some() && !problem.remedy.is_empty()));
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_is_refused_on_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("g")).unwrap();
+    std::fs::write(folder.path().join("g/x.yaml"), b"id: g.x\ntitle: \xff\n").unwrap();
+    let found = Catalogue::from_dir(folder.path()).expect_err("it must be refused").problems;
+    assert_eq!(found[0].line, Some(2), "{}", found[0]);
+}
+
+#[rstest]
+#[case::is_not_there("nowhere", "cannot be read")]
+#[case::is_empty("", "no scenario file")]
+fn a_folder_is_refused_that(#[case] name: &str, #[case] message: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Catalogue::from_dir(&folder.path().join(name)).expect_err("it must be refused");
+    assert!(error.to_string().contains(message), "{error}");
+}

@@ -1,0 +1,24 @@
+//! Tests on a real Vault and a real kind cluster: one crate, a module for each promise.
+//! They use the one testbed that `scripts/test --kind` starts. All are threads of one process; those that fill the
+//! machine take turns.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test may panic, and says what it tried"
+)]
+
+mod kind_end;
+mod kind_existing;
+mod kind_existing_broken;
+mod kind_existing_end;
+mod kind_existing_faults;
+mod kind_existing_job;
+mod kind_existing_rights;
+mod kind_existing_secrets;
+mod kind_image;
+mod kind_matrix;
+mod kind_outage;
+mod kind_secrets;
+mod kind_self_test;
+mod support;

@@ -1,0 +1,327 @@
+//! A customer: an app's namespace on the testbed's cluster, and a secret, a
+//! policy, an auth mount and a role of its own in the testbed's Vault, set up as
+//! the page says. Tests break it, check it, and hold what the check did against
+//! what it promised. All of it goes with the value.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::check::{Ran, Running};
+use super::servers::{apply, context, image, keys, kubeconfig, objects, try_vault, vault};
+use super::testbed::{eventually, kubectl, program, record};
+
+/// The app's Service Account.
+pub const ACCOUNT: &str = "pmp-secret-accessor";
+/// The role that the app logs in with.
+pub const ROLE: &str = "pmp-secret-accessor-role";
+/// The app's pod.
+pub const POD: &str = "mxplatform-0";
+/// What each stored value begins with.
+pub const VALUE: &str = "stored-value-";
+
+/// The five scenarios of a check.
+pub const SET_UP: &str = "existing.set-up";
+pub const APP: &str = "existing.app";
+pub const WITHOUT_TOKEN: &str = "existing.without-token";
+pub const FRESH: &str = "existing.fresh-account";
+pub const OTHER: &str = "existing.other-namespace";
+pub const ALL: [&str; 5] = [SET_UP, APP, WITHOUT_TOKEN, FRESH, OTHER];
+
+/// How long anything here may take.
+pub const LIMIT: Duration = Duration::from_secs(90);
+
+/// The customer's names.
+pub struct Customer {
+    pub name: String,
+    pub namespace: String,
+    pub other: String,
+    pub mount: String,
+    pub auth: String,
+    pub policy: String,
+    /// In namespace `default`.
+    pub reviewer: String,
+    /// The state folder of this customer's checks.
+    pub state: TempDir,
+    tokens: Mutex<Vec<String>>,
+    policies: Mutex<BTreeSet<String>>,
+}
+
+impl Customer {
+    /// Set up as the page says, for an app that does not run yet.
+    pub fn new(label: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("c{}-{}-{label}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let customer = Self {
+            namespace: format!("{name}-app"),
+            other: format!("{name}-other"),
+            mount: format!("pmp-dev-{name}"),
+            auth: format!("kubernetes-{name}"),
+            policy: format!("pmp-secret-access-{name}"),
+            reviewer: format!("vault-reviewer-{name}"),
+            state: tempfile::tempdir().unwrap(),
+            tokens: Mutex::default(),
+            policies: Mutex::default(),
+            name,
+        };
+        customer.in_the_cluster();
+        customer.in_vault();
+        customer
+    }
+
+    /// The same, with the app's pod running.
+    pub fn with_app(label: &str) -> Self {
+        let customer = Self::new(label);
+        customer.start_app(ACCOUNT);
+        customer
+    }
+
+    fn in_the_cluster(&self) {
+        let rbac = "rbac.authorization.k8s.io";
+        let mendix = "privatecloud.mendix.com/v1alpha1";
+        let namespace = |name: &str| {
+            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata":
+                { "name": name, "labels": { "pod-security.kubernetes.io/enforce": "restricted" } } })
+        };
+        let account = |namespace: &str, name: &str| json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": name, "namespace": namespace } });
+        apply(&[
+            namespace(&self.namespace),
+            namespace(&self.other),
+            account(&self.namespace, ACCOUNT),
+            account("default", &self.reviewer),
+            json!({ "apiVersion": format!("{rbac}/v1"), "kind": "ClusterRoleBinding",
+                "metadata": { "name": self.reviewer },
+                "roleRef": { "apiGroup": rbac, "kind": "ClusterRole", "name": "system:auth-delegator" },
+                "subjects": [{ "kind": "ServiceAccount", "name": self.reviewer, "namespace": "default" }] }),
+            json!({ "apiVersion": mendix, "kind": "OperatorConfiguration",
+                "metadata": { "name": "mendix-operator-configuration", "namespace": self.namespace },
+                "spec": { "runtimeAutomountServiceAccountToken": true } }),
+            json!({ "apiVersion": mendix, "kind": "Runtime",
+                "metadata": { "name": "mxplatform", "namespace": self.namespace },
+                "spec": { "template": { "spec": { "serviceAccountName": ACCOUNT } } } }),
+        ]);
+    }
+
+    fn in_vault(&self) {
+        vault("POST", &format!("sys/mounts/{}", self.mount), json!({ "type": "kv", "options": { "version": "2" } }));
+        let values: BTreeMap<String, String> =
+            keys().iter().map(|key| (key.clone(), format!("{VALUE}{}-{key}", self.name))).collect();
+        self.store(json!(values));
+        vault("POST", &format!("sys/auth/{}", self.auth), json!({ "type": "kubernetes" }));
+        self.configure(json!({}));
+        self.write_policy(&format!("path \"{}/data/admin\" {{ capabilities = [\"read\"] }}", self.mount));
+        self.write_role(json!({}));
+    }
+
+    /// The app's pod: the probe as a stand-in, which asks nobody for anything and stays up.
+    pub fn start_app(&self, account: &str) {
+        let input = json!({ "run": "app", "scenario": "app", "secret-name": "http://127.0.0.1:1/pmp-dev/admin",
+            "keys": [], "auth-mount": "none", "role": "none", "token-file": "/none", "stay-up": true });
+        apply(&[json!({ "apiVersion": "v1", "kind": "Pod",
+        "metadata": { "name": POD, "namespace": self.namespace, "labels": { "app": "mxplatform" } },
+        "spec": {
+            "serviceAccountName": account,
+            "automountServiceAccountToken": true,
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": { "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } },
+            "containers": [{
+                "name": "app", "image": image(), "imagePullPolicy": "IfNotPresent", "args": ["probe"],
+                "env": [{ "name": "PMP_VAULT_PROBE_INPUT", "value": input.to_string() }],
+                "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
+            }],
+        } })]);
+        eventually("the app's pod runs", LIMIT, || {
+            kubectl(&["get", "pod", POD, "-n", &self.namespace, "-o", "jsonpath={.status.containerStatuses[0].ready}"])
+                == "true"
+        });
+    }
+
+    /// The running pod's identity.
+    pub fn app_uid(&self) -> String {
+        kubectl(&["get", "pod", POD, "-n", &self.namespace, "-o", "jsonpath={.metadata.uid}"])
+    }
+
+    /// Stores the secret's next version.
+    pub fn store(&self, data: Value) {
+        let path = format!("{}/data/admin", self.mount);
+        // A new mount of version 2 is not ready at once.
+        eventually("the secret is stored", LIMIT, || try_vault("POST", &path, json!({ "data": data })).0 < 300);
+    }
+
+    /// Writes the auth configuration of method 2, with these fields changed; null leaves one out.
+    pub fn configure(&self, changes: Value) {
+        let server = &record()["api-server"];
+        let token = kubectl(&["create", "token", &self.reviewer, "--duration=8760h", "-n", "default"]);
+        let body = json!({ "token_reviewer_jwt": token.trim(), "kubernetes_host": server["address"],
+            "kubernetes_ca_cert": server["ca"] });
+        vault("POST", &format!("auth/{}/config", self.auth), changed(body, changes));
+    }
+
+    /// Writes the documented role, with these fields changed.
+    pub fn write_role(&self, changes: Value) {
+        let body = json!({ "bound_service_account_names": ACCOUNT, "bound_service_account_namespaces": self.namespace,
+            "policies": self.policy, "ttl": "24h" });
+        vault("POST", &format!("auth/{}/role/{ROLE}", self.auth), changed(body, changes));
+    }
+
+    /// Writes the app's policy.
+    pub fn write_policy(&self, text: &str) {
+        vault("PUT", &format!("sys/policies/acl/{}", self.policy), json!({ "policy": text }));
+    }
+
+    /// The secret's current version and when it was last changed, as Vault notes them.
+    pub fn version(&self) -> (Value, Value) {
+        let metadata = vault("GET", &format!("{}/metadata/admin", self.mount), Value::Null);
+        (metadata["data"]["current_version"].clone(), metadata["data"]["updated_time"].clone())
+    }
+
+    /// The file of a token that has exactly this policy.
+    pub fn token_with(&self, label: &str, policy: &str) -> PathBuf {
+        let name = format!("check-{label}-{}", self.name);
+        vault("PUT", &format!("sys/policies/acl/{name}"), json!({ "policy": policy }));
+        let made = vault("POST", "auth/token/create", json!({ "policies": [name], "ttl": "1h" }));
+        let token = made["auth"]["client_token"].as_str().unwrap().to_owned();
+        let file = self.state.path().join(format!("token-{label}"));
+        std::fs::write(&file, format!("{token}\n")).unwrap();
+        self.tokens.lock().unwrap().push(token);
+        self.policies.lock().unwrap().insert(name);
+        file
+    }
+
+    /// The file of a token that has exactly the printed policy.
+    pub fn token(&self) -> PathBuf {
+        self.token_with("least", &self.printed("policy", &[]))
+    }
+
+    /// What `print` prints.
+    pub fn printed(&self, what: &str, extra: &[&str]) -> String {
+        let mut command = self.program();
+        command.args(["print", what]).args(self.flags()).args(extra);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn program(&self) -> Command {
+        let mut command = program();
+        command.env("PMP_STATE_DIR", self.state.path()).env_remove("RUST_LOG").stdin(Stdio::null());
+        for name in ["VAULT_TOKEN", "VAULT_ADDR", "VAULT_NAMESPACE", "VAULT_CACERT", "KUBECONFIG"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Where the app, its cluster and its Vault are.
+    pub fn flags(&self) -> Vec<String> {
+        let record = record();
+        let url = format!("http://{}:8200/{}/admin", record["vault-pod-host"].as_str().unwrap(), self.mount);
+        self.flags_with(&kubeconfig(), &context(), &url)
+    }
+
+    /// The same by another kubeconfig and with another Secret Name.
+    pub fn flags_with(&self, kubeconfig: &Path, context: &str, secret_name: &str) -> Vec<String> {
+        let via = record()["vault-address"].as_str().unwrap().to_owned();
+        let flags = [
+            ("kubeconfig", kubeconfig.to_str().unwrap()),
+            ("context", context),
+            ("namespace", &self.namespace),
+            ("secret-name", secret_name),
+            ("auth-mount", &self.auth),
+            ("policy", &self.policy),
+            ("vault-via", &via),
+        ];
+        flags.iter().map(|(flag, value)| format!("--{flag}={value}")).collect()
+    }
+
+    /// `doctor` or `run` with these flags.
+    pub fn command(&self, what: &str, flags: &[String], extra: &[&str]) -> Command {
+        let mut command = self.program();
+        command.args([what, "--testbed=existing", "--probe-image", image()]).args(flags).args(extra);
+        command
+    }
+
+    /// Starts a check.
+    pub fn spawn(&self, flags: &[String], extra: &[&str], log: &str) -> Running {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = self.command("run", flags, extra);
+        let report = |name: &str| folder.path().join(name);
+        command.arg("--json").arg(report("report.json")).arg("--junit").arg(report("junit.xml"));
+        command.stdout(std::fs::File::create(report("stdout")).unwrap());
+        command.stderr(std::fs::File::create(report("stderr")).unwrap());
+        if !log.is_empty() {
+            command.env("RUST_LOG", log);
+        }
+        Running::new(command.spawn().unwrap(), folder)
+    }
+
+    /// A whole check.
+    pub fn run(&self, extra: &[&str]) -> Ran {
+        self.spawn(&self.flags(), extra, "").end()
+    }
+
+    /// The flags that let a check see everything.
+    pub fn every_depth(&self, token: &Path) -> Vec<String> {
+        vec![
+            format!("--vault-token-file={}", token.display()),
+            format!("--reviewer=default/{}", self.reviewer),
+            "--diagnose-reviewer".to_owned(),
+        ]
+    }
+
+    /// What carries a run's label in both namespaces.
+    pub fn labelled(&self) -> Vec<String> {
+        let list = |namespace: &str| {
+            kubectl(&["get", "pods,serviceaccounts", "-n", namespace, "-l", "pmp-vault-conformance/run", "-o", "name"])
+        };
+        [list(&self.namespace), list(&self.other)].concat().lines().map(str::to_owned).collect()
+    }
+
+    /// Every object of both namespaces but events.
+    pub fn objects(&self) -> BTreeMap<String, Value> {
+        let mut all = objects(&self.namespace);
+        all.extend(objects(&self.other));
+        all
+    }
+
+    /// The ids of runs that left something in the state folder.
+    pub fn runs_left(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.state.path().join("runs"));
+        let names = entries.into_iter().flatten().flatten();
+        names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    }
+}
+
+impl Drop for Customer {
+    fn drop(&mut self) {
+        let gone = |arguments: &[&str]| {
+            let config = kubeconfig();
+            let _ = Command::new("kubectl").arg("--kubeconfig").arg(config).args(arguments).output();
+        };
+        gone(&["delete", "namespace", &self.namespace, &self.other, "--wait=false", "--ignore-not-found"]);
+        gone(&["delete", "clusterrolebinding", &self.reviewer, "--ignore-not-found"]);
+        gone(&["delete", "serviceaccount", &self.reviewer, "-n", "default", "--ignore-not-found"]);
+        for token in self.tokens.lock().unwrap().iter() {
+            try_vault("POST", "auth/token/revoke", json!({ "token": token }));
+        }
+        for name in self.policies.lock().unwrap().iter().chain([&self.policy]) {
+            try_vault("DELETE", &format!("sys/policies/acl/{name}"), Value::Null);
+        }
+        try_vault("DELETE", &format!("sys/auth/{}", self.auth), Value::Null);
+        try_vault("DELETE", &format!("sys/mounts/{}", self.mount), Value::Null);
+    }
+}
+
+fn changed(mut body: Value, changes: Value) -> Value {
+    let fields = body.as_object_mut().unwrap();
+    for (name, value) in changes.as_object().unwrap() {
+        fields.insert(name.clone(), value.clone());
+    }
+    fields.retain(|_, value| !value.is_null());
+    body
+}
