@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use super::existing::Arguments as Existing;
-use super::run::Testbed;
+use clap::Subcommand;
+
 use super::say::say;
+use super::target::Arguments as TargetArguments;
 use super::{INCONCLUSIVE, USAGE, fail};
 use crate::check::inspect::token_rights;
 use crate::check::run::missing_rights;
@@ -18,14 +19,27 @@ use crate::testbed::images::Images;
 use crate::testbed::probe_image;
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
-    /// What a run would be against
-    #[arg(long, value_enum, default_value_t = Testbed::Kind)]
-    testbed: Testbed,
+    #[command(subcommand)]
+    of: Option<Of>,
     #[command(flatten)]
     images: Images,
+}
+
+#[derive(Debug, Subcommand)]
+enum Of {
+    /// Ask for each right that `check` needs, with the same flags
+    Check(Box<CheckArguments>),
+}
+
+#[derive(Debug, clap::Args)]
+struct CheckArguments {
     #[command(flatten)]
-    existing: Existing,
+    target: TargetArguments,
+    /// Image of the probe
+    #[arg(long, value_name = "REF", env = "PMP_PROBE_IMAGE")]
+    probe_image: Option<String>,
 }
 
 /// One thing that a run needs.
@@ -46,9 +60,9 @@ impl Check {
 
 /// Prints one line a check; exit code 3 where a run could not start.
 pub async fn doctor(arguments: &Arguments, runs: &Runs) -> ExitCode {
-    let mut checks = match arguments.testbed {
-        Testbed::Kind => for_kind(arguments).await,
-        Testbed::Existing => match for_existing(arguments).await {
+    let mut checks = match &arguments.of {
+        None => for_run(&arguments.images).await,
+        Some(Of::Check(check)) => match for_check(check).await {
             Ok(checks) => checks,
             Err(error) => return fail(USAGE, &error),
         },
@@ -68,7 +82,7 @@ pub async fn doctor(arguments: &Arguments, runs: &Runs) -> ExitCode {
         }
     }
     if fine {
-        say!("a run can start");
+        say!("{} can start", if arguments.of.is_some() { "a check" } else { "a run" });
         ExitCode::SUCCESS
     } else {
         ExitCode::from(INCONCLUSIVE)
@@ -77,14 +91,14 @@ pub async fn doctor(arguments: &Arguments, runs: &Runs) -> ExitCode {
 
 /// What a check of a cluster and a Vault of one's own needs: every single right
 /// is asked for, and nothing is created.
-async fn for_existing(arguments: &Arguments) -> Result<Vec<Check>, String> {
+async fn for_check(arguments: &CheckArguments) -> Result<Vec<Check>, String> {
     const RBAC: &str = "`print rbac` with the same flags prints the Role that grants it";
     const VAULT: &str =
         "ask the same address with `vault status`; --vault-via names the way to Vault from this machine";
     const POLICY: &str = "`print policy` with the same flags prints the policy that grants it";
     let keys = super::catalogue(None).map_err(|error| error.to_string())?.keys;
-    let image = arguments.images.probe_image.clone();
-    let target = arguments.existing.target(&keys, image.as_deref().unwrap_or_default())?;
+    let image = arguments.probe_image.clone();
+    let target = arguments.target.target(&keys, image.as_deref().unwrap_or_default())?;
     let mut checks = vec![Check::needed(
         "probe",
         image.ok_or("--probe-image is missing".to_owned()),
@@ -146,7 +160,7 @@ async fn for_existing(arguments: &Arguments) -> Result<Vec<Check>, String> {
     Ok(checks)
 }
 
-async fn for_kind(arguments: &Arguments) -> Vec<Check> {
+async fn for_run(images: &Images) -> Vec<Check> {
     let mut checks = Vec::new();
     let engine = Engine::connect().await;
     checks.push(Check {
@@ -172,9 +186,7 @@ async fn for_kind(arguments: &Arguments) -> Vec<Check> {
         remedy: "`scripts/images` installs kind 0.33.0, or put it on the PATH",
     });
     if let Ok(engine) = &engine {
-        for (what, reference) in
-            [("image of Vault", &arguments.images.vault_image), ("node image", &arguments.images.node_image)]
-        {
+        for (what, reference) in [("image of Vault", &images.vault_image), ("node image", &images.node_image)] {
             checks.push(Check {
                 what: what.to_owned(),
                 found: match engine.image_identity(reference).await {
@@ -187,7 +199,7 @@ async fn for_kind(arguments: &Arguments) -> Vec<Check> {
             });
         }
     }
-    if arguments.images.probe_image.is_none() {
+    if images.probe_image.is_none() {
         checks.push(probe());
     }
     let missing = literal::missing_tools();

@@ -20,26 +20,41 @@ use crate::report::terminal::Terminal;
 use crate::report::{self, file};
 use crate::scenario::load::Catalogue;
 
-/// What is around every run, whatever it runs against: signals, the terminal,
-/// the report files, the exit code.
+/// Where reports go.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ReportFiles {
+    /// Write a JUnit report there
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write a JSON report there
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// What is around every run, whatever it does.
 pub(super) struct Frame {
-    pub(super) junit: Option<PathBuf>,
-    pub(super) json: Option<PathBuf>,
-    pub(super) deny_known_deviation: bool,
+    reports: ReportFiles,
+    deny_known_deviation: bool,
     pub(super) runs: Runs,
     pub(super) redactor: Redactor,
 }
 
 impl Frame {
     /// A path that cannot be written is said before the work, not after it.
-    pub(super) fn check(&self) -> Result<(), String> {
-        if self.junit.is_some() && self.junit == self.json {
+    pub(super) fn new(reports: ReportFiles, runs: Runs, redactor: Redactor) -> Result<Self, String> {
+        let ReportFiles { junit, json } = &reports;
+        if junit.is_some() && junit == json {
             return Err("--junit and --json name the same file; give each its own".to_owned());
         }
-        for path in self.junit.iter().chain(&self.json) {
+        for path in junit.iter().chain(json) {
             file::check_writable(path).map_err(|error| format!("{error}; {}", error.remedy()))?;
         }
-        Ok(())
+        Ok(Self { reports, deny_known_deviation: false, runs, redactor })
+    }
+
+    /// The same, with exit code 1 for a known deviation where that is wanted.
+    pub(super) fn denying_known_deviations(self, deny_known_deviation: bool) -> Self {
+        Self { deny_known_deviation, ..self }
     }
 
     /// Drives one run to its reports. What it says of itself comes through `happened`.
@@ -86,7 +101,9 @@ impl Frame {
             Err(error) => return fail(INCONCLUSIVE, &error.to_string()),
         };
         let mut written = Vec::new();
-        for (kind, path, text) in [("JUnit", &self.junit, &rendered.junit), ("JSON", &self.json, &rendered.json)] {
+        for (kind, path, text) in
+            [("JUnit", &self.reports.junit, &rendered.junit), ("JSON", &self.reports.json, &rendered.json)]
+        {
             let Some(path) = path else { continue };
             match file::write(path, text) {
                 Ok(()) => written.push((kind, path.as_path())),

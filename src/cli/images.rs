@@ -13,6 +13,7 @@ use crate::testbed::images::Images;
 use crate::testbed::probe_image;
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,

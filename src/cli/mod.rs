@@ -1,10 +1,11 @@
 //! The command line, one file a command.
 
+mod check;
 mod cleanup;
 mod doctor;
-mod existing;
 mod explain;
 mod frame;
+mod hints;
 mod images;
 mod list;
 mod logging;
@@ -12,12 +13,13 @@ mod print;
 mod run;
 mod say;
 mod self_test;
+mod target;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::journal::{Hold, Runs};
 use crate::redact::Redactor;
@@ -36,7 +38,7 @@ const INCONCLUSIVE: u8 = 3;
 #[command(
     version,
     after_help = "Exit codes: 0 everything as documented (known deviations included, unless denied), 1 something is not, \
-                  2 wrong use, 3 no verdict, 130 or 143 interrupted.\nStart with `doctor`, then `run`."
+                  2 wrong use, 3 no verdict, 130 or 143 interrupted.\nStart with `doctor`, then `run`; for a cluster of your own with `doctor check`, then `check`."
 )]
 struct Arguments {
     /// Where runs keep their journals [default: the user's state folder]
@@ -48,8 +50,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run scenarios and report a verdict
+    /// Run scenarios on a testbed of its own, and report a verdict
     Run(Box<run::Arguments>),
+    /// Check a cluster and a Vault of your own, which are only looked at
+    Check(Box<check::Arguments>),
     /// List the scenarios
     List(list::Arguments),
     /// Explain a scenario or a cause
@@ -69,12 +73,21 @@ enum Command {
     Probe,
 }
 
+/// The command line, with everything that it refuses.
+fn command() -> clap::Command {
+    // A policy is read with a Vault token only; `print policy` needs to be told of it without one.
+    let needs_token = |check: clap::Command| check.mut_arg("policies", |policy| policy.requires(target::VAULT_TOKEN));
+    let command = Arguments::command().mut_subcommand("check", needs_token);
+    hints::with_hints(command)
+}
+
 /// Parses, runs one command, and gives its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     // The first client would otherwise find no provider. A second installation fails, harmlessly.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let arguments = Arguments::parse();
+    let parsed = command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = parsed.unwrap_or_else(|error| error.exit());
     let redactor = Redactor::new();
     logging::start(&redactor);
     // Two workers: the harness waits, and the machine's cores belong to the cluster.
@@ -85,6 +98,7 @@ pub fn main() -> ExitCode {
     let runs = Runs::new(arguments.state_dir.as_deref());
     let code = match arguments.command {
         Command::Run(arguments) => runtime.block_on(run::run(*arguments, runs, redactor)),
+        Command::Check(arguments) => runtime.block_on(check::check(*arguments, runs, redactor)),
         Command::List(arguments) => list::list(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Doctor(arguments) => runtime.block_on(doctor::doctor(&arguments, &runs)),

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use k8s_openapi::api::rbac::v1::Subject;
 use serde_json::Value;
 
-use super::existing::Arguments as Existing;
+use super::target::Arguments as TargetArguments;
 use super::{INCONCLUSIVE, USAGE, catalogue, fail, say};
 use crate::check::target::Target;
 use crate::check::{job, rights};
@@ -23,7 +23,7 @@ enum What {
     /// The least Roles for exactly these flags, and a ClusterRole only with --diagnose-reviewer
     Rbac {
         #[command(flatten)]
-        existing: Box<Existing>,
+        target: Box<TargetArguments>,
         /// Also bind them: user:NAME, group:NAME or serviceaccount:NAMESPACE/NAME
         #[arg(long, value_name = "SUBJECT", value_parser = subject)]
         bind_to: Option<Subject>,
@@ -31,12 +31,12 @@ enum What {
     /// The least policy for --vault-token-file, in HCL
     Policy {
         #[command(flatten)]
-        existing: Box<Existing>,
+        target: Box<TargetArguments>,
     },
     /// A Job that runs the check in the cluster, with everything that it needs
     Job {
         #[command(flatten)]
-        existing: Box<Existing>,
+        target: Box<TargetArguments>,
         /// The image of the program, which is also the probe's
         #[arg(long, value_name = "REF", env = "PMP_PROBE_IMAGE")]
         probe_image: String,
@@ -49,11 +49,11 @@ enum What {
 /// Prints.
 pub fn print(arguments: &Arguments) -> ExitCode {
     let text = match &arguments.what {
-        What::Rbac { existing, bind_to } => {
-            shape(existing, "").map(|target| yaml(&job::rbac(&rights::rules(&target), bind_to.as_ref())))
+        What::Rbac { target, bind_to } => {
+            shape(target, "").map(|shape| yaml(&job::rbac(&rights::rules(&shape), bind_to.as_ref())))
         }
-        What::Policy { existing } => shape(existing, "").map(|target| Ok(rights::policy(&target, existing.policies()))),
-        What::Job { existing, probe_image, api_server } => job_text(existing, probe_image, api_server.as_deref()),
+        What::Policy { target } => shape(target, "").map(|shape| Ok(rights::policy(&shape, target.policies()))),
+        What::Job { target, probe_image, api_server } => job_text(target, probe_image, api_server.as_deref()),
     };
     match text {
         Ok(Ok(text)) => {
@@ -65,19 +65,19 @@ pub fn print(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn shape(existing: &Existing, image: &str) -> Result<Target, String> {
+fn shape(target: &TargetArguments, image: &str) -> Result<Target, String> {
     let catalogue = catalogue(None).map_err(|error| error.to_string())?;
-    existing.shape(&catalogue.keys, image)
+    target.shape(&catalogue.keys, image)
 }
 
-fn job_text(existing: &Existing, image: &str, api_server: Option<&str>) -> Result<Result<String, String>, String> {
-    let mut target = shape(existing, image)?;
-    if target.second_depth {
+fn job_text(target: &TargetArguments, image: &str, api_server: Option<&str>) -> Result<Result<String, String>, String> {
+    let mut shape = shape(target, image)?;
+    if shape.second_depth {
         return Err("a Job gets no Vault token: it would stand in the manifest. Leave out --vault-token-file and \
                     --vault-token-from-env"
             .to_owned());
     }
-    target.ca = existing.ca()?;
+    shape.ca = target.ca()?;
     let api_server = match api_server {
         None => None,
         Some(text) => {
@@ -85,7 +85,7 @@ fn job_text(existing: &Existing, image: &str, api_server: Option<&str>) -> Resul
             Some(parts.ok_or("--api-server has the form HOST:PORT, such as 10.0.0.1:6443")?)
         }
     };
-    Ok(yaml(&job::job(&target, existing.for_job(&target), api_server)))
+    Ok(yaml(&job::job(&shape, target.for_job(&shape), api_server)))
 }
 
 fn yaml(objects: &[Value]) -> Result<String, String> {

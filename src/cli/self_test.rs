@@ -1,12 +1,11 @@
 //! `self-test`: proof that a run can fail.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::frame::Frame;
+use super::frame::{Frame, ReportFiles};
 use super::say::say;
 use super::{USAGE, catalogue, fail};
 use crate::journal::Runs;
@@ -35,12 +34,8 @@ pub struct Arguments {
     /// Use the testbed that a run with --keep left up
     #[arg(long, value_name = "RUN-ID", value_parser = super::run_id)]
     reuse: Option<String>,
-    /// Write a JUnit report there
-    #[arg(long, value_name = "FILE")]
-    junit: Option<PathBuf>,
-    /// Write a JSON report there
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    reports: ReportFiles,
     /// Time limit, clean-up left out
     #[arg(long, value_name = "D", default_value = "40m", value_parser = humantime::parse_duration)]
     timeout: Duration,
@@ -65,16 +60,10 @@ pub async fn self_test(arguments: Arguments, runs: Runs, redactor: Redactor) -> 
         }
         return ExitCode::SUCCESS;
     }
-    let frame = Frame {
-        junit: arguments.junit,
-        json: arguments.json,
-        deny_known_deviation: false,
-        runs: runs.clone(),
-        redactor: redactor.clone(),
+    let frame = match Frame::new(arguments.reports, runs.clone(), redactor.clone()) {
+        Ok(frame) => frame,
+        Err(error) => return fail(USAGE, &error),
     };
-    if let Err(error) = frame.check() {
-        return fail(USAGE, &error);
-    }
     let reuse = match super::hold(&runs, arguments.reuse) {
         Ok(reuse) => reuse,
         Err(error) => return fail(USAGE, &error.to_string()),

@@ -57,9 +57,9 @@ impl Place {
         command
     }
 
-    /// `run --testbed existing` with these flags; nothing is left of it.
-    fn run(&self, flags: &[&str]) -> Assert {
-        let assert = self.program().args(["run", "--testbed=existing"]).args(flags).assert();
+    /// `check` with these flags; nothing is left of it.
+    fn check(&self, flags: &[&str]) -> Assert {
+        let assert = self.program().arg("check").args(flags).assert();
         assert_eq!(left_in(self.state()), Vec::<String>::new());
         assert
     }
@@ -67,11 +67,11 @@ impl Place {
 
 #[rstest]
 #[case::no_context(&["--namespace=app", SECRET_NAME, "--probe-image=i"], "--context is missing")]
-#[case::no_namespace(&["--context=customer", SECRET_NAME, "--probe-image=i"], "--namespace is missing")]
-#[case::no_secret_name(&["--context=customer", "--namespace=app", "--probe-image=i"], "--secret-name is missing")]
-#[case::no_probe_image(&["--context=customer", "--namespace=app", SECRET_NAME], "--probe-image is missing")]
+#[case::no_namespace(&["--context=customer", SECRET_NAME, "--probe-image=i"], "--namespace <NAME>")]
+#[case::no_secret_name(&["--context=customer", "--namespace=app", "--probe-image=i"], "--secret-name <URL>")]
+#[case::no_probe_image(&["--context=customer", "--namespace=app", SECRET_NAME], "--probe-image <REF>")]
 fn what_is_missing_is_named(#[case] flags: &[&str], #[case] hint: &str) {
-    Place::new().run(flags).code(2).stdout(is_empty()).stderr(contains(hint));
+    Place::new().check(flags).code(2).stdout(is_empty()).stderr(contains(hint));
 }
 
 #[rstest]
@@ -90,23 +90,31 @@ fn what_is_missing_is_named(#[case] flags: &[&str], #[case] hint: &str) {
 #[case::a_token_that_is_not_set(&["--vault-token-from-env"], "VAULT_TOKEN is not set")]
 #[case::a_log_that_is_not_there(&["--vault-log=/no/such/log"], "--vault-log: cannot read")]
 #[case::authorities_that_are_not_there(&["--ca-file=/no/such/ca"], "--ca-file: cannot read")]
-#[case::a_testbed_to_keep(&["--keep"], "--testbed kind")]
-#[case::a_testbed_to_use_again(&["--reuse=rk3f9xa2b"], "--testbed kind")]
-#[case::a_scenario(&["--scenario=binding.*"], "--testbed kind")]
+#[case::a_testbed_to_keep(&["--keep"], "`run`, which has this flag")]
+#[case::a_testbed_to_use_again(&["--reuse=rk3f9xa2b"], "`run`, which has this flag")]
+#[case::a_scenario(&["--scenario=binding.*"], "`run`, which has this flag")]
+#[case::how_many_at_once(&["--jobs=3"], "`run`, which has this flag")]
+#[case::a_profile(&["--profile=all"], "`run`, which has this flag")]
+#[case::what_only_a_run_can_deny(&["--deny=known-deviation"], "[possible values: warning]")]
+#[case::a_policy_that_nobody_would_read(&["--policy=other"], "--vault-token-file")]
+#[case::a_way_to_vault_that_nobody_would_go(&["--vault-via=http://127.0.0.1:1"], "--vault-token-file")]
+#[case::parts_of_a_secret_name_that_is_whole(&["--mount=kv"], "cannot be used with")]
+#[case::reports_of_a_dry_run(&["--dry-run", "--json=x"], "cannot be used with")]
+#[case::a_time_limit_of_a_dry_run(&["--dry-run", "--timeout=5m"], "cannot be used with")]
 fn wrong_use_is_exit_code_2_with_what_is_right(#[case] flags: &[&str], #[case] hint: &str) {
     let mut all = vec!["--context=customer", "--namespace=app", "--probe-image=i"];
     if !flags.iter().any(|flag| flag.starts_with("--vault-addr")) {
         all.push(SECRET_NAME);
     }
     all.extend(flags);
-    Place::new().run(&all).code(2).stdout(is_empty()).stderr(contains(hint));
+    Place::new().check(&all).code(2).stdout(is_empty()).stderr(contains(hint));
 }
 
 #[test]
 fn a_secret_name_and_its_parts_exclude_each_other() {
     let flags =
         ["--context=customer", "--namespace=app", "--probe-image=i", SECRET_NAME, "--vault-addr=http://127.0.0.1:1"];
-    Place::new().run(&flags).code(2).stderr(contains("cannot be used with"));
+    Place::new().check(&flags).code(2).stderr(contains("cannot be used with"));
 }
 
 #[rstest]
@@ -118,15 +126,20 @@ fn a_token_file_without_a_token_is_refused_and_its_content_never_said(#[case] co
     let token = format!("--vault-token-file={}", place.file("token", content).display());
     let flags = ["--context=customer", "--namespace=app", "--probe-image=i", SECRET_NAME, &token];
     place
-        .run(&flags)
+        .check(&flags)
         .code(2)
         .stdout(is_empty())
         .stderr(contains("the Vault token given is empty or not one word").and(contains("one two").not()));
 }
 
-#[test]
-fn a_dry_run_is_of_ones_own_cluster_only() {
-    Place::new().program().args(["run", "--dry-run"]).assert().code(2).stderr(contains("--testbed existing"));
+#[rstest]
+#[case::a_cluster(&["run", "--context=x", "--namespace=y", "--secret-name=z"], "looked at by `check`")]
+#[case::a_cluster_in_two_words(&["run", "--context", "x"], "looked at by `check`")]
+#[case::a_dry_run(&["run", "--dry-run"], "looked at by `check`")]
+#[case::what_a_check_can_deny(&["run", "--deny=warning"], "[possible values: known-deviation]")]
+#[case::a_cluster_of_the_doctor(&["doctor", "--context=x"], "`doctor check`")]
+fn a_flag_of_a_check_is_never_taken_for_one_of_a_run(#[case] arguments: &[&str], #[case] hint: &str) {
+    Place::new().program().args(arguments).assert().code(2).stdout(is_empty()).stderr(contains(hint));
 }
 
 #[test]
@@ -140,14 +153,14 @@ fn a_context_that_is_not_there_is_answered_with_those_that_are() {
     let place = Place::new();
     let config = place.kubeconfig("https://127.0.0.1:1");
     let flags = ["--context=custmer", "--namespace=app", "--probe-image=i", SECRET_NAME, &config];
-    place.run(&flags).code(3).stdout(contains("no context `custmer`; it has customer"));
+    place.check(&flags).code(3).stdout(contains("no context `custmer`; it has customer"));
 }
 
 #[test]
 fn a_kubeconfig_that_is_not_there_is_no_verdict() {
     let place = Place::new();
     let flags = ["--context=customer", "--namespace=app", "--probe-image=i", SECRET_NAME, "--kubeconfig=/no/such/file"];
-    place.run(&flags).code(3).stdout(contains("cannot use the kubeconfig").and(contains("--kubeconfig")));
+    place.check(&flags).code(3).stdout(contains("cannot use the kubeconfig").and(contains("--kubeconfig")));
 }
 
 #[test]
@@ -157,7 +170,7 @@ fn a_cluster_that_does_not_answer_is_no_verdict_and_reported() {
     let report = place.state().join("report.json");
     let json = format!("--json={}", report.display());
     let flags = ["--context=customer", "--namespace=app", "--probe-image=i", SECRET_NAME, &config, &json];
-    place.run(&flags).code(3).stdout(contains("the cluster does not answer"));
+    place.check(&flags).code(3).stdout(contains("the cluster does not answer"));
     let report = std::fs::read_to_string(report).unwrap_or_else(|error| panic!("{error}"));
     let report: Value = serde_json::from_str(&report).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(report["exit-code"], 3);
@@ -166,13 +179,7 @@ fn a_cluster_that_does_not_answer_is_no_verdict_and_reported() {
     assert!(
         scenarios.iter().all(|scenario| ["inconclusive", "skipped"].map(Value::from).contains(&scenario["verdict"]))
     );
-    place
-        .program()
-        .args(["doctor", "--testbed=existing"])
-        .args(&flags[..5])
-        .assert()
-        .code(3)
-        .stdout(contains("MISSING  cluster"));
+    place.program().args(["doctor", "check"]).args(&flags[..5]).assert().code(3).stdout(contains("MISSING  cluster"));
 }
 
 /// Everything that a server was sent: method, path, headers and body as one text a request.
@@ -229,7 +236,7 @@ fn sent(flags: &[&str]) -> Vec<String> {
     let name = format!("--secret-name=http://{address}/pmp-dev/admin");
     let output = place
         .program()
-        .args(["run", "--testbed=existing", "--context=customer", "--namespace=app", "--probe-image=i", &config, &name])
+        .args(["check", "--context=customer", "--namespace=app", "--probe-image=i", &config, &name])
         .args(flags)
         .envs([("VAULT_TOKEN", "an-ambient-token"), ("VAULT_ADDR", "http://127.0.0.1:1"), ("NO_PROXY", "*")])
         .output()
@@ -285,7 +292,7 @@ fn where_a_vault_token_should_be_used_and_vault_does_not_answer_it_is_told_what_
     let flags = ["--context=customer", "--namespace=app", "--probe-image=i", SECRET_NAME, &config, &token, &via];
     let address = format!("http://{front}/v1/");
     let told = || contains(what).and(contains(seen)).and(contains(&*address)).and(contains("a-token-of-nobody").not());
-    place.run(&flags).code(3).stdout(told().and(contains("nothing was created")));
-    let doctor = place.program().args(["doctor", "--testbed=existing"]).args(flags).assert();
+    place.check(&flags).code(3).stdout(told().and(contains("nothing was created")));
+    let doctor = place.program().args(["doctor", "check"]).args(flags).assert();
     doctor.code(3).stdout(told().and(contains("MISSING  Vault: ")).and(contains("`vault status`")));
 }

@@ -47,7 +47,7 @@ fn scenarios() -> tempfile::TempDir {
 #[test]
 fn the_help_names_every_command_and_every_exit_code() {
     let help = printed(&ask(&["--help"]).success());
-    for word in ["run", "list", "explain", "doctor", "images", "cleanup", "Exit codes: 0", "130 or 143"] {
+    for word in ["run", "check", "list", "explain", "doctor", "images", "cleanup", "Exit codes: 0", "130 or 143"] {
         assert!(help.contains(word), "{word}: {help}");
     }
     assert!(!help.contains("probe "), "what runs in the pod is no command for people: {help}");
@@ -57,7 +57,6 @@ fn the_help_names_every_command_and_every_exit_code() {
 fn the_help_of_run_has_every_documented_flag() {
     let help = printed(&ask(&["run", "--help"]).success());
     for flag in [
-        "--testbed",
         "--scenario",
         "--profile",
         "--jobs",
@@ -78,6 +77,7 @@ fn the_help_of_run_has_every_documented_flag() {
 }
 
 #[rstest]
+#[case("check")]
 #[case("list")]
 #[case("explain")]
 #[case("doctor")]
@@ -99,7 +99,8 @@ fn the_version_is_the_packages() {
 #[case::no_command(&[], "Usage:")]
 #[case::an_unknown_command(&["rum"], "run")]
 #[case::an_unknown_flag(&["run", "--juint", "x"], "--junit")]
-#[case::an_unknown_testbed(&["run", "--testbed", "minikube"], "[possible values: kind, existing]")]
+#[case::both_a_profile_and_scenarios(&["run", "--profile", "all", "--scenario", "x"], "cannot be used with")]
+#[case::an_image_for_an_export(&["images", "--vault-image", "x", "export", "f"], "cannot be used with")]
 #[case::an_unknown_profile(&["run", "--profile", "most"], "[possible values: core, all]")]
 #[case::an_unknown_verdict_to_deny(&["run", "--deny", "everything"], "known-deviation")]
 #[case::no_jobs(&["run", "--jobs", "0"], "1..=200")]

@@ -7,6 +7,7 @@ mod cli_usage;
 mod cli_without_engine;
 mod docs_causes;
 mod existing_properties;
+mod layers;
 mod probe_observation;
 mod probe_transport;
 mod report_files;

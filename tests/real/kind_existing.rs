@@ -179,7 +179,7 @@ fn a_dry_run_creates_nothing_and_prints_all_that_a_run_makes_and_asks() {
     let extra: Vec<&str> = flags.iter().map(String::as_str).collect();
     let before = settled(&customer);
     let audit = Audit::start(&customer);
-    let dry = customer.command("run", &customer.flags(), &extra).arg("--dry-run").output().unwrap();
+    let dry = customer.command(&["check"], &customer.flags(), &extra).arg("--dry-run").output().unwrap();
     let text = String::from_utf8(dry.stdout).unwrap();
     assert_eq!(dry.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&dry.stderr));
     assert_eq!(customer.objects(), before);

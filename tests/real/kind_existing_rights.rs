@@ -47,7 +47,7 @@ fn borrowed(flags: &[String]) -> Vec<&str> {
 
 /// What `doctor` says is missing, and its exit code.
 fn doctor(customer: &Customer, flags: &[String], extra: &[String]) -> (Option<i32>, Vec<String>) {
-    let output = customer.command("doctor", flags, &borrowed(extra)).output().unwrap();
+    let output = customer.command(&["doctor", "check"], flags, &borrowed(extra)).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let missing = text.lines().filter_map(|line| line.strip_prefix("MISSING  ")).map(str::to_owned).collect();
     (output.status.code(), missing)

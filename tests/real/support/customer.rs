@@ -239,17 +239,20 @@ impl Customer {
         flags.iter().map(|(flag, value)| format!("--{flag}={value}")).collect()
     }
 
-    /// `doctor` or `run` with these flags.
-    pub fn command(&self, what: &str, flags: &[String], extra: &[&str]) -> Command {
+    /// `doctor check` or `check` with these flags, those left out that go with a Vault token only.
+    pub fn command(&self, what: &[&str], flags: &[String], extra: &[&str]) -> Command {
         let mut command = self.program();
-        command.args([what, "--testbed=existing", "--probe-image", image()]).args(flags).args(extra);
+        let token =
+            extra.iter().copied().chain(flags.iter().map(String::as_str)).any(|f| f.starts_with("--vault-token"));
+        let idle = |flag: &&String| !token && ["--policy=", "--vault-via="].iter().any(|start| flag.starts_with(start));
+        command.args(what).args(["--probe-image", image()]).args(flags.iter().filter(|flag| !idle(flag))).args(extra);
         command
     }
 
     /// Starts a check.
     pub fn spawn(&self, flags: &[String], extra: &[&str], log: &str) -> Running {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = self.command("run", flags, extra);
+        let mut command = self.command(&["check"], flags, extra);
         let report = |name: &str| folder.path().join(name);
         command.arg("--json").arg(report("report.json")).arg("--junit").arg(report("junit.xml"));
         command.stdout(std::fs::File::create(report("stdout")).unwrap());

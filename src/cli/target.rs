@@ -11,12 +11,15 @@ use crate::page::{KeyCatalogue, Reads};
 use crate::probe::input::{SecretName, TOKEN_FILE};
 use crate::scenario::select::near;
 
+/// The group of flags that give a Vault token.
+pub const VAULT_TOKEN: &str = "vault_token";
+
 /// The variable that `--vault-token-from-env` reads; never read unasked.
 const TOKEN_VARIABLE: &str = "VAULT_TOKEN";
 
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
-#[command(next_help_heading = "A cluster and a Vault of your own (--testbed existing)")]
+#[command(next_help_heading = "Your own cluster, app and Vault")]
 pub struct Arguments {
     /// The kubeconfig [default: as kubectl finds it]
     #[arg(long, value_name = "FILE")]
@@ -26,7 +29,7 @@ pub struct Arguments {
     pub context: Option<String>,
     /// The app's namespace
     #[arg(long, value_name = "NAME")]
-    pub namespace: Option<String>,
+    namespace: String,
     /// The namespace of OperatorConfiguration mendix-operator-configuration [default: the app's]
     #[arg(long, value_name = "NAME")]
     operator_namespace: Option<String>,
@@ -40,16 +43,21 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     service_account: Option<String>,
     /// The Secret Name URL of the admin panel, such as http://vault.example:8200/pmp-dev/admin
-    #[arg(long, value_name = "URL", conflicts_with_all = ["vault_addr", "mount", "secret"])]
+    #[arg(
+        long,
+        value_name = "URL",
+        required_unless_present = "vault_addr",
+        conflicts_with_all = ["vault_addr", "mount", "secret"]
+    )]
     secret_name: Option<String>,
     /// In place of --secret-name: Vault's address as pods see it
     #[arg(long, value_name = "URL")]
     vault_addr: Option<String>,
     /// With --vault-addr: the KV mount
-    #[arg(long, value_name = "PATH", default_value = "pmp-dev")]
+    #[arg(long, value_name = "PATH", default_value = "pmp-dev", requires = "vault_addr")]
     mount: String,
     /// With --vault-addr: the secret's name
-    #[arg(long, value_name = "NAME", default_value = "admin")]
+    #[arg(long, value_name = "NAME", default_value = "admin", requires = "vault_addr")]
     secret: String,
     /// The path of the auth mount
     #[arg(long, value_name = "PATH", default_value = "kubernetes")]
@@ -67,13 +75,13 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     other_namespace: Option<String>,
     /// Read the role, the auth configuration, the policy and the mount with the Vault token in this file
-    #[arg(long, value_name = "FILE", conflicts_with = "vault_token_from_env")]
+    #[arg(long, value_name = "FILE", group = VAULT_TOKEN)]
     vault_token_file: Option<PathBuf>,
     /// The same with the token in VAULT_TOKEN, which is not looked at otherwise
-    #[arg(long)]
+    #[arg(long, group = VAULT_TOKEN)]
     vault_token_from_env: bool,
     /// Where this machine reaches Vault [default: the Secret Name's address]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", requires = VAULT_TOKEN)]
     vault_via: Option<String>,
     /// A policy of the role, may be given more than once
     #[arg(long = "policy", value_name = "NAME", default_value = "pmp-secret-access")]
@@ -154,16 +162,11 @@ impl Arguments {
     /// # Errors
     /// What is missing or cannot be used, and how to mend it.
     pub fn shape(&self, keys: &KeyCatalogue, probe_image: &str) -> Result<Target, String> {
-        let namespace = self.namespace.clone().ok_or("--namespace is missing: name the app's namespace")?;
-        let secret_name = match (&self.secret_name, &self.vault_addr) {
-            (Some(url), _) => url.clone(),
-            (None, Some(address)) => format!("{}/{}/{}", address.trim_end_matches('/'), self.mount, self.secret),
-            (None, None) => {
-                return Err("--secret-name is missing: give the Secret Name URL of the admin panel, or --vault-addr, \
-                            --mount and --secret"
-                    .to_owned());
-            }
-        };
+        let namespace = self.namespace.clone();
+        // One of both is there: the command line has no other form.
+        let address = self.vault_addr.as_deref().unwrap_or_default().trim_end_matches('/');
+        let secret_name =
+            self.secret_name.clone().unwrap_or_else(|| format!("{address}/{}/{}", self.mount, self.secret));
         let secret = SecretName::parse(&secret_name)?;
         if self.other_namespace.as_ref() == Some(&namespace) {
             return Err(
@@ -214,10 +217,10 @@ impl Arguments {
         path.map(|path| read("--ca-file", path)).transpose()
     }
 
-    /// The arguments of `run` for the same check in the cluster itself: those
+    /// The arguments of `check` for the same check in the cluster itself: those
     /// that name a file of this machine are left out.
     pub fn for_job(&self, target: &Target) -> Vec<String> {
-        let mut arguments = vec!["run".to_owned(), "--testbed=existing".to_owned()];
+        let mut arguments = vec!["check".to_owned()];
         let mut add = |flag: &str, value: &str| arguments.push(format!("--{flag}={value}"));
         add("probe-image", &target.pod.image);
         add("namespace", &target.namespace);

@@ -1,0 +1,91 @@
+//! `check`: a cluster and a Vault of somebody's own, which are only looked at.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::frame::{Frame, ReportFiles};
+use super::target::Arguments as TargetArguments;
+use super::{INCONCLUSIVE, USAGE, catalogue, fail, say};
+use crate::check::run::Check;
+use crate::check::target::Target;
+use crate::check::{app, plan};
+use crate::cluster::connect;
+use crate::journal::Runs;
+use crate::ledger::Ledger;
+use crate::redact::Redactor;
+use crate::scenario::load::Catalogue;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    target: TargetArguments,
+    /// Image of the probe, of the same version as this program: `images export` writes it; bring it into a registry
+    /// that your nodes can pull from, and name it here, best with its digest
+    #[arg(long, value_name = "REF", env = "PMP_PROBE_IMAGE")]
+    probe_image: String,
+    /// Print what would be created and asked, and create nothing
+    #[arg(long, conflicts_with_all = ["junit", "json", "deny", "timeout"])]
+    dry_run: bool,
+    /// Also end with exit code 1 where this is observed
+    #[arg(long, value_name = "VERDICT", value_enum)]
+    deny: Option<Deny>,
+    #[command(flatten)]
+    reports: ReportFiles,
+    /// Take keys and causes of this folder in place of the program's own
+    #[arg(long, value_name = "DIR")]
+    scenarios: Option<PathBuf>,
+    /// Time limit of the whole check, clean-up left out, such as `20m`
+    #[arg(long, value_name = "D", default_value = "20m", value_parser = humantime::parse_duration)]
+    timeout: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Deny {
+    /// Something holds and should be mended all the same
+    Warning,
+}
+
+/// Checks, reports, cleans up.
+pub async fn check(arguments: Arguments, runs: Runs, redactor: Redactor) -> ExitCode {
+    let catalogue = match catalogue(arguments.scenarios.as_ref()) {
+        Ok(catalogue) => catalogue,
+        Err(error) => return fail(USAGE, &error.to_string()),
+    };
+    let target = match arguments.target.target(&catalogue.keys, &arguments.probe_image) {
+        Ok(target) => target,
+        Err(error) => return fail(USAGE, &error),
+    };
+    if let Some(access) = &target.vault {
+        redactor.add(&access.token);
+    }
+    if arguments.dry_run {
+        return dry_run(&target, &catalogue, &redactor).await;
+    }
+    let frame = match Frame::new(arguments.reports, runs, redactor) {
+        Ok(frame) => frame,
+        Err(error) => return fail(USAGE, &error),
+    };
+    let (events, happened) = unbounded_channel();
+    let check = Check::new(&target, &catalogue, &events, arguments.deny.is_some());
+    frame.drive(&catalogue, (&events, happened), arguments.timeout, check).await
+}
+
+/// Reads what the app has, and says what a check would do. Creates nothing.
+async fn dry_run(target: &Target, catalogue: &Catalogue, redactor: &Redactor) -> ExitCode {
+    let text = async {
+        let kube = connect::cluster(&target.cluster, &Ledger::default()).await?;
+        let app = app::find(&kube, target).await?;
+        plan::text(target, &catalogue.keys, &app)
+    };
+    match text.await {
+        Ok(text) => {
+            say::text(format_args!("{}", redactor.clean(&text)));
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(INCONCLUSIVE, &redactor.clean(&error)),
+    }
+}
