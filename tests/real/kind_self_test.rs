@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::testbed::{self, Reports, owner, program, read};
+use crate::support::servers::filling_the_machine;
+use crate::support::testbed::{self, Reports, folder, owner, program, read};
 
 /// The report of the whole self-test, which the test script ran on the testbed.
 fn report() -> Value {
@@ -48,6 +49,23 @@ fn with_a_check_of_the_oracle_taken_out_the_survivors_are_named() {
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
     let survivors = read(&json)["scores"][0]["survivors"].clone();
     assert_eq!(survivors, serde_json::json!(["lie/vault.swapped-values", "lie/vault.stale-values"]));
+}
+
+/// As the README calls it, without `--reuse`: kind finishes while trials could begin.
+#[test]
+#[ignore = "needs a Vault and a kind cluster: scripts/test --kind"]
+fn on_a_testbed_of_its_own_it_adds_a_node_only_when_kind_is_done() {
+    let _one = filling_the_machine();
+    let reports = Reports::new();
+    let output = program()
+        .args(["self-test", "--only", "fault/node.not-ready", "--json"])
+        .arg(reports.path("report.json"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    let report = reports.json();
+    assert_eq!(report["scores"][0]["noticed"], 1, "{}", report["scores"]);
+    assert!(!folder(report["run"]["id"].as_str().unwrap()).exists(), "its folder is left");
 }
 
 #[test]
