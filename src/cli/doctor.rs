@@ -76,7 +76,7 @@ pub async fn doctor(arguments: &Arguments, runs: &Runs) -> ExitCode {
             Ok(found) => say!("ok       {}: {found}", check.what),
             Err(reason) => {
                 fine &= !check.needed;
-                let word = if check.needed { "MISSING" } else { "not here" };
+                let word = if check.needed { "MISSING" } else { "absent" };
                 say!("{word:8} {}: {reason}\n         {}", check.what, check.remedy);
             }
         }
@@ -85,6 +85,7 @@ pub async fn doctor(arguments: &Arguments, runs: &Runs) -> ExitCode {
         say!("{} can start", if arguments.of.is_some() { "a check" } else { "a run" });
         ExitCode::SUCCESS
     } else {
+        say!("no run can start before what is MISSING is there");
         ExitCode::from(INCONCLUSIVE)
     }
 }

@@ -29,9 +29,9 @@ pub fn explain(arguments: &Arguments) -> ExitCode {
     };
     let id = &arguments.id;
     if let Some(scenario) = catalogue.get(id) {
-        say::text(format_args!("{}", about_scenario(scenario, &catalogue)));
+        say::prose(format_args!("{}", about_scenario(scenario, &catalogue)));
     } else if let Some(cause) = catalogue.causes.get(&CauseId(id.clone())) {
-        say::text(format_args!("{}", about_cause(cause, &catalogue)));
+        say::prose(format_args!("{}", about_cause(cause, &catalogue)));
     } else {
         let ids = catalogue
             .scenarios

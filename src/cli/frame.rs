@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
 use super::say::complain;
-use super::{INCONCLUSIVE, fail};
+use super::{INCONCLUSIVE, fail, say};
 use crate::event::{Ending, Event, Events};
 use crate::journal::{Journal, Runs};
 use crate::lifecycle::{Job, Lifecycle, Signals};
@@ -69,10 +69,9 @@ impl Frame {
         if let Err(error) = listen(&signals, &abandon) {
             return fail(INCONCLUSIVE, &format!("cannot listen for signals: {error}"));
         }
-        let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
-        let interactive = std::io::stderr().is_terminal() && !in_ci;
+        let bars = super::bars_wanted().then(say::show_bars);
         let colour = std::io::stdout().is_terminal() && super::colours_wanted();
-        let mut terminal = Terminal::new(catalogue.causes.clone(), self.redactor.clone(), interactive, colour);
+        let mut terminal = Terminal::new(catalogue.causes.clone(), self.redactor.clone(), bars, colour);
         let mut run = String::new();
         let lifecycle = Lifecycle { runs: &self.runs, events, signals: &signals, timeout };
         // Boxed, so that a second signal can drop it and what it holds.
@@ -88,6 +87,8 @@ impl Frame {
                 }
                 result = &mut work => break result,
                 () = abandon.cancelled() => {
+                    // The bars go with it.
+                    drop(terminal);
                     drop(work);
                     return self.abandoned(&run, signals.ending());
                 }
@@ -126,7 +127,8 @@ impl Frame {
         if let Ok(journal) = Journal::open(&self.runs, run) {
             let cluster = journal.cluster();
             for entry in journal.open_entries() {
-                complain!("  {}", entry.item.by_hand(cluster.as_ref()));
+                // As it is: a command that was folded is none.
+                say::problem(format_args!("  {}\n", entry.item.by_hand(cluster.as_ref())));
             }
         }
         complain!("`cleanup --run-id {run}` does all of it");

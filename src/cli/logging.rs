@@ -27,7 +27,7 @@ pub fn start(redactor: &Redactor) {
         let told = metadata.target().starts_with("kube_client::client");
         *metadata.level() <= wanted && (ours || *metadata.level() <= Level::WARN && !told)
     };
-    let writer = Mutex::new(redactor.writer(std::io::stderr()));
+    let writer = Mutex::new(redactor.writer(super::say::StandardError));
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal() && super::colours_wanted())
         .with_writer(writer)

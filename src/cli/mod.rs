@@ -15,6 +15,8 @@ mod say;
 mod self_test;
 mod target;
 
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -131,8 +133,18 @@ fn fail(code: u8, text: &str) -> ExitCode {
 ///
 /// An empty `NO_COLOR` counts as unset: <https://no-color.org>.
 fn colours_wanted() -> bool {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb")
+    variable("NO_COLOR").is_none() && variable("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Whether the standard error can show bars: it is a terminal whose cursor can
+/// be moved, and not one that a CI only writes down.
+fn bars_wanted() -> bool {
+    std::io::stderr().is_terminal() && variable("CI").is_none() && variable("TERM").is_some_and(|term| term != "dumb")
+}
+
+/// A variable of the environment, unless it is empty.
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// A run's id, which is also the name of its folder and part of many others.

@@ -3,12 +3,30 @@
 
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
-use std::sync::OnceLock;
+use std::os::fd::AsFd;
+use std::sync::{LazyLock, OnceLock};
+
+use crate::report::bars::{Bars, columns};
+use crate::report::fold::fold;
 
 /// Why something could not be said on the standard output.
 static UNSAID: OnceLock<io::Error> = OnceLock::new();
 
-/// Says a text on the standard output.
+/// The bars on the standard error, hidden but for a run at a terminal.
+static BARS: LazyLock<Bars> = LazyLock::new(Bars::default);
+
+/// Shows bars on the standard error from now on.
+pub fn show_bars() -> Bars {
+    BARS.show(io::stderr());
+    BARS.clone()
+}
+
+/// Says a text for people, folded where the standard output is a window.
+pub fn prose(words: Arguments<'_>) {
+    text(format_args!("{}", folded(words, io::stdout())));
+}
+
+/// Says a text on the standard output as it is, such as one that goes into a file.
 pub fn text(text: Arguments<'_>) {
     let mut out = io::stdout().lock();
     if let Err(error) = out.write_fmt(text).and_then(|()| out.flush()) {
@@ -17,9 +35,36 @@ pub fn text(text: Arguments<'_>) {
     }
 }
 
-/// Says a text on the standard error, after which there is nowhere to complain.
+/// Says a text for people on the standard error, folded where that is a window.
+pub fn complaint(words: Arguments<'_>) {
+    problem(format_args!("{}", folded(words, io::stderr())));
+}
+
+/// Says a text on the standard error as it is, after which there is nowhere to complain.
 pub fn problem(text: Arguments<'_>) {
-    let _ = io::stderr().lock().write_fmt(text);
+    // In one piece, so that nothing comes in between.
+    let _ = StandardError.write_all(text.to_string().as_bytes());
+}
+
+fn folded(words: Arguments<'_>, terminal: impl AsFd) -> String {
+    let text = words.to_string();
+    match columns(terminal) {
+        Some(columns) => fold(&text, columns),
+        None => text,
+    }
+}
+
+/// The standard error, without the bars while something is written there.
+pub struct StandardError;
+
+impl Write for StandardError {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        BARS.aside(|| io::stderr().lock().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().lock().flush()
+    }
 }
 
 /// Why not all was said on the standard output, but for a reader who had read enough.
@@ -29,12 +74,12 @@ pub fn unsaid() -> Option<&'static io::Error> {
 
 /// Says a line on the standard output.
 macro_rules! say {
-    ($($text:tt)*) => { $crate::cli::say::text(format_args!("{}\n", format_args!($($text)*))) };
+    ($($text:tt)*) => { $crate::cli::say::prose(format_args!("{}\n", format_args!($($text)*))) };
 }
 
 /// Says a line on the standard error.
 macro_rules! complain {
-    ($($text:tt)*) => { $crate::cli::say::problem(format_args!("{}\n", format_args!($($text)*))) };
+    ($($text:tt)*) => { $crate::cli::say::complaint(format_args!("{}\n", format_args!($($text)*))) };
 }
 
 pub(super) use {complain, say};

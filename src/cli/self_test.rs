@@ -55,8 +55,9 @@ pub async fn self_test(arguments: Arguments, runs: Runs, redactor: Redactor) -> 
             Err(error) => return fail(USAGE, &error),
         };
     if arguments.list {
+        let width = test.trials().iter().map(|trial| trial.id.len()).max().unwrap_or(0);
         for trial in test.trials() {
-            say!("{:<60} {}", trial.id, stages(&trial.want));
+            say!("{:width$}  {}", trial.id, stages(&trial.want));
         }
         return ExitCode::SUCCESS;
     }

@@ -29,6 +29,13 @@ pub enum Event {
         /// How long it took.
         took: Duration,
     },
+    /// It failed, or was given up. Why is said elsewhere: an error goes its own way.
+    StepFailed {
+        /// What, with the same words as when it started.
+        step: String,
+        /// How long it took.
+        took: Duration,
+    },
     /// Something that people should know.
     Notice {
         /// One sentence.
@@ -61,16 +68,33 @@ pub enum Event {
 /// Where the engine sends what happens.
 pub type Events = tokio::sync::mpsc::UnboundedSender<Event>;
 
-/// Says when a step starts and when it is done.
+/// Says when a step starts, and when it is done or will not be.
 pub async fn step<T, E>(events: &Events, what: &str, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    let started = Instant::now();
     // Nobody listens any more only when the program ends.
     let _ = events.send(Event::StepStarted { step: what.to_owned() });
-    let done = work.await;
-    if done.is_ok() {
-        let _ = events.send(Event::StepFinished { step: what.to_owned(), took: started.elapsed() });
+    // A run that is told to end drops what it does.
+    let mut going = Going { events, what, started: Instant::now(), done: false };
+    let result = work.await;
+    going.done = result.is_ok();
+    result
+}
+
+/// A step, whose end is said when it is dropped.
+struct Going<'a> {
+    events: &'a Events,
+    what: &'a str,
+    started: Instant,
+    done: bool,
+}
+
+impl Drop for Going<'_> {
+    fn drop(&mut self) {
+        let (step, took) = (self.what.to_owned(), self.started.elapsed());
+        let _ = self.events.send(match self.done {
+            true => Event::StepFinished { step, took },
+            false => Event::StepFailed { step, took },
+        });
     }
-    done
 }
 
 /// Whole milliseconds since then.

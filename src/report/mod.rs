@@ -4,10 +4,13 @@
 //!   same cleaned result, with the exit code that the process must end with.
 //! - [`summary`]: counts, exit code and the findings by defect, for all reports.
 //! - [`json`], [`junit`]: the two files. [`file`](mod@file): how they get to the disk whole.
-//! - [`terminal`]: what people see while a run goes on, and at its end.
+//! - [`terminal`]: what people see while a run goes on, and at its end. [`bars`]: its
+//!   progress. [`fold`](mod@fold): long lines on a terminal.
 //! - [`text`]: what is done to texts of others before they go into a report.
 
+pub mod bars;
 pub mod file;
+pub mod fold;
 pub mod json;
 pub mod junit;
 pub mod summary;

@@ -4,14 +4,13 @@
 //! Results go to standard output. Progress goes to standard error, is erased
 //! again, and exists on a terminal only.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-
+use super::bars::{Bars, Progress, columns};
+use super::fold::fold;
 use super::text::one_line;
 use super::{Rendered, summary, terminal_end};
 use crate::event::{Event, RunFacts};
@@ -27,6 +26,7 @@ pub struct Terminal {
     redactor: Redactor,
     paint: Paint,
     out: Box<dyn Write + Send>,
+    columns: Box<dyn Fn() -> Option<usize> + Send>,
     progress: Option<Progress>,
 }
 
@@ -37,19 +37,34 @@ impl std::fmt::Debug for Terminal {
 }
 
 impl Terminal {
-    /// Writes to standard output. `interactive` where standard error is a
-    /// terminal and nobody said that it is a CI.
+    /// Writes to standard output, with long lines folded where that is a
+    /// terminal. There are bars where standard error is a terminal that can
+    /// take them and nobody said that it is a CI.
     #[must_use]
-    pub fn new(catalogue: CauseCatalogue, redactor: Redactor, interactive: bool, colour: bool) -> Self {
-        let mut terminal = Self::to(Box::new(io::stdout()), catalogue, redactor, colour);
-        terminal.progress = interactive.then(Progress::default);
-        terminal
+    pub fn new(catalogue: CauseCatalogue, redactor: Redactor, bars: Option<Bars>, colour: bool) -> Self {
+        let terminal = Self::to(Box::new(io::stdout()), catalogue, redactor, colour).folded(|| columns(io::stdout()));
+        match bars {
+            Some(bars) => terminal.with_bars(bars),
+            None => terminal,
+        }
     }
 
     /// Writes there, without progress.
     #[must_use]
     pub fn to(out: Box<dyn Write + Send>, catalogue: CauseCatalogue, redactor: Redactor, colour: bool) -> Self {
-        Self { catalogue, redactor, paint: Paint { colour }, out, progress: None }
+        Self { catalogue, redactor, paint: Paint { colour }, out, columns: Box::new(|| None), progress: None }
+    }
+
+    /// Folds lines that are longer than what the window has columns at that moment.
+    #[must_use]
+    pub fn folded(self, columns: impl Fn() -> Option<usize> + Send + 'static) -> Self {
+        Self { columns: Box::new(columns), ..self }
+    }
+
+    /// Shows what goes on in these bars, in place of lines.
+    #[must_use]
+    pub fn with_bars(self, bars: Bars) -> Self {
+        Self { progress: Some(Progress::new(bars)), ..self }
     }
 
     /// Shows one event. The end of a run only takes the progress away: what
@@ -72,6 +87,12 @@ impl Terminal {
                 }
                 self.line(&format!("{}: {}", one_line(step), seconds(*took)));
             }
+            Event::StepFailed { step, took } => {
+                if let Some(progress) = &mut self.progress {
+                    progress.finish(&self.redactor.clean(&one_line(step)));
+                }
+                self.line(&format!("{}: not done after {}", one_line(step), seconds(*took)));
+            }
             Event::Notice { text } => self.line(&format!("note: {}", one_line(text))),
             Event::TestbedReady { facts } => self.line(&testbed(facts)),
             Event::ScenarioStarted { .. } => {
@@ -85,20 +106,14 @@ impl Terminal {
                     progress.scenario_done();
                 }
             }
-            Event::RunFinished { .. } => {
-                if let Some(progress) = self.progress.take() {
-                    progress.clear();
-                }
-            }
+            Event::RunFinished { .. } => self.progress = None,
         }
     }
 
     /// Says what the run found, and where its reports are: each with its kind and path.
     pub fn finish(&mut self, rendered: &Rendered, written: &[(&str, &Path)]) {
-        if let Some(progress) = self.progress.take() {
-            progress.clear();
-        }
-        let text = terminal_end::text(rendered, &self.catalogue, written, self.paint);
+        self.progress = None;
+        let text = terminal_end::text(rendered, &self.catalogue, written, self.paint, (self.columns)());
         self.write(&text);
     }
 
@@ -109,13 +124,17 @@ impl Terminal {
 
     fn write(&mut self, text: &str) {
         let text = self.redactor.clean(text);
+        let text = match (self.columns)() {
+            Some(columns) => fold(&text, columns).into(),
+            None => text,
+        };
         let out = &mut self.out;
         let mut write = || {
             // A closed pipe (`| head`) must not end a run that has things to clean up.
             let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
         };
         match &self.progress {
-            Some(progress) => progress.bars.suspend(write),
+            Some(progress) => progress.aside(write),
             None => write(),
         }
     }
@@ -202,61 +221,4 @@ fn testbed(facts: &RunFacts) -> String {
         let _ = write!(line, " (kept by run {})", one_line(run));
     }
     line
-}
-
-/// The bars on a terminal.
-#[derive(Default)]
-struct Progress {
-    bars: MultiProgress,
-    steps: HashMap<String, ProgressBar>,
-    planned: u64,
-    scenarios: Option<ProgressBar>,
-}
-
-impl Progress {
-    fn plan(&mut self, scenarios: usize) {
-        self.planned = scenarios as u64;
-    }
-
-    fn start(&mut self, step: &str) {
-        let bar = self.bars.add(ProgressBar::new_spinner());
-        bar.set_style(style("{spinner} {msg} {elapsed}"));
-        bar.set_message(step.to_owned());
-        bar.enable_steady_tick(Duration::from_millis(100));
-        self.steps.insert(step.to_owned(), bar);
-    }
-
-    fn finish(&mut self, step: &str) {
-        if let Some(bar) = self.steps.remove(step) {
-            bar.finish_and_clear();
-        }
-    }
-
-    /// Shown from the first scenario on: the time left would be wrong with the testbed's start in it.
-    fn scenarios_run(&mut self) {
-        if self.scenarios.is_none() {
-            let bar = self.bars.add(ProgressBar::new(self.planned));
-            bar.set_style(style("{bar:30} {pos}/{len} scenarios, {elapsed} so far, {eta} left"));
-            bar.enable_steady_tick(Duration::from_millis(200));
-            self.scenarios = Some(bar);
-        }
-    }
-
-    fn scenario_done(&mut self) {
-        let Some(bar) = &self.scenarios else { return };
-        bar.inc(1);
-        if bar.position() >= self.planned {
-            bar.finish_and_clear();
-        }
-    }
-
-    fn clear(self) {
-        for bar in self.steps.values().chain(&self.scenarios) {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -31,8 +31,14 @@ const REASON: usize = 100;
 /// How many ids are listed where many scenarios share one reason.
 const IDS: usize = 8;
 
-/// Everything, ready to be written.
-pub(super) fn text(rendered: &Rendered, catalogue: &CauseCatalogue, written: &[(&str, &Path)], paint: Paint) -> String {
+/// Everything, ready to be written, for a window of so many columns or for none.
+pub(super) fn text(
+    rendered: &Rendered,
+    catalogue: &CauseCatalogue,
+    written: &[(&str, &Path)],
+    paint: Paint,
+    columns: Option<usize>,
+) -> String {
     let result = &rendered.result;
     let mut text = String::new();
     for scenario in with(result, Verdict::Nonconformant) {
@@ -43,7 +49,7 @@ pub(super) fn text(rendered: &Rendered, catalogue: &CauseCatalogue, written: &[(
     problems(&mut text, result, paint);
     findings(&mut text, result, paint);
     stand_ins(&mut text, result, paint);
-    groups(&mut text, result, paint);
+    groups(&mut text, result, paint, columns);
     scores(&mut text, result, paint);
     verdict(&mut text, rendered, paint);
     for (kind, path) in written {
@@ -225,7 +231,7 @@ fn stand_ins(text: &mut String, result: &RunResult, paint: Paint) {
     let _ = writeln!(text, "  scenarios: {}", one_line(&decided.join(", ")));
 }
 
-fn groups(text: &mut String, result: &RunResult, paint: Paint) {
+fn groups(text: &mut String, result: &RunResult, paint: Paint, columns: Option<usize>) {
     if result.scenarios.is_empty() {
         return;
     }
@@ -238,9 +244,15 @@ fn groups(text: &mut String, result: &RunResult, paint: Paint) {
         "{:<width$}  {:>10}  {:>9}  {:>13}  {:>12}  {:>7}",
         "group", "conformant", "deviation", "nonconformant", "inconclusive", "skipped"
     );
-    let _ = writeln!(text, "\n{}", paint.heading(&head));
+    // A table that does not fit is no table; the words say the same.
+    let fits = columns.is_none_or(|columns| head.chars().count() <= columns);
+    let _ = writeln!(text, "\n{}", paint.heading(if fits { &head } else { "group" }));
     for (group, verdicts) in groups {
         let counts: Counts = verdicts.into_iter().collect();
+        if !fits {
+            let _ = writeln!(text, "{group}  {}", counts.sentence());
+            continue;
+        }
         let _ = writeln!(
             text,
             "{group:<width$}  {:>10}  {:>9}  {:>13}  {:>12}  {:>7}",
