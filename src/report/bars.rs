@@ -148,7 +148,7 @@ impl<W: AsFd + Write + Send> TermLike for Rows<W> {
         if !text.is_empty() {
             // A terminal that is gone must not end a run that has things to clean
             // up, and the library takes an error for the end of everything.
-            let _ = drawing.terminal.write_all(text.as_bytes()).and_then(|()| drawing.terminal.write_all(b"\r"));
+            let _ = drawing.terminal.write_all(format!("{text}\r").as_bytes());
             let _ = drawing.terminal.flush();
         }
         Ok(())

@@ -20,7 +20,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use command_line::create;
-pub use command_line::{kind_version, load_archive};
+pub use command_line::{Group, kind_version, load_archive};
 
 use super::docker::{self, Engine};
 use super::images::Images;

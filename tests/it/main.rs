@@ -18,5 +18,6 @@ mod scenarios_load;
 mod scenarios_schema;
 mod scenarios_select;
 mod support;
+mod terminal;
 mod verdict_oracle;
 mod verdict_properties;

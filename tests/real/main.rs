@@ -21,4 +21,5 @@ mod kind_matrix;
 mod kind_outage;
 mod kind_secrets;
 mod kind_self_test;
+mod kind_terminal;
 mod support;

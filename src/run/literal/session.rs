@@ -12,7 +12,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use crate::configure::{Error, Site};
 use crate::random::random;
 use crate::scenario::command::Edit;
-use crate::testbed::kind;
+use crate::testbed::kind::{self, Group};
 
 /// How long one command may take.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
@@ -28,6 +28,8 @@ kubectl patch --local -f \"$1\" --type merge --patch \"$EDIT\" -o yaml > \"$1.ne
 /// A running bash session.
 pub struct Session {
     child: Child,
+    /// bash and what it started.
+    group: Group,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
     /// Ends the output of one command; random, so that no command prints it by chance.
@@ -78,12 +80,15 @@ impl Session {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)
+            // A Ctrl-C is the harness's to handle: a command that it ended would be a finding about the page.
+            .process_group(0)
             .spawn()
             .map_err(other("start bash"))?;
+        let group = Group::of(&child);
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Error::Other { what: "start bash", reason: "it has no input or output".to_owned() });
         };
-        let mut session = Self { child, input, output: BufReader::new(output).lines(), mark: random(16) };
+        let mut session = Self { child, group, input, output: BufReader::new(output).lines(), mark: random(16) };
         session.run("exec 2>&1", None).await?;
         Ok(session)
     }
@@ -124,10 +129,13 @@ impl Session {
     }
 
     /// Ends the session.
-    pub async fn end(mut self) {
-        drop(self.input);
+    pub async fn end(self) {
+        let Self { mut child, group, input, .. } = self;
+        drop(input);
         // What does not end by itself is killed when it is dropped.
-        let _ = tokio::time::timeout(Duration::from_secs(2), self.child.wait()).await;
+        if tokio::time::timeout(Duration::from_secs(2), child.wait()).await.is_ok() {
+            group.ended();
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use super::Error;
 use crate::journal::{Item, Journal};
@@ -56,7 +56,7 @@ async fn run_kind(what: &str, mut command: Command, limit: Duration) -> Result<(
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let child = command.spawn().map_err(Error::NoKind)?;
     // kind's own children make containers: they end with it, wherever this future is dropped.
-    let group = Group(child.id());
+    let group = Group::of(&child);
     let output = tokio::time::timeout(limit, child.wait_with_output()).await;
     let output =
         output.map_err(|_| failed(format!("not done within {} s", limit.as_secs())))?.map_err(Error::NoKind)?;
@@ -70,10 +70,17 @@ async fn run_kind(what: &str, mut command: Command, limit: Duration) -> Result<(
 }
 
 /// A process group that is killed unless it is over.
-struct Group(Option<u32>);
+pub struct Group(Option<u32>);
 
 impl Group {
-    fn ended(mut self) {
+    /// The group of a child that leads one.
+    #[must_use]
+    pub fn of(child: &Child) -> Self {
+        Self(child.id())
+    }
+
+    /// Nothing of it is left.
+    pub fn ended(mut self) {
         self.0 = None;
     }
 }

@@ -1,6 +1,9 @@
 //! What several modules of tests share: the program at its command line, a
-//! run's result for reports, and what servers say for the oracle.
+//! run's result for reports, what servers say for the oracle, and a window to
+//! look at with an engine that goes nowhere.
 
 pub mod cli;
+pub mod engine;
 pub mod report;
 pub mod verdict;
+pub mod window;

@@ -6,3 +6,6 @@ pub mod customer;
 pub mod ledger;
 pub mod servers;
 pub mod testbed;
+#[path = "../../it/support/window.rs"]
+#[expect(dead_code, reason = "the tests without servers use the rest of it")]
+pub mod window;
