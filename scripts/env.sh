@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Names, versions and places that every script shares. Source it; it does nothing else.
+# Names, versions and places that every script shares, and how each gets what it lacks.
+# Source it; it does nothing else.
 
 PMP_CACHE=${PMP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pmp-vault-conformance}
 export PMP_CACHE
@@ -49,3 +50,40 @@ if [ -r "$PMP_CACHE/images.env" ]; then
   # shellcheck source=/dev/null
   . "$PMP_CACHE/images.env"
 fi
+
+need_rust() { # SCRIPT
+  [ -n "${CARGO_BUILD_TARGET:-}" ] && command -v cargo >/dev/null && return
+  echo "$1: no Rust here; install Rust 1.89 or newer with rustfmt and clippy (rustup), then call again" >&2
+  exit 1
+}
+
+# What COMMAND finds is there; else Debian's package is installed.
+need_package() { # SCRIPT PACKAGE COMMAND…
+  local script=$1 package=$2
+  shift 2
+  "$@" >/dev/null 2>&1 && return
+  if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    echo "$script: installing $package" >&2
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package"; } \
+      </dev/null >&2 && return
+  fi
+  echo "$script: $package is missing and could not be installed with apt-get (Debian, as root); install it, then call again" >&2
+  exit 1
+}
+
+# For a number that a flag takes.
+need_count() { # SCRIPT FLAG [VALUE]
+  [[ ${3:-} =~ ^[1-9][0-9]{0,5}$ ]] && return
+  echo "$1: $2 takes a number of at least 1${3:+, not $3}" >&2
+  exit 2
+}
+
+# Tells wrong arguments of a command in the program's own words, and its help, before
+# anything but the program is built. `--help` behind them makes the program do nothing else.
+need_arguments() { # COMMAND [ARGUMENT…]
+  local program
+  [ $# -gt 1 ] || return 0
+  program=$(scripts/build)
+  case " $* " in *" -h "* | *" --help "*) exec "$program" "$1" --help ;; esac
+  "$program" "$@" --help >/dev/null || exit
+}

@@ -42,7 +42,7 @@ pub struct Arguments {
     /// Take this Service Account, whatever the app has; for a check before there is an app
     #[arg(long, value_name = "NAME")]
     service_account: Option<String>,
-    /// The Secret Name URL of the admin panel, such as http://vault.example:8200/pmp-dev/admin
+    /// The Secret Name URL of the admin panel, such as `http://vault.example:8200/pmp-dev/admin`
     #[arg(
         long,
         value_name = "URL",

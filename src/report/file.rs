@@ -54,7 +54,7 @@ fn refuse_folder(path: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Whether [`write`] could succeed there. Leaves nothing behind and touches no
+/// Whether [`write()`] could succeed there. Leaves nothing behind and touches no
 /// file that is already there.
 ///
 /// # Errors
