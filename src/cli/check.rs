@@ -8,8 +8,9 @@ use clap::ValueEnum;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::frame::{Frame, ReportFiles};
+use super::say;
+use super::shared::{INCONCLUSIVE, USAGE, catalogue, fail};
 use super::target::Arguments as TargetArguments;
-use super::{INCONCLUSIVE, USAGE, catalogue, fail, say};
 use crate::check::run::Check;
 use crate::check::target::Target;
 use crate::check::{app, plan};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::say::say;
-use super::{INCONCLUSIVE, fail};
+use super::shared::{INCONCLUSIVE, fail};
 use crate::cleanup::{Error, clean_by_label, clean_namespaces, clean_run};
 use crate::cluster::connect::{self, ClusterChoice};
 use crate::journal::{self, Journal, Runs};
@@ -13,7 +13,7 @@ use crate::ledger::Ledger;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Only this run, also where its testbed was kept or its journal is lost
-    #[arg(long, value_name = "RUN-ID", value_parser = super::run_id)]
+    #[arg(long, value_name = "RUN-ID", value_parser = super::shared::run_id)]
     run_id: Option<String>,
     /// Kept testbeds as well
     #[arg(long, conflicts_with = "run_id")]

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::say::say;
+use super::shared::{INCONCLUSIVE, USAGE, fail};
 use super::target::Arguments as TargetArguments;
-use super::{INCONCLUSIVE, USAGE, fail};
 use crate::check::inspect::token_rights;
 use crate::check::run::missing_rights;
 use crate::check::{rights, vault};
@@ -97,7 +97,7 @@ async fn for_check(arguments: &CheckArguments) -> Result<Vec<Check>, String> {
     const VAULT: &str =
         "ask the same address with `vault status`; --vault-via names the way to Vault from this machine";
     const POLICY: &str = "`print policy` with the same flags prints the policy that grants it";
-    let keys = super::catalogue(None).map_err(|error| error.to_string())?.keys;
+    let keys = super::shared::catalogue(None).map_err(|error| error.to_string())?.keys;
     let image = arguments.probe_image.clone();
     let target = arguments.target.target(&keys, image.as_deref().unwrap_or_default())?;
     let mut checks = vec![Check::needed(

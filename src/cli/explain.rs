@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::list::outcome;
-use super::{USAGE, catalogue, fail, say};
+use super::say;
+use super::shared::{USAGE, catalogue, fail};
 use crate::page::cause::Signature;
 use crate::page::{Cause, CauseId};
 use crate::report::PAGE;
 use crate::scenario::load::Catalogue;
 use crate::scenario::model::{Evidence, Scenario};
-use crate::scenario::select::near;
+use crate::scenario::near::near;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

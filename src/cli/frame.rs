@@ -10,8 +10,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
+use super::say;
 use super::say::complain;
-use super::{INCONCLUSIVE, fail, say};
+use super::shared::{INCONCLUSIVE, fail};
 use crate::event::{Ending, Event, Events};
 use crate::journal::{Journal, Runs};
 use crate::lifecycle::{Job, Lifecycle, Signals};
@@ -69,8 +70,8 @@ impl Frame {
         if let Err(error) = listen(&signals, &abandon) {
             return fail(INCONCLUSIVE, &format!("cannot listen for signals: {error}"));
         }
-        let bars = super::bars_wanted().then(say::show_bars);
-        let colour = std::io::stdout().is_terminal() && super::colours_wanted();
+        let bars = super::shared::bars_wanted().then(say::show_bars);
+        let colour = std::io::stdout().is_terminal() && super::shared::colours_wanted();
         let mut terminal = Terminal::new(catalogue.causes.clone(), self.redactor.clone(), bars, colour);
         let mut run = String::new();
         let lifecycle = Lifecycle { runs: &self.runs, events, signals: &signals, timeout };

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::say::say;
-use super::{INCONCLUSIVE, fail};
+use super::shared::{INCONCLUSIVE, fail};
 use crate::testbed::docker::Engine;
 use crate::testbed::images::Images;
 use crate::testbed::probe_image;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::say::say;
-use super::{USAGE, catalogue, fail};
+use super::shared::{USAGE, catalogue, fail};
 use crate::scenario::model::{Profile, Scenario};
 use crate::verdict::oracle::Expected;
 

@@ -29,7 +29,7 @@ pub fn start(redactor: &Redactor) {
     };
     let writer = Mutex::new(redactor.writer(super::say::StandardError));
     let layer = tracing_subscriber::fmt::layer()
-        .with_ansi(std::io::stderr().is_terminal() && super::colours_wanted())
+        .with_ansi(std::io::stderr().is_terminal() && super::shared::colours_wanted())
         .with_writer(writer)
         .with_filter(filter_fn(allowed));
     // A second start fails, harmlessly.

@@ -13,26 +13,17 @@ mod print;
 mod run;
 mod say;
 mod self_test;
+mod shared;
 mod target;
 
-use std::ffi::OsString;
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::journal::{Hold, Runs};
+use crate::journal::Runs;
 use crate::redact::Redactor;
-use crate::scenario::load::{Catalogue, LoadError};
-use say::complain;
-
-/// Wrong use of the command line, or input that cannot be used.
-const USAGE: u8 = 2;
-
-/// No verdict: something that the harness needs failed.
-const INCONCLUSIVE: u8 = 3;
+use shared::{INCONCLUSIVE, fail};
 
 /// Proves on a real Vault and a real Kubernetes cluster whether the Private Mendix Platform's
 /// documentation of HashiCorp Vault holds
@@ -120,53 +111,5 @@ pub fn main() -> ExitCode {
             fail(INCONCLUSIVE, &format!("not all could be written to the standard output: {error}"))
         }
         _ => code,
-    }
-}
-
-/// Says what is wrong, and gives the exit code.
-fn fail(code: u8, text: &str) -> ExitCode {
-    complain!("error: {text}");
-    ExitCode::from(code)
-}
-
-/// Whether a terminal may be given colours: it has them, and nobody asked for none.
-///
-/// An empty `NO_COLOR` counts as unset: <https://no-color.org>.
-fn colours_wanted() -> bool {
-    variable("NO_COLOR").is_none() && variable("TERM").is_none_or(|term| term != "dumb")
-}
-
-/// Whether the standard error can show bars: it is a terminal whose cursor can
-/// be moved, and not one that a CI only writes down.
-fn bars_wanted() -> bool {
-    std::io::stderr().is_terminal() && variable("CI").is_none() && variable("TERM").is_some_and(|term| term != "dumb")
-}
-
-/// A variable of the environment, unless it is empty.
-fn variable(name: &str) -> Option<OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
-}
-
-/// A run's id, which is also the name of its folder and part of many others.
-fn run_id(text: &str) -> Result<String, String> {
-    let own = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    if text.len() > 1 && text.starts_with('r') && text.bytes().all(own) {
-        return Ok(text.to_owned());
-    }
-    Err("run ids look like rk3f9xa2b, and a run says its own first".to_owned())
-}
-
-/// Holds the testbed that a run with `--keep` left up, where one is named.
-fn hold(runs: &Runs, owner: Option<String>) -> Result<Option<(String, Arc<Hold>)>, crate::journal::Error> {
-    let Some(owner) = owner else { return Ok(None) };
-    let hold = Hold::on(runs, &owner)?;
-    Ok(Some((owner, Arc::new(hold))))
-}
-
-/// The scenarios: the program's own, or those of a folder.
-fn catalogue(folder: Option<&PathBuf>) -> Result<Catalogue, LoadError> {
-    match folder {
-        Some(folder) => Catalogue::from_dir(folder),
-        None => Catalogue::embedded(),
     }
 }

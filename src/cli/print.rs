@@ -7,8 +7,9 @@ use clap::Subcommand;
 use k8s_openapi::api::rbac::v1::Subject;
 use serde_json::Value;
 
+use super::say;
+use super::shared::{INCONCLUSIVE, USAGE, catalogue, fail};
 use super::target::Arguments as TargetArguments;
-use super::{INCONCLUSIVE, USAGE, catalogue, fail, say};
 use crate::check::target::Target;
 use crate::check::{job, rights};
 

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::frame::{Frame, ReportFiles};
-use super::{USAGE, catalogue, fail};
+use super::shared::{USAGE, catalogue, fail};
 use crate::journal::Runs;
 use crate::redact::Redactor;
 use crate::run::engine::{OnTestbed, Options};
@@ -35,7 +35,7 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "reuse")]
     keep: bool,
     /// Use the testbed that a run with --keep left up, with its images of Vault and the node
-    #[arg(long, value_name = "RUN-ID", value_parser = super::run_id)]
+    #[arg(long, value_name = "RUN-ID", value_parser = super::shared::run_id)]
     reuse: Option<String>,
     /// Also end with exit code 1 where this is observed
     #[arg(long, value_name = "VERDICT", value_enum)]
@@ -85,7 +85,7 @@ pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> ExitCo
         Ok(planned) => planned,
         Err(error) => return fail(USAGE, &error.to_string()),
     };
-    let reuse = match super::hold(&frame.runs, arguments.reuse) {
+    let reuse = match super::shared::hold(&frame.runs, arguments.reuse) {
         Ok(reuse) => reuse,
         Err(error) => return fail(USAGE, &error.to_string()),
     };

@@ -7,7 +7,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use super::frame::{Frame, ReportFiles};
 use super::say::say;
-use super::{USAGE, catalogue, fail};
+use super::shared::{USAGE, catalogue, fail};
 use crate::journal::Runs;
 use crate::redact::Redactor;
 use crate::run::engine::{OnTestbed, Options};
@@ -32,7 +32,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=60))]
     jobs: u16,
     /// Use the testbed that a run with --keep left up
-    #[arg(long, value_name = "RUN-ID", value_parser = super::run_id)]
+    #[arg(long, value_name = "RUN-ID", value_parser = super::shared::run_id)]
     reuse: Option<String>,
     #[command(flatten)]
     reports: ReportFiles,
@@ -65,7 +65,7 @@ pub async fn self_test(arguments: Arguments, runs: Runs, redactor: Redactor) -> 
         Ok(frame) => frame,
         Err(error) => return fail(USAGE, &error),
     };
-    let reuse = match super::hold(&runs, arguments.reuse) {
+    let reuse = match super::shared::hold(&runs, arguments.reuse) {
         Ok(reuse) => reuse,
         Err(error) => return fail(USAGE, &error.to_string()),
     };

@@ -9,7 +9,7 @@ use crate::check::target::{AccountRef, PodOptions, Target, Toleration, VaultAcce
 use crate::cluster::connect::ClusterChoice;
 use crate::page::{KeyCatalogue, Reads};
 use crate::probe::input::{SecretName, TOKEN_FILE};
-use crate::scenario::select::near;
+use crate::scenario::near::near;
 
 /// The group of flags that give a Vault token.
 pub const VAULT_TOKEN: &str = "vault_token";

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::PAGE;
+use super::link::PAGE;
 use super::summary::{self, Counts, Defect};
 use crate::event::{Ending, FaultRow, RunResult, Score, Stability};
 use crate::ledger::Request;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::PAGE;
+use super::link::PAGE;
 use crate::event::{Ending, RunResult};
 use crate::verdict::Verdict;
 use crate::verdict::result::{Case, Observed, ScenarioResult};

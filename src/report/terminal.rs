@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use super::bars::{Bars, Progress, columns};
 use super::fold::fold;
+use super::paint::{Paint, plural, seconds, word};
+use super::render::Rendered;
 use super::text::one_line;
-use super::{Rendered, summary, terminal_end};
+use super::{summary, terminal_end};
 use crate::event::{Event, RunFacts};
 use crate::page::CauseCatalogue;
 use crate::redact::Redactor;
@@ -138,58 +140,6 @@ impl Terminal {
             None => write(),
         }
     }
-}
-
-/// Colours, or none.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Paint {
-    colour: bool,
-}
-
-impl Paint {
-    /// The text in the verdict's colour.
-    pub(super) fn verdict(self, verdict: Verdict, text: &str) -> String {
-        self.with(
-            match verdict {
-                Verdict::Conformant => "32",
-                Verdict::KnownDeviation => "35",
-                Verdict::Nonconformant => "31;1",
-                Verdict::Inconclusive => "33;1",
-                Verdict::Skipped => "2",
-            },
-            text,
-        )
-    }
-
-    /// A heading.
-    pub(super) fn heading(self, text: &str) -> String {
-        self.with("1", text)
-    }
-
-    fn with(self, code: &str, text: &str) -> String {
-        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
-    }
-}
-
-/// The word for a verdict on a scenario's line.
-pub(super) fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Conformant => "PASS",
-        Verdict::KnownDeviation => "DEVIATES",
-        Verdict::Nonconformant => "FAIL",
-        Verdict::Inconclusive => "INCONCLUSIVE",
-        Verdict::Skipped => "SKIP",
-    }
-}
-
-/// `1 scenario`, `2 scenarios`.
-pub(super) fn plural(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-/// `1.2 s`.
-pub(super) fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
 }
 
 fn scenario(result: &ScenarioResult, paint: Paint) -> String {

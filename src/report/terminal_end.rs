@@ -6,10 +6,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use super::link::PAGE;
+use super::paint::{Paint, plural, seconds, word};
+use super::render::Rendered;
 use super::summary::{self, Counts};
-use super::terminal::{Paint, plural, seconds, word};
 use super::text::one_line;
-use super::{PAGE, Rendered};
 use crate::event::{Ending, RunResult, rows};
 use crate::page::{CauseCatalogue, CauseId};
 use crate::scenario::model::Evidence;

@@ -5,11 +5,13 @@
 //! - [`model`]: a scenario file, and what it expects.
 //! - [`load`]: reading and checking, with errors that name file and line.
 //! - [`self_test`]: what the self-test knows beforehand.
+//! - [`near`](mod@near): what a word with a slip may have meant.
 //! - [`select`]: which scenarios a run takes, with the controls that they need.
 
 pub mod command;
 pub mod configuration;
 pub mod load;
 pub mod model;
+pub mod near;
 pub mod select;
 pub mod self_test;

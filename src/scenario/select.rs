@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::load::Catalogue;
 use super::model::{Profile, Scenario};
+use super::near::near;
 
 /// A scenario that a run takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,31 +91,4 @@ fn offers(catalogue: &Catalogue, glob: &str) -> Vec<String> {
         return vec![format!("{}.*", word.trim_end_matches('.'))];
     }
     near(&word, catalogue.scenarios.iter().map(|scenario| &*scenario.id))
-}
-
-/// Up to three candidates that may have been meant by the word, the nearest first.
-pub fn near<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let limit = word.chars().count() / 3 + 1;
-    let mut offers: Vec<(usize, &str)> = candidates
-        .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= limit || (word.len() > 3 && candidate.contains(word)))
-        .collect();
-    offers.sort_unstable();
-    offers.into_iter().take(3).map(|(_, candidate)| candidate.to_owned()).collect()
-}
-
-/// How many characters must be added, removed or replaced (Levenshtein), case aside.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.to_lowercase().chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.to_lowercase().chars().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, right) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(left != *right);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }

@@ -224,7 +224,7 @@ fn folder() -> tempfile::TempDir {
 #[case::run(&["run"], 3)]
 #[case::run_one(&["run", "--scenario", "service-account.custom"], 3)]
 #[case::no_such_scenario(&["run", "--scenario", "no-such"], 2)]
-#[case::a_check_without_flags(&["run", "--testbed", "existing"], 2)]
+#[case::a_check_without_flags(&["check"], 2)]
 fn every_command_ends_as_it_does_in_a_pipe(#[case] arguments: &[&str], #[case] code: i32) {
     let folder = folder();
     for columns in [100, 40] {
@@ -256,7 +256,7 @@ fn a_check_of_a_cluster_that_does_not_answer_has_no_verdict() {
     std::fs::write(&kubeconfig, text).unwrap();
     let kubeconfig = kubeconfig.display().to_string();
     let arguments = [
-        &["run", "--testbed", "existing", "--context", "c", "--kubeconfig", &kubeconfig, "--namespace", "app"][..],
+        &["check", "--context", "c", "--kubeconfig", &kubeconfig, "--namespace", "app"][..],
         &["--secret-name", "http://vault.example:8200/pmp-dev/admin", "--probe-image", "probe:1", "--timeout", "2s"],
     ];
     let (mut window, mut running) = Window::with(40, 100, command(folder.path(), &arguments.concat()));

@@ -97,7 +97,7 @@ fn a_second_ctrl_c_stops_a_run_and_cleanup_does_the_rest() {
 #[ignore = "needs a Vault and a kind cluster: scripts/test --kind"]
 fn a_check_at_a_terminal_says_its_verdicts_and_leaves_nothing_when_it_is_interrupted() {
     let customer = Customer::with_app("window");
-    let check = || at_a_terminal(customer.command("run", &customer.flags(), &[]));
+    let check = || at_a_terminal(customer.command(&["check"], &customer.flags(), &[]));
     let (mut window, mut running) = Window::with(60, 100, check());
     window.until("the step", |text| text.contains("probe as the app"));
     assert_eq!(running.end(), Some(0), "{}", window.closed());

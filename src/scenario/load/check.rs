@@ -8,7 +8,7 @@ use crate::page::cause::Signature;
 use crate::page::{CauseCatalogue, CauseId, KeyCatalogue, Reads, Stage};
 use crate::scenario::command::{CommandCatalogue, Effect};
 use crate::scenario::model::Scenario;
-use crate::scenario::select::near;
+use crate::scenario::near::near;
 
 /// The page's anchors.
 const ANCHORS: [&str; 5] = [

@@ -1,0 +1,65 @@
+//! What several commands need: their exit codes, what the terminal can show, runs and scenarios by name.
+
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::say::complain;
+use crate::journal::{Hold, Runs};
+use crate::scenario::load::{Catalogue, LoadError};
+
+/// Wrong use of the command line, or input that cannot be used.
+pub(super) const USAGE: u8 = 2;
+
+/// No verdict: something that the harness needs failed.
+pub(super) const INCONCLUSIVE: u8 = 3;
+
+/// Says what is wrong, and gives the exit code.
+pub(super) fn fail(code: u8, text: &str) -> ExitCode {
+    complain!("error: {text}");
+    ExitCode::from(code)
+}
+
+/// Whether a terminal may be given colours: it has them, and nobody asked for none.
+///
+/// An empty `NO_COLOR` counts as unset: <https://no-color.org>.
+pub(super) fn colours_wanted() -> bool {
+    variable("NO_COLOR").is_none() && variable("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Whether the standard error can show bars: it is a terminal whose cursor can
+/// be moved, and not one that a CI only writes down.
+pub(super) fn bars_wanted() -> bool {
+    std::io::stderr().is_terminal() && variable("CI").is_none() && variable("TERM").is_some_and(|term| term != "dumb")
+}
+
+/// A variable of the environment, unless it is empty.
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// A run's id, which is also the name of its folder and part of many others.
+pub(super) fn run_id(text: &str) -> Result<String, String> {
+    let own = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    if text.len() > 1 && text.starts_with('r') && text.bytes().all(own) {
+        return Ok(text.to_owned());
+    }
+    Err("run ids look like rk3f9xa2b, and a run says its own first".to_owned())
+}
+
+/// Holds the testbed that a run with `--keep` left up, where one is named.
+pub(super) fn hold(runs: &Runs, owner: Option<String>) -> Result<Option<(String, Arc<Hold>)>, crate::journal::Error> {
+    let Some(owner) = owner else { return Ok(None) };
+    let hold = Hold::on(runs, &owner)?;
+    Ok(Some((owner, Arc::new(hold))))
+}
+
+/// The scenarios: the program's own, or those of a folder.
+pub(super) fn catalogue(folder: Option<&PathBuf>) -> Result<Catalogue, LoadError> {
+    match folder {
+        Some(folder) => Catalogue::from_dir(folder),
+        None => Catalogue::embedded(),
+    }
+}
