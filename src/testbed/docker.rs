@@ -424,3 +424,43 @@ impl Engine {
         out.flush().await.map_err(on_disk)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::http::{StatusCode, Uri};
+    use testcontainers::bollard::API_DEFAULT_VERSION;
+
+    use super::*;
+
+    /// An engine that says this of a container's end.
+    async fn says(status: StatusCode, body: &'static str) -> Engine {
+        let router = Router::new().fallback(move |uri: Uri| async move {
+            match uri.path().ends_with("/_ping") {
+                true => (StatusCode::OK, "OK"),
+                false => (status, body),
+            }
+        });
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Engine { docker: Docker::connect_with_http(&address, 5, API_DEFAULT_VERSION).unwrap() }
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_container_is_told_with_its_exit_code() {
+        for (body, code) in [("{\"StatusCode\":0}", 0), ("{\"StatusCode\":137}", 137)] {
+            let ended = says(StatusCode::OK, body).await.exit_of("vault").await;
+            assert_eq!(ended, format!("container vault has ended with exit code {code}"));
+        }
+        let gone = says(StatusCode::NOT_FOUND, "{\"message\":\"No such container\"}").await.exit_of("vault").await;
+        assert_eq!(gone, "container vault is gone");
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_fails_for_a_moment_says_nothing_of_a_container() {
+        let engine = says(StatusCode::INTERNAL_SERVER_ERROR, "{\"message\":\"busy\"}").await;
+        assert!(tokio::time::timeout(Duration::from_millis(700), engine.exit_of("vault")).await.is_err());
+        assert!(!engine.has_ended("vault").await, "it does not know the container");
+    }
+}

@@ -105,7 +105,7 @@ fn a_creation_that_fails_ends_the_run_at_once_with_the_words_of_kind() {
         if under_way {
             has_a_pod(&id);
         }
-        ends_soon(child, &reports, Instant::now(), "`kind create cluster` failed: ERROR: no cluster, on purpose");
+        ends_soon(child, &reports, Instant::now(), "ERROR: no cluster, on purpose");
         nothing_is_left_of(&id);
     }
 }
