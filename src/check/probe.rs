@@ -23,7 +23,10 @@ const INTERVAL: Duration = Duration::from_millis(400);
 pub async fn probe(kube: &Client, journal: &Journal, scenario: &str, pod: &Pod) -> Probed {
     let started = Instant::now();
     let seen = match create(kube, journal, pod).await {
-        Ok(Ok(())) => wait_for(kube, journal, scenario, pod).await,
+        Ok(Ok(())) => {
+            let limit = Duration::from_secs(u64::from(DEADLINE_SECONDS));
+            wait_for(kube, &journal.run, scenario, pod, limit).await
+        }
         Ok(Err(refused)) => Seen::NotAdmitted(refused),
         Err(reason) => Seen::Nothing(reason),
     };
@@ -53,10 +56,9 @@ async fn create(kube: &Client, journal: &Journal, pod: &Pod) -> Result<Result<()
     }
 }
 
-async fn wait_for(kube: &Client, journal: &Journal, scenario: &str, pod: &Pod) -> Seen {
+async fn wait_for(kube: &Client, run: &str, scenario: &str, pod: &Pod, limit: Duration) -> Seen {
     let (namespace, name) = place(pod);
     let pods = Api::<Pod>::namespaced(kube.clone(), namespace);
-    let limit = Duration::from_secs(u64::from(DEADLINE_SECONDS));
     let subject = format!("observation of pod {namespace}/{name}");
     let nothing = |reason: String| Look::Done(Seen::Nothing(format!("pod {namespace}/{name}: {reason}")));
     let found = wait::until(&subject, limit, INTERVAL, || async {
@@ -75,11 +77,85 @@ async fn wait_for(kube: &Client, journal: &Journal, scenario: &str, pod: &Pod) -
             Ok(log) => log,
             Err(error) => return Look::NotYet(format!("its log cannot be read: {}", patience::why(&error))),
         };
-        match probe::from_log(&log, &journal.run, scenario) {
+        match probe::from_log(&log, run, scenario) {
             Ok(Some(observation)) => Look::Done(Seen::Observed(Box::new(observation))),
             Ok(None) => nothing(format!("it ended without an observation; its log: {}", last_line(&log))),
             Err(reason) => nothing(reason),
         }
     });
     found.await.unwrap_or_else(|error| Seen::Nothing(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::api_server::{ApiServer, NAMESPACE, POD, REFUSAL, RUN, SCENARIO_ID, Scenario, UID};
+    use crate::journal::{Entry, Runs};
+
+    fn pod() -> Pod {
+        serde_json::from_value(json!({ "metadata": { "name": POD, "namespace": NAMESPACE } })).unwrap()
+    }
+
+    /// What is seen of the pod, and what is left to clean up.
+    async fn seen(server: &ApiServer) -> (Seen, Vec<Entry>) {
+        let state = tempfile::tempdir().unwrap();
+        let journal = Journal::create(&Runs::new(Some(state.path())), RUN).unwrap();
+        let probed = probe(&server.client(), &journal, SCENARIO_ID, &pod()).await;
+        (probed.seen, journal.open_entries())
+    }
+
+    #[tokio::test]
+    async fn what_the_probe_saw_is_seen_and_its_pod_is_left_to_the_clean_up() {
+        let (seen, left) = seen(&ApiServer::playing(Scenario::Observed)).await;
+        assert!(matches!(&seen, Seen::Observed(observation) if observation.run == RUN), "{seen:?}");
+        assert_eq!(left.iter().map(|entry| entry.uid.as_deref()).collect::<Vec<_>>(), [Some(UID)]);
+    }
+
+    #[tokio::test]
+    async fn a_pod_that_an_admission_rule_refuses_is_not_admitted_and_nothing_is_left() {
+        let server = ApiServer::playing(Scenario::NotAdmitted);
+        assert_eq!(seen(&server).await, (Seen::NotAdmitted(REFUSAL.to_owned()), Vec::new()));
+        assert_eq!(server.asked(&Method::GET).len(), 0, "what is not there is not asked about");
+    }
+
+    #[tokio::test]
+    async fn a_pod_of_which_nobody_knows_whether_it_was_created_is_left_to_the_clean_up() {
+        let (seen, left) = seen(&ApiServer::playing(Scenario::CreationFails)).await;
+        let told = matches!(&seen, Seen::Nothing(reason) if reason.contains("cannot be created: "));
+        assert!(told, "{seen:?}");
+        assert_eq!(left.iter().map(|entry| entry.uid.as_deref()).collect::<Vec<_>>(), [None]);
+    }
+
+    #[rstest]
+    #[case::an_image_that_is_not_there(Scenario::CannotRun, "ImagePullBackOff: no such image")]
+    #[case::another_program(
+        Scenario::EndedWithoutObservation,
+        "it ended without an observation; its log: something else"
+    )]
+    #[case::another_runs_probe(Scenario::ObservationOfAnotherRun, "the probe's observation belongs to run r2 and")]
+    #[case::an_eviction(Scenario::Evicted, "it failed: the node was low on memory")]
+    #[tokio::test]
+    async fn a_pod_that_says_nothing_usable_is_named_with_the_reason(#[case] scenario: Scenario, #[case] told: &str) {
+        let (seen, left) = seen(&ApiServer::playing(scenario)).await;
+        let Seen::Nothing(reason) = seen else { panic!("{seen:?}") };
+        assert!(reason.starts_with("pod app/pod: ") && reason.contains(told), "{reason}");
+        assert_eq!(left.len(), 1, "it is there, and goes with the run");
+    }
+
+    #[rstest]
+    #[case::no_node(Scenario::Unscheduled, "pod pod is Pending, no node has room")]
+    #[case::one_that_runs(Scenario::LogUnreadable, "pod pod is Running")]
+    #[case::no_log(Scenario::EndedLogUnreadable, "its log cannot be read: the kubelet does not answer")]
+    #[case::no_answer(Scenario::PodsFail, "etcdserver: request timed out")]
+    #[tokio::test]
+    async fn what_may_pass_is_waited_for_and_told_in_the_end(#[case] scenario: Scenario, #[case] told: &str) {
+        let client = ApiServer::playing(scenario).client();
+        let seen = wait_for(&client, RUN, SCENARIO_ID, &pod(), Duration::from_millis(600)).await;
+        let Seen::Nothing(reason) = seen else { panic!("{seen:?}") };
+        assert!(reason.starts_with("observation of pod app/pod: not within") && reason.ends_with(told), "{reason}");
+    }
 }

@@ -1,5 +1,6 @@
 //! The Kubernetes side.
 //!
+//! - `api_server`: one in the test's own process, for unit tests here and above.
 //! - [`connect`]: a client for the cluster that somebody named.
 //! - [`objects`]: Kubernetes objects as pure constructors, one for each documented one.
 //! - [`mendix`]: `OperatorConfiguration` and `Runtime`, their CRDs, and what an
@@ -9,6 +10,8 @@
 //! - [`pod`]: from the app's start to its observation, or to why there is none.
 //! - [`portforward`]: a loopback port that leads into a pod.
 
+#[cfg(test)]
+pub(crate) mod api_server;
 pub mod connect;
 pub mod mendix;
 pub mod objects;

@@ -303,3 +303,6 @@ pub(crate) fn state(pod: &Pod) -> String {
 pub(crate) fn last_line(log: &str) -> String {
     log.lines().last().unwrap_or("(empty)").chars().take(300).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+use rstest::rstest;
+
+use super::*;
+use crate::cluster::RUN_LABEL;
+use crate::cluster::api_server::{ApiServer, NAMESPACE, POD, REFUSAL, RUN, SCENARIO_ID, Scenario};
+
+/// What comes of the app, as its scenario waits for it.
+async fn app(server: &ApiServer, refusals: Refusals, limit: Duration) -> Result<Outcome, Error> {
+    let apps = Apps::watch(&server.client(), &format!("{RUN_LABEL}={RUN}"), refusals);
+    observe(&apps, NAMESPACE, RUN, SCENARIO_ID, limit).await
+}
+
+async fn comes_to(scenario: Scenario, limit: Duration) -> Result<Outcome, Error> {
+    app(&ApiServer::playing(scenario), Refusals::default(), limit).await
+}
+
+const LONG: Duration = Duration::from_secs(20);
+const SHORT: Duration = Duration::from_millis(1200);
+
+#[tokio::test]
+async fn what_the_probe_saw_is_what_comes_of_the_app() {
+    let outcome = comes_to(Scenario::Observed, LONG).await.unwrap();
+    assert!(matches!(&outcome, Outcome::Observed(seen) if seen.run == RUN), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn pods_that_an_admission_rule_refuses_are_not_admitted_for_its_reason() {
+    let outcome = comes_to(Scenario::NotAdmitted, LONG).await.unwrap();
+    assert_eq!(outcome, Outcome::NotAdmitted(REFUSAL.to_owned()));
+}
+
+#[tokio::test]
+async fn a_deployment_that_the_operator_is_refused_has_pods_that_are_not_admitted() {
+    let refusals = Refusals::default();
+    refusals.lock().unwrap().insert(NAMESPACE.to_owned(), REFUSAL.to_owned());
+    let outcome = app(&ApiServer::playing(Scenario::Gone), refusals, LONG).await.unwrap();
+    assert_eq!(outcome, Outcome::NotAdmitted(REFUSAL.to_owned()));
+}
+
+#[tokio::test]
+async fn a_refusal_that_passes_is_no_verdict() {
+    let refusals = Refusals::default();
+    refusals.lock().unwrap().insert(NAMESPACE.to_owned(), REFUSAL.to_owned());
+    let server = ApiServer::playing(Scenario::Gone);
+    let passes = async {
+        tokio::time::sleep(REFUSAL_LASTS / 2).await;
+        refusals.lock().unwrap().clear();
+    };
+    let (outcome, ()) = tokio::join!(app(&server, refusals.clone(), REFUSAL_LASTS * 2), passes);
+    let error = outcome.unwrap_err().to_string();
+    assert!(error.ends_with("last seen: no pod yet"), "{error}");
+}
+
+#[rstest]
+#[case::an_image_that_is_not_there(Scenario::CannotRun, "ImagePullBackOff: no such image")]
+#[case::another_program(Scenario::EndedWithoutObservation, "it ended without an observation; its log: something else")]
+#[case::another_runs_probe(Scenario::ObservationOfAnotherRun, "the probe's observation belongs to run r2 and")]
+#[case::an_eviction(Scenario::Evicted, "it failed: the node was low on memory")]
+#[tokio::test]
+async fn a_pod_that_says_nothing_usable_is_named_with_the_reason(#[case] scenario: Scenario, #[case] told: &str) {
+    let error = comes_to(scenario, LONG).await.unwrap_err();
+    assert!(matches!(&error, Error::Pod { namespace, pod, .. } if namespace == NAMESPACE && pod == POD), "{error}");
+    assert!(error.to_string().contains(told), "{error}");
+}
+
+#[rstest]
+#[case::no_node(Scenario::Unscheduled, "pod pod is Pending, no node has room")]
+#[case::no_log(Scenario::LogUnreadable, "pod pod is Running; its log cannot be read: the kubelet does not answer")]
+#[case::no_log_of_what_ended(Scenario::EndedLogUnreadable, "its log cannot be read: the kubelet does not answer")]
+#[case::no_watch(Scenario::PodsFail, "the API server gives no pods: etcdserver: request timed out")]
+#[case::one_on_its_way_out(Scenario::Leaving, "no pod yet")]
+#[tokio::test]
+async fn what_may_pass_is_waited_for_and_told_in_the_end(#[case] scenario: Scenario, #[case] told: &str) {
+    let error = comes_to(scenario, SHORT).await.unwrap_err();
+    assert!(matches!(error, Error::TimedOut(_)), "{error}");
+    assert!(error.to_string().ends_with(told), "{error}");
+}
+
+#[tokio::test]
+async fn another_scenarios_pod_in_the_same_namespace_is_not_the_apps() {
+    let server = ApiServer::playing(Scenario::Observed);
+    let apps = Apps::watch(&server.client(), &format!("{RUN_LABEL}={RUN}"), Refusals::default());
+    let error = observe(&apps, NAMESPACE, RUN, "group.another", SHORT).await.unwrap_err().to_string();
+    assert!(error.ends_with("no pod yet"), "{error}");
+}
