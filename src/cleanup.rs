@@ -220,33 +220,36 @@ async fn remove_object(run: &str, entry: &Entry, kube: &Client, vault: Option<&V
             let namespace = namespace.as_deref().unwrap_or("default");
             match resource {
                 // From here on the API server removes it with all that is in it, whatever becomes of us.
-                Resource::Namespace => remove_by_uid(&Api::<Namespace>::all(kube), run, name, uid).await,
+                Resource::Namespace => remove_by_uid(&Api::<Namespace>::all(kube), run, name, uid).await?,
                 Resource::ClusterRoleBinding => {
-                    remove_by_uid(&Api::<ClusterRoleBinding>::all(kube), run, name, uid).await
+                    remove_by_uid(&Api::<ClusterRoleBinding>::all(kube), run, name, uid).await?
                 }
-                Resource::Node => remove_by_uid(&Api::<Node>::all(kube), run, name, uid).await,
+                Resource::Node => remove_by_uid(&Api::<Node>::all(kube), run, name, uid).await?,
                 Resource::ServiceAccount => {
-                    remove_by_uid(&Api::<ServiceAccount>::namespaced(kube, namespace), run, name, uid).await
+                    remove_by_uid(&Api::<ServiceAccount>::namespaced(kube, namespace), run, name, uid).await?
                 }
                 Resource::Pod => {
                     let pods = Api::<Pod>::namespaced(kube, namespace);
-                    remove_by_uid(&pods, run, name, uid).await?;
-                    gone(&pods, name, uid).await
+                    let deleted = remove_by_uid(&pods, run, name, uid).await?;
+                    // Another's under the same name is not waited for.
+                    if let Some(uid) = &deleted {
+                        gone(&pods, name, uid).await?;
+                    }
+                    deleted
                 }
-            }
+            };
+            Ok(())
         }
         _ => Ok(()),
     }
 }
 
 /// Waits until a pod is gone: it is only asked to end, and has a second for it.
-async fn gone(pods: &Api<Pod>, name: &str, uid: Option<&str>) -> Result<(), String> {
+async fn gone(pods: &Api<Pod>, name: &str, uid: &str) -> Result<(), String> {
     let subject = format!("end of pod {name}");
     wait::until(&subject, Duration::from_secs(60), Duration::from_millis(200), || async {
         match pods.get_metadata_opt(name).await {
-            Ok(Some(pod)) if uid.is_none_or(|uid| pod.uid().as_deref() == Some(uid)) => {
-                Look::NotYet("it is on its way out".to_owned())
-            }
+            Ok(Some(pod)) if pod.uid().as_deref() == Some(uid) => Look::NotYet("it is on its way out".to_owned()),
             Ok(_) => Look::Done(()),
             Err(error) => Look::NotYet(why(&error)),
         }
@@ -256,28 +259,28 @@ async fn gone(pods: &Api<Pod>, name: &str, uid: Option<&str>) -> Result<(), Stri
 }
 
 /// Deletes an object only where it has that UID or, where none was noted any
-/// more, the run's label.
-async fn remove_by_uid<K>(api: &Api<K>, run: &str, name: &str, uid: Option<&str>) -> Result<(), String>
+/// more, the run's label. Gives the UID of what it deleted.
+async fn remove_by_uid<K>(api: &Api<K>, run: &str, name: &str, uid: Option<&str>) -> Result<Option<String>, String>
 where
     K: kube::Resource + Clone + std::fmt::Debug + DeserializeOwned,
 {
-    let Some(found) = api.get_metadata_opt(name).await.map_err(|e| e.to_string())? else { return Ok(()) };
+    let Some(found) = api.get_metadata_opt(name).await.map_err(|e| e.to_string())? else { return Ok(None) };
     let found_uid = found.meta().uid.clone().unwrap_or_default();
     let ours = match uid {
         Some(uid) => uid == found_uid,
         None => found.labels().get(RUN_LABEL).is_some_and(|label| label == run),
     };
     if !ours {
-        return Ok(());
+        return Ok(None);
     }
     let parameters = DeleteParams {
-        preconditions: Some(Preconditions { uid: Some(found_uid), resource_version: None }),
+        preconditions: Some(Preconditions { uid: Some(found_uid.clone()), resource_version: None }),
         propagation_policy: Some(PropagationPolicy::Background),
         ..DeleteParams::default()
     };
     match api.delete(name, &parameters).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Ok(_) => Ok(Some(found_uid)),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -338,14 +341,16 @@ pub async fn clean_namespaces(kube: &Client, namespaces: &[String], run: &str) -
     for namespace in namespaces {
         let pods = Api::<Pod>::namespaced(kube.clone(), namespace);
         for pod in pods.list_metadata(&ours).await.map_err(refused)?.items {
-            remove_by_uid(&pods, run, &pod.name_any(), None).await.map_err(Error::Cluster)?;
-            gone(&pods, &pod.name_any(), pod.uid().as_deref()).await.map_err(Error::Cluster)?;
-            removed += 1;
+            let name = pod.name_any();
+            if let Some(uid) = remove_by_uid(&pods, run, &name, None).await.map_err(Error::Cluster)? {
+                gone(&pods, &name, &uid).await.map_err(Error::Cluster)?;
+                removed += 1;
+            }
         }
         let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), namespace);
         for account in accounts.list_metadata(&ours).await.map_err(refused)?.items {
-            remove_by_uid(&accounts, run, &account.name_any(), None).await.map_err(Error::Cluster)?;
-            removed += 1;
+            let deleted = remove_by_uid(&accounts, run, &account.name_any(), None).await.map_err(Error::Cluster)?;
+            removed += usize::from(deleted.is_some());
         }
     }
     Ok(removed)
@@ -405,3 +410,6 @@ async fn clean_objects(kube: &Client, run: &str) -> usize {
     }
     removed
 }
+
+#[cfg(test)]
+mod tests;
