@@ -78,12 +78,133 @@ async fn reconcile(runtime: Arc<Runtime>, context: Arc<Context>) -> Result<Actio
     let deployments = Api::<Deployment>::namespaced(context.client.clone(), &namespace);
     let apply = PatchParams::apply("mendix-operator-stand-in").force();
     let taken = deployments.patch(&runtime.name_any(), &apply, &Patch::Apply(&made)).await;
-    if let Err(kube::Error::Api(status)) = &taken
-        && matches!(status.code, 400 | 403 | 422)
     {
         let mut refusals = context.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        refusals.insert(namespace, status.message.clone());
+        match &taken {
+            // One that passed, such as that of an API server that was restarting, is none.
+            Ok(_) => _ = refusals.remove(&namespace),
+            Err(kube::Error::Api(status)) if matches!(status.code, 400 | 403 | 422) => {
+                refusals.insert(namespace, status.message.clone());
+            }
+            Err(_) => {}
+        }
     }
     taken?;
     Ok(Action::await_change())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::cluster::api_server::{ApiServer, Asked, NAMESPACE, REFUSAL, RUN, Scenario, UID, configuration, path};
+    use crate::wait::{self, Look};
+
+    /// The operator at work, until it is dropped.
+    struct Working {
+        server: ApiServer,
+        refusals: Refusals,
+        handle: JoinHandle<()>,
+    }
+
+    impl Drop for Working {
+        fn drop(&mut self) {
+            self.handle.abort();
+        }
+    }
+
+    impl Working {
+        fn on(scenario: Scenario) -> Self {
+            let (server, refusals) = (ApiServer::playing(scenario), Refusals::default());
+            let handle = start(server.client(), RUN, refusals.clone());
+            Self { server, refusals, handle }
+        }
+
+        /// What it made at last, once it has made something that often.
+        async fn made(&self, times: usize) -> Asked {
+            let look = || async {
+                let asked = self.server.asked(&Method::PATCH);
+                match asked.get(times - 1) {
+                    Some(made) => Look::Done(made.clone()),
+                    None => Look::NotYet(format!("{} times", asked.len())),
+                }
+            };
+            wait::until("its Deployment", Duration::from_secs(10), Duration::from_millis(10), look).await.unwrap()
+        }
+
+        /// Waits until this is noted as refused.
+        async fn noted(&self, refusal: Option<&str>) {
+            let look = || async {
+                let noted = self.refusals.lock().unwrap().get(NAMESPACE).cloned();
+                if noted.as_deref() == refusal { Look::Done(()) } else { Look::NotYet(format!("{noted:?}")) }
+            };
+            wait::until("the refusal", Duration::from_secs(10), Duration::from_millis(10), look).await.unwrap();
+        }
+    }
+
+    fn automount(made: &Asked) -> &Value {
+        &made.body["spec"]["template"]["spec"]["automountServiceAccountToken"]
+    }
+
+    #[rstest]
+    #[case::without_an_operator_configuration(Scenario::Runtime, false)]
+    #[case::with_one_that_says_so(Scenario::RuntimeWithAutomount, true)]
+    #[tokio::test]
+    async fn a_runtime_becomes_its_deployment_and_tokens_are_mounted_only_where_that_is_said(
+        #[case] scenario: Scenario,
+        #[case] mounts: bool,
+    ) {
+        let working = Working::on(scenario);
+        let made = working.made(1).await;
+        assert_eq!(made.path, path("deployments", RUNTIME));
+        assert!(made.query.contains("fieldManager=mendix-operator-stand-in"), "{}", made.query);
+        assert_eq!(*automount(&made), json!(mounts));
+        assert_eq!(made.body["metadata"]["labels"][RUN_LABEL], RUN);
+        // With it goes what was made of it.
+        assert_eq!(made.body["metadata"]["ownerReferences"][0]["uid"], UID);
+        assert!(working.refusals.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_changed_operator_configuration_makes_the_deployment_anew() {
+        let working = Working::on(Scenario::RuntimeWithAutomount);
+        assert_eq!(*automount(&working.made(1).await), json!(true));
+        working.server.put(&path("operatorconfigurations", OPERATOR_CONFIGURATION), configuration(false));
+        assert_eq!(*automount(&working.made(2).await), json!(false));
+    }
+
+    #[tokio::test]
+    async fn a_deployment_that_an_admission_rule_refuses_is_noted_with_its_reason_and_tried_again() {
+        let working = Working::on(Scenario::DeploymentRefused);
+        working.noted(Some(REFUSAL)).await;
+        working.made(2).await;
+    }
+
+    #[tokio::test]
+    async fn a_refusal_that_passed_is_none() {
+        let working = Working::on(Scenario::DeploymentRefused);
+        working.noted(Some(REFUSAL)).await;
+        working.server.relent();
+        working.noted(None).await;
+    }
+
+    #[tokio::test]
+    async fn an_api_server_that_fails_refuses_nothing_and_is_asked_again() {
+        let working = Working::on(Scenario::DeploymentFails);
+        working.made(2).await;
+        assert!(working.refusals.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_runtime_on_its_way_out_gets_no_deployment() {
+        let server = ApiServer::playing(Scenario::RuntimeLeaving);
+        let client = server.client();
+        let runtime = Api::<Runtime>::namespaced(client.clone(), NAMESPACE).get(RUNTIME).await.unwrap();
+        let context = Context { client, refusals: Refusals::default() };
+        reconcile(Arc::new(runtime), Arc::new(context)).await.unwrap();
+        assert!(server.asked(&Method::PATCH).is_empty());
+    }
 }
