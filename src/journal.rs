@@ -393,7 +393,15 @@ impl Journal {
     /// # Errors
     /// The folder cannot be removed.
     pub fn discard(self) -> Result<(), Error> {
-        std::fs::remove_dir_all(&self.folder).map_err(io("remove", &self.folder))
+        let removed = match std::fs::remove_dir_all(&self.folder) {
+            // The probe's image is written on a thread that nothing stops. What it
+            // began meanwhile goes as well; it begins nothing in a folder that is gone.
+            Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => {
+                std::fs::remove_dir_all(&self.folder)
+            }
+            removed => removed,
+        };
+        removed.map_err(io("remove", &self.folder))
     }
 
     fn write(&self, line: Line) -> Result<(), Error> {
