@@ -1,9 +1,10 @@
 //! The checks of what lies around the app's way: Vault's health, the mount, the
 //! secret's age, the token's life, and what else the token may do.
 
-use crate::check::judge::{Judge, check, failed, stop, warning, words};
+use crate::check::case::{check, failed, warning, words};
+use crate::check::target::Target;
 use crate::page::cause::Fact;
-use crate::page::{CauseId, Stage};
+use crate::page::{CauseId, KeyCatalogue, Stage};
 use crate::probe::observation::{Asked, Observation};
 use crate::vault::client::fails;
 use crate::vault::transport::Transport;
@@ -11,7 +12,13 @@ use crate::verdict::result::{Case, Observed};
 use crate::verdict::{Verdict, capabilities};
 
 /// The checks of what lies around the way, in the order in which they are made.
-pub(super) fn cases(judge: Judge<'_>, observation: Option<&Observation>, observed: &Observed) -> Vec<Case> {
+pub(super) fn cases(
+    target: &Target,
+    keys: &KeyCatalogue,
+    now: i64,
+    observation: Option<&Observation>,
+    observed: &Observed,
+) -> Vec<Case> {
     const IDS: [&str; 16] = [
         "vault-name",
         "vault-tcp",
@@ -38,11 +45,11 @@ pub(super) fn cases(judge: Judge<'_>, observation: Option<&Observation>, observe
         };
         return IDS.into_iter().map(|id| check(id, verdict, reason.clone())).collect();
     };
-    let mut cases = reach(judge, asked, observed);
+    let mut cases = reach(target, asked, observed);
     cases.push(version(asked));
     cases.push(auth_method(observation, observed));
     cases.push(kv_version(asked));
-    cases.push(age(asked, judge.now));
+    cases.push(age(asked, now));
     cases.push(match observation.secret.as_ref().filter(|_| observation.read_with_token) {
         None => check("only-documented-keys", Verdict::Skipped, "the secret was not read"),
         Some(secret) if secret.unexpected == 0 => check("only-documented-keys", Verdict::Conformant, ""),
@@ -51,7 +58,7 @@ pub(super) fn cases(judge: Judge<'_>, observation: Option<&Observation>, observe
             "keys.unexpected",
             format!(
                 "the secret holds {} keys that revision {} of the page does not name",
-                secret.unexpected, judge.keys.revision
+                secret.unexpected, keys.revision
             ),
         ),
     });
@@ -67,9 +74,9 @@ pub(super) fn cases(judge: Judge<'_>, observation: Option<&Observation>, observe
 }
 
 /// Name, TCP, TLS and health, from the one request that needs all four.
-fn reach(judge: Judge<'_>, asked: &Asked, observed: &Observed) -> Vec<Case> {
+fn reach(target: &Target, asked: &Asked, observed: &Observed) -> Vec<Case> {
     let health = &asked.health;
-    let tls = judge.target.secret.address.starts_with("https://");
+    let tls = target.secret.address.starts_with("https://");
     let blamed = match health.transport {
         None | Some(Transport::Garbled) => None,
         Some(Transport::NameNotFound) => Some(0),
@@ -85,7 +92,7 @@ fn reach(judge: Judge<'_>, asked: &Asked, observed: &Observed) -> Vec<Case> {
                     Some(Transport::Other) => "login.vault-failing",
                     _ => "login.vault-unreachable",
                 };
-                failed(id, cause, format!("{}: {}", judge.target.secret.address, health.text))
+                failed(id, cause, format!("{}: {}", target.secret.address, health.text))
             }
             Some(blamed) if number > blamed => check(id, Verdict::Skipped, "not reached"),
             _ if id == "vault-tls" && !tls => warning(
@@ -139,7 +146,7 @@ fn auth_method(observation: &Observation, observed: &Observed) -> Case {
     let status = observation.login.as_ref().and_then(|login| login.answer.status);
     match cause {
         Some(cause @ ("login.auth-mount-missing" | "login.other-auth-method" | "login.not-configured")) => {
-            failed(id, cause, stop(observed).1)
+            failed(id, cause, observed.in_full())
         }
         _ if observation.login.is_none() => check(id, Verdict::Skipped, "no token, so no login was tried"),
         _ => match status {

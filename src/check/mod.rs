@@ -7,14 +7,16 @@
 //! - [`app`]: what the running app really has, read from its pod and custom resources.
 //! - [`objects`]: the probe's pods and the fresh Service Account; pure.
 //! - [`inspect`]: what a read-only Vault token, the reviewer's Service Account and a log can tell.
-//! - [`judge`]: the verdict of every check; pure. `checks`: of those
-//!   around the app's way. `setup`: of those that concern the set-up.
+//! - [`sighted`]: everything that was seen.
+//! - [`judge`]: the questions that go to the oracle, and the checks beside them; pure. `checks`: those
+//!   around the app's way. `setup`: those that concern the set-up. `case`: what both are made of.
 //! - `probe`: one probe pod, from its creation to what it says.
 //! - [`run`](mod@run): the one way through, with events and clean-up.
 //! - [`plan`]: what a run would create and ask (`--dry-run`).
 //! - [`job`]: the same check as a Job in the cluster (`print job`).
 
 pub mod app;
+mod case;
 mod checks;
 pub mod inspect;
 pub mod job;
@@ -25,5 +27,6 @@ mod probe;
 pub mod rights;
 pub mod run;
 mod setup;
+pub mod sighted;
 pub mod target;
 pub mod vault;

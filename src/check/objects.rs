@@ -28,7 +28,13 @@ pub struct Mark<'a> {
     pub expires: &'a str,
 }
 
-impl Mark<'_> {
+impl<'a> Mark<'a> {
+    /// Of one scenario of a run.
+    #[must_use]
+    pub fn new(run: &str, scenario: &str, expires: &'a str) -> Self {
+        Self { owner: Owner { run: run.to_owned(), scenario: scenario.to_owned() }, expires }
+    }
+
     fn meta(&self, target: &Target, namespace: &str, name: &str) -> ObjectMeta {
         let mut meta = self.owner.meta(name, Some(namespace));
         let annotations = meta.annotations.get_or_insert_default();
@@ -36,6 +42,14 @@ impl Mark<'_> {
         annotations.insert(OWNER.to_owned(), target.owner.clone());
         meta
     }
+}
+
+/// When what a check makes is of no use any more: RFC 3339, UTC.
+#[must_use]
+pub fn expiry() -> String {
+    let lifetime = i64::from(DEADLINE_SECONDS) * 4;
+    let end = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() + lifetime);
+    end.map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default()
 }
 
 /// The name of an object of a run, such as `pmp-vault-conformance-rk3f9xa2b-app`.

@@ -6,8 +6,7 @@ use std::fmt::Write as _;
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 
 use crate::check::app::{App, Source};
-use crate::check::objects::Mark;
-use crate::check::run::{expiry, mark};
+use crate::check::objects::{Mark, expiry};
 use crate::check::target::Target;
 use crate::check::{judge, objects, rights};
 use crate::page::KeyCatalogue;
@@ -35,18 +34,18 @@ pub fn objects(target: &Target, run: &str, keys: &KeyCatalogue, app: &App) -> Re
             .map_err(|error| format!("the probe's pod cannot be made of these flags: {error}"))
     };
     let account = app.service_account.as_str();
-    let fresh_mark = mark(run, judge::FRESH_ACCOUNT, &expires);
+    let fresh_mark = Mark::new(run, judge::FRESH_ACCOUNT, &expires);
     let fresh = objects::name(run, "fresh");
     let other = match &target.other_namespace {
         None => None,
         Some(namespace) => {
-            let mark = mark(run, judge::OTHER_NAMESPACE, &expires);
+            let mark = Mark::new(run, judge::OTHER_NAMESPACE, &expires);
             let made = (account != "default").then(|| objects::service_account(target, &mark, namespace, account));
             Some((made, pod(&mark, namespace, "other", (account, Some(true)), true)?))
         }
     };
     Ok(Planned {
-        twin: pod(&mark(run, judge::APP, &expires), &target.namespace, "app", (account, app.automount), false)?,
+        twin: pod(&Mark::new(run, judge::APP, &expires), &target.namespace, "app", (account, app.automount), false)?,
         fresh: (
             objects::service_account(target, &fresh_mark, &target.namespace, &fresh),
             pod(&fresh_mark, &target.namespace, "fresh", (&fresh, Some(true)), true)?,

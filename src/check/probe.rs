@@ -6,8 +6,8 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::{Api, LogParams};
 
-use crate::check::judge::Probed;
 use crate::check::objects::DEADLINE_SECONDS;
+use crate::check::sighted::Probed;
 use crate::cluster::patience;
 use crate::cluster::pod::{cannot_run, ended, last_line, state};
 use crate::journal::{Item, Journal, Resource};

@@ -10,14 +10,13 @@ use kube::{Client, ResourceExt};
 
 use crate::check::app::App;
 use crate::check::inspect::Inspection;
-use crate::check::judge::{ALL, Judge, Probed, Sighted};
-use crate::check::objects::Mark;
+use crate::check::judge::{ALL, Judge};
 use crate::check::probe::probe;
 use crate::check::rights::{Right, Rule};
+use crate::check::sighted::{Probed, Sighted};
 use crate::check::target::Target;
-use crate::check::{app, inspect, judge, objects, plan, rights, vault};
+use crate::check::{app, inspect, judge, plan, rights, vault};
 use crate::cleanup;
-use crate::cluster::objects::Owner;
 use crate::cluster::{RUN_LABEL, connect, patience};
 use crate::event::{Event, Events, RunFacts, RunResult, millis, step};
 use crate::journal::{Item, Journal, Resource};
@@ -38,16 +37,15 @@ pub struct Check<'a> {
     target: &'a Target,
     catalogue: &'a Catalogue,
     events: &'a Events,
-    deny_warnings: bool,
     ledger: Ledger,
     kube: Option<Client>,
 }
 
 impl<'a> Check<'a> {
-    /// Nothing is asked yet. With `deny_warnings`, a warning counts as a failure.
+    /// Nothing is asked yet.
     #[must_use]
-    pub fn new(target: &'a Target, catalogue: &'a Catalogue, events: &'a Events, deny_warnings: bool) -> Self {
-        Self { target, catalogue, events, deny_warnings, ledger: Ledger::default(), kube: None }
+    pub fn new(target: &'a Target, catalogue: &'a Catalogue, events: &'a Events) -> Self {
+        Self { target, catalogue, events, ledger: Ledger::default(), kube: None }
     }
 
     fn judge(&self) -> Judge<'_> {
@@ -55,7 +53,6 @@ impl<'a> Check<'a> {
             target: self.target,
             keys: &self.catalogue.keys,
             causes: &self.catalogue.causes,
-            deny_warnings: self.deny_warnings,
             now: jiff::Timestamp::now().as_second(),
         }
     }
@@ -243,18 +240,4 @@ pub async fn missing_rights(kube: &Client, rules: &[Rule]) -> Result<Vec<String>
     let answers: Result<Vec<Option<String>>, String> =
         futures::future::try_join_all(rights::each(rules).map(ask)).await;
     Ok(answers?.into_iter().flatten().collect())
-}
-
-/// Who an object of a check belongs to, and when it is of no use any more.
-#[must_use]
-pub fn mark<'a>(run: &str, scenario: &str, expires: &'a str) -> Mark<'a> {
-    Mark { owner: Owner { run: run.to_owned(), scenario: scenario.to_owned() }, expires }
-}
-
-/// When what a check makes is of no use any more: RFC 3339, UTC.
-#[must_use]
-pub fn expiry() -> String {
-    let lifetime = i64::from(objects::DEADLINE_SECONDS) * 4;
-    let end = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() + lifetime);
-    end.map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default()
 }

@@ -3,8 +3,9 @@
 //! as they stand against the page.
 
 use crate::check::app::Source;
+use crate::check::case::{check, failed, warning};
 use crate::check::inspect::{Found, Inspection, VaultSide, mount_version, strings};
-use crate::check::judge::{Sighted, check, failed, passed, warning};
+use crate::check::sighted::Sighted;
 use crate::check::target::Target;
 use crate::page::Stage;
 use crate::verdict::Verdict;
@@ -51,7 +52,7 @@ fn app_pod(sighted: &Sighted) -> Case {
 fn service_account(sighted: &Sighted, observed: &Observed) -> Case {
     let id = "service-account";
     match sighted.app.service_account.as_str() {
-        "default" if passed(observed, Stage::Login) => warning(
+        "default" if observed.passed(Stage::Login) => warning(
             id,
             "login.default-bound",
             "the app runs as `default`, and the role binds it: every pod of the namespace with a mounted token reads all credentials",

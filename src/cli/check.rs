@@ -19,6 +19,7 @@ use crate::journal::Runs;
 use crate::ledger::Ledger;
 use crate::redact::Redactor;
 use crate::scenario::load::Catalogue;
+use crate::verdict::Deny;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -33,7 +34,7 @@ pub struct Arguments {
     dry_run: bool,
     /// Also end with exit code 1 where this is observed
     #[arg(long, value_name = "VERDICT", value_enum)]
-    deny: Option<Deny>,
+    deny: Option<Denied>,
     #[command(flatten)]
     reports: ReportFiles,
     /// Take keys and causes of this folder in place of the program's own
@@ -45,7 +46,7 @@ pub struct Arguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Deny {
+enum Denied {
     /// Something holds and should be mended all the same
     Warning,
 }
@@ -71,7 +72,8 @@ pub async fn check(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit
         Err(error) => return fail(USAGE, &error),
     };
     let (events, happened) = unbounded_channel();
-    let check = Check::new(&target, &catalogue, &events, arguments.deny.is_some());
+    let check = Check::new(&target, &catalogue, &events);
+    let frame = frame.denying(arguments.deny.map_or(Deny::Nothing, |Denied::Warning| Deny::Warning));
     frame.drive(&catalogue, (&events, happened), arguments.timeout, check).await
 }
 

@@ -20,6 +20,7 @@ use crate::redact::Redactor;
 use crate::report::terminal::Terminal;
 use crate::report::{self, file};
 use crate::scenario::load::Catalogue;
+use crate::verdict::Deny;
 
 /// Where reports go.
 #[derive(Debug, Clone, clap::Args)]
@@ -35,7 +36,7 @@ pub(super) struct ReportFiles {
 /// What is around every run, whatever it does.
 pub(super) struct Frame {
     reports: ReportFiles,
-    deny_known_deviation: bool,
+    deny: Deny,
     pub(super) runs: Runs,
     pub(super) redactor: Redactor,
 }
@@ -50,12 +51,12 @@ impl Frame {
         for path in junit.iter().chain(json) {
             file::check_writable(path).map_err(|error| format!("{error}; {}", error.remedy()))?;
         }
-        Ok(Self { reports, deny_known_deviation: false, runs, redactor })
+        Ok(Self { reports, deny: Deny::Nothing, runs, redactor })
     }
 
-    /// The same, with exit code 1 for a known deviation where that is wanted.
-    pub(super) fn denying_known_deviations(self, deny_known_deviation: bool) -> Self {
-        Self { deny_known_deviation, ..self }
+    /// The same, failing the run for this as well.
+    pub(super) fn denying(self, deny: Deny) -> Self {
+        Self { deny, ..self }
     }
 
     /// Drives one run to its reports. What it says of itself comes through `happened`.
@@ -84,7 +85,7 @@ impl Frame {
                     if let Event::RunStarted { run: id, .. } = &event {
                         run.clone_from(id);
                     }
-                    terminal.handle(&event);
+                    self.show(&mut terminal, event);
                 }
                 result = &mut work => break result,
                 () = abandon.cancelled() => {
@@ -96,9 +97,9 @@ impl Frame {
             }
         };
         while let Ok(event) = happened.try_recv() {
-            terminal.handle(&event);
+            self.show(&mut terminal, event);
         }
-        let mut rendered = match report::render(&result, &self.redactor, self.deny_known_deviation) {
+        let mut rendered = match report::render(&result, &self.redactor, self.deny) {
             Ok(rendered) => rendered,
             Err(error) => return fail(INCONCLUSIVE, &error.to_string()),
         };
@@ -120,6 +121,14 @@ impl Frame {
         }
         terminal.finish(&rendered, &written);
         ExitCode::from(rendered.exit_code)
+    }
+
+    /// Shows what happens. What is denied fails from its first line on.
+    fn show(&self, terminal: &mut Terminal, mut event: Event) {
+        if let Event::ScenarioFinished { result } = &mut event {
+            self.deny.apply(std::slice::from_mut(result));
+        }
+        terminal.handle(&event);
     }
 
     /// A second signal: no clean-up and no reports, but how to do the one by hand.

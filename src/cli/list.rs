@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::say::say;
 use super::shared::{USAGE, catalogue, fail};
 use crate::scenario::model::{Profile, Scenario};
-use crate::verdict::oracle::Expected;
+use crate::verdict::question::Expected;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

@@ -16,6 +16,7 @@ use crate::run::scenarios::Scenarios;
 use crate::scenario::model::Profile;
 use crate::scenario::select;
 use crate::testbed::images::Images;
+use crate::verdict::Deny;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -39,7 +40,7 @@ pub struct Arguments {
     reuse: Option<String>,
     /// Also end with exit code 1 where this is observed
     #[arg(long, value_name = "VERDICT", value_enum)]
-    deny: Option<Deny>,
+    deny: Option<Denied>,
     #[command(flatten)]
     reports: ReportFiles,
     /// Take the scenarios of this folder in place of the program's own
@@ -61,7 +62,7 @@ enum ProfileName {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Deny {
+enum Denied {
     /// The page is wrong in a way that is known
     KnownDeviation,
 }
@@ -107,7 +108,7 @@ pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> ExitCo
     };
     let job = OnTestbed::new(&catalogue, options, &events, &redactor, scenarios);
     frame
-        .denying_known_deviations(arguments.deny.is_some())
+        .denying(arguments.deny.map_or(Deny::Nothing, |Denied::KnownDeviation| Deny::KnownDeviation))
         .drive(&catalogue, (&events, happened), arguments.timeout, job)
         .await
 }

@@ -130,8 +130,8 @@ fn explanation(scenario: &ScenarioResult, message: &str) -> String {
 
 /// What the client saw, and what the server says of it.
 fn seen(scenario: &ScenarioResult) -> String {
-    let mut lines = format!("observed: {}", summary::phrase(&scenario.observed));
-    if let Some(text) = summary::client_saw(&scenario.observed) {
+    let mut lines = format!("observed: {}", scenario.observed.phrase());
+    if let Some(text) = scenario.observed.client_saw() {
         lines += &format!("\nclient saw: {text}");
     }
     if let Some(server) = &scenario.observed.server {

@@ -5,8 +5,8 @@ use super::{json, junit, summary, text};
 use crate::event::RunResult;
 use crate::page::Stage;
 use crate::redact::{REPLACEMENT, Redactor};
-use crate::verdict::Verdict;
 use crate::verdict::result::{Case, ScenarioResult, Subject};
+use crate::verdict::{Deny, Verdict};
 
 /// A run's reports, ready to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,15 +38,16 @@ pub enum RenderError {
 ///
 /// # Errors
 /// Only where a library refuses to write; no text that a result holds leads to it.
-pub fn render(result: &RunResult, redactor: &Redactor, deny_known_deviation: bool) -> Result<Rendered, RenderError> {
+pub fn render(result: &RunResult, redactor: &Redactor, deny: Deny) -> Result<Rendered, RenderError> {
     // Cleaned before anything is drawn, so that JSON, JUnit and the exit code say the same.
     let mut value = serde_json::to_value(result)?;
     clean_strings(&mut value, redactor);
     let mut clean: RunResult = serde_json::from_value(value)?;
+    deny.apply(&mut clean.scenarios);
     clean.scenarios.iter_mut().for_each(show_in_cases);
     let mut replacements = redactor.replacements();
     loop {
-        let rendered = draw(&clean, replacements, deny_known_deviation)?;
+        let rendered = draw(&clean, replacements, deny)?;
         // Nothing is left to be found here unless escaping puts together what was apart.
         let json = redactor.clean(&rendered.json).into_owned();
         let junit = redactor.clean(&rendered.junit).into_owned();
@@ -57,14 +58,14 @@ pub fn render(result: &RunResult, redactor: &Redactor, deny_known_deviation: boo
     }
 }
 
-fn draw(clean: &RunResult, replacements: usize, deny_known_deviation: bool) -> Result<Rendered, RenderError> {
+fn draw(clean: &RunResult, replacements: usize, deny: Deny) -> Result<Rendered, RenderError> {
     let mut result = clean.clone();
     if replacements > 0 {
         result.problems.push(format!(
             "the output held a secret or a token's shape in {replacements} places; each was replaced by {REPLACEMENT}, and the run proves nothing"
         ));
     }
-    let exit_code = summary::exit_code(clean, deny_known_deviation, replacements);
+    let exit_code = summary::exit_code(clean, deny, replacements);
     let outside = summary::outside_scenarios(clean, replacements);
     let report = json::Report::new(&result, exit_code, outside.clone());
     let mut json = serde_json::to_string_pretty(&report)?;

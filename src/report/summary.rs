@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::link::PAGE;
 use crate::event::{Ending, RunResult};
-use crate::verdict::Verdict;
-use crate::verdict::result::{Case, Observed, ScenarioResult};
+use crate::verdict::result::{Case, ScenarioResult};
+use crate::verdict::{Deny, Verdict};
 
 /// How often each verdict was given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -111,18 +111,6 @@ pub fn defects(scenarios: &[ScenarioResult]) -> Vec<Defect> {
     defects
 }
 
-/// Where and how a way ended, in the words in which scenarios say what must follow.
-#[must_use]
-pub fn phrase(observed: &Observed) -> String {
-    match (observed.stage, &observed.cause) {
-        (Some(stage), Some(cause)) => format!("stops at {stage}: {cause}"),
-        (Some(stage), None) if observed.candidates.is_empty() => format!("stops at {stage}, cause unknown"),
-        (Some(stage), None) => format!("stops at {stage}, one of {} causes", observed.candidates.len()),
-        (None, _) if observed.complete => "goes all the way".to_owned(),
-        (None, _) => "nothing".to_owned(),
-    }
-}
-
 /// What holds and should be mended all the same: the scenario, and the case.
 pub fn warnings(scenarios: &[ScenarioResult]) -> impl Iterator<Item = (&ScenarioResult, &Case)> {
     scenarios.iter().flat_map(|scenario| {
@@ -131,29 +119,18 @@ pub fn warnings(scenarios: &[ScenarioResult]) -> impl Iterator<Item = (&Scenario
     })
 }
 
-/// What the client saw: the status and the text, or nothing.
-#[must_use]
-pub fn client_saw(observed: &Observed) -> Option<String> {
-    match (observed.status, observed.text.as_str()) {
-        (None, "") => None,
-        (None, text) => Some(text.to_owned()),
-        (Some(status), "") => Some(format!("status {status}")),
-        (Some(status), text) => Some(format!("status {status}: {text}")),
-    }
-}
-
 /// What the process must end with. An interruption goes before every verdict,
 /// then 1, 3 and 0. A problem alone changes nothing: what it cost is in the
 /// verdicts and in the ending.
 #[must_use]
-pub fn exit_code(result: &RunResult, deny_known_deviation: bool, replacements: usize) -> u8 {
+pub fn exit_code(result: &RunResult, deny: Deny, replacements: usize) -> u8 {
     let counts = Counts::of_scenarios(&result.scenarios);
     match result.ending {
         Ending::Interrupted => return 130,
         Ending::Terminated => return 143,
         Ending::Complete | Ending::Failed => {}
     }
-    if counts.nonconformant > 0 || (deny_known_deviation && counts.known_deviation > 0) {
+    if result.scenarios.iter().any(|scenario| deny.fails(scenario.verdict)) {
         1
     } else if counts.inconclusive > 0 || outside_scenarios(result, replacements).is_some() {
         3

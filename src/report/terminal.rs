@@ -13,8 +13,8 @@ use super::bars::{Bars, Progress, columns};
 use super::fold::fold;
 use super::paint::{Paint, plural, seconds, word};
 use super::render::Rendered;
+use super::terminal_end;
 use super::text::one_line;
-use super::{summary, terminal_end};
 use crate::event::{Event, RunFacts};
 use crate::page::CauseCatalogue;
 use crate::redact::Redactor;
@@ -148,7 +148,7 @@ fn scenario(result: &ScenarioResult, paint: Paint) -> String {
     let what = match result.verdict {
         Verdict::Conformant => result.expected.clone(),
         Verdict::KnownDeviation | Verdict::Nonconformant => {
-            format!("expected: {}; observed: {}", result.expected, summary::phrase(&result.observed))
+            format!("expected: {}; observed: {}", result.expected, result.observed.phrase())
         }
         Verdict::Inconclusive | Verdict::Skipped => result.reason.clone(),
     };

@@ -78,9 +78,9 @@ fn failure(text: &mut String, scenario: &ScenarioResult, catalogue: &CauseCatalo
         row("cause", &cause.map_or_else(|| id.to_string(), |cause| format!("{id}: {}", cause.title)));
     }
     row("expected", &scenario.expected);
-    row("observed", &summary::phrase(observed));
+    row("observed", &observed.phrase());
     row("reason", &scenario.reason);
-    if let Some(saw) = summary::client_saw(observed) {
+    if let Some(saw) = observed.client_saw() {
         row("client saw", &saw);
     }
     if let Some(server) = &observed.server {
@@ -176,7 +176,7 @@ fn no_verdict(text: &mut String, result: &RunResult, paint: Paint) {
         let _ = writeln!(text, "    {}", ids(scenarios.iter().map(|scenario| scenario.id.as_str())));
         if let [scenario] = scenarios.as_slice() {
             let observed = &scenario.observed;
-            if let Some(saw) = summary::client_saw(observed).filter(|saw| one_line(saw) != reason) {
+            if let Some(saw) = observed.client_saw().filter(|saw| one_line(saw) != reason) {
                 let _ = writeln!(text, "    observed: {}", one_line(&saw));
             }
             if let Some(server) = &observed.server {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::event::Stability;
 use crate::verdict::Verdict;
-use crate::verdict::oracle::phrase;
 use crate::verdict::result::ScenarioResult;
 
 /// The ends so far, by scenario.
@@ -15,7 +14,7 @@ impl Rounds {
     /// Notes one end.
     pub fn note(&mut self, result: &ScenarioResult) {
         let end = match result.observed.complete {
-            true => format!("{}: {}", result.verdict, phrase(&result.observed)),
+            true => format!("{}: {}", result.verdict, result.observed.in_full()),
             false => format!("{}: {}", result.verdict, result.reason),
         };
         *self.0.entry(result.id.clone()).or_default().entry(end).or_default() += 1;

@@ -23,8 +23,7 @@ use crate::scenario::configuration::VaultPlace;
 use crate::scenario::load::Catalogue;
 use crate::scenario::model::{Evidence, Profile, Scenario};
 use crate::scenario::self_test::{Blow, Ends};
-use crate::verdict::Verdict;
-use crate::verdict::result::{Case, Observed, ScenarioResult, Subject, Timings};
+use crate::verdict::result::{Case, ScenarioResult, Subject, Timings};
 use crate::verdict::sighting::{Seen, Sighting};
 use crate::{cleanup, configure};
 
@@ -351,23 +350,10 @@ fn case(trial: &Trial, outcome: Option<&Outcome>) -> Case {
 }
 
 fn suite(id: &str, cases: Vec<Case>, took: u64) -> ScenarioResult {
-    let decisive = [Verdict::Nonconformant, Verdict::Inconclusive, Verdict::Conformant, Verdict::Skipped]
-        .into_iter()
-        .find_map(|verdict| cases.iter().find(|case| case.verdict == verdict));
+    let title = "What is broken on purpose is noticed";
     ScenarioResult {
-        id: id.to_owned(),
-        title: "What is broken on purpose is noticed".to_owned(),
-        page: String::new(),
-        verdict: decisive.map_or(Verdict::Skipped, |case| case.verdict),
-        reason: decisive.map(|case| case.message.clone()).unwrap_or_default(),
-        expected: "noticed at the right stage".to_owned(),
-        observed: Observed { complete: true, ..Observed::default() },
-        evidence: Evidence::Real,
-        control: None,
-        selected_as_control: false,
-        cases,
-        findings: Vec::new(),
         timings: Timings { total_ms: took, ..Timings::default() },
+        ..ScenarioResult::of_checks(id, title, "noticed at the right stage", cases)
     }
 }
 

@@ -1,21 +1,16 @@
 //! The verdict of each stage, key, command and step. Every stage and every key
 //! of the catalogue has its case in every scenario, whatever happened.
 
-use super::oracle::{Expected, expected_state};
-use super::result::{Case, Finding, Observed, Subject};
+use super::question::{Question, Wanted};
+use super::result::{Case, Finding, Observed, Subject, Verdict};
 use super::sighting::{CommandOutcome, Seen, Sighting};
-use crate::page::KeyCatalogue;
 use crate::page::stage::Stage;
+use crate::page::{CauseId, KeyCatalogue};
 use crate::probe::observation::{KeyObservation, KeyState, Observation};
-use crate::scenario::model::Scenario;
-use crate::verdict::result::Verdict;
 
-/// One case a stage.
-pub fn stages(scenario: &Scenario, observed: &Observed, verdict: Verdict, reason: &str) -> Vec<Case> {
-    let should_stop = match Expected::of(&scenario.expect) {
-        Expected::Stops(stage, _) => Some(stage),
-        Expected::Reads(_) => None,
-    };
+/// One case a stage that is asked about.
+pub fn stages(question: &Question<'_>, observed: &Observed, verdict: Verdict, reason: &str) -> Vec<Case> {
+    let should_stop = question.expected.stop();
     let judge = |stage: Stage| {
         let subject = Subject::Stage(stage);
         if !observed.complete {
@@ -23,8 +18,9 @@ pub fn stages(scenario: &Scenario, observed: &Observed, verdict: Verdict, reason
         }
         // What went wrong is said where it went wrong: at the stop, at the stop
         // that did not come, or at the keys, where only a key is not as expected.
-        let passed = observed.stage.is_none_or(|stop| stage < stop);
-        let blamed = observed.stage == Some(stage)
+        let passed = observed.passed(stage);
+        let blamed = question.only.is_some()
+            || observed.stage == Some(stage)
             || (passed && should_stop == Some(stage))
             || (stage == Stage::Keys
                 && observed.stage.is_none()
@@ -36,20 +32,25 @@ pub fn stages(scenario: &Scenario, observed: &Observed, verdict: Verdict, reason
         } else if passed {
             Case::new(subject, Verdict::Conformant, "")
         } else {
-            let stop = observed.stage.map_or("", Stage::as_str);
-            Case::new(subject, Verdict::Skipped, format!("not reached: the way stops at {stop}"))
+            not_reached(subject, observed)
         };
         if observed.stage == Some(stage) {
             case.cause.clone_from(&observed.cause);
         }
         case
     };
-    Stage::ALL.into_iter().map(judge).collect()
+    let asked = |stage: &Stage| question.only.is_none_or(|only| only == *stage);
+    Stage::ALL.into_iter().filter(asked).map(judge).collect()
+}
+
+fn not_reached(subject: Subject, observed: &Observed) -> Case {
+    let stop = observed.stage.map_or("", Stage::as_str);
+    Case::new(subject, Verdict::Skipped, format!("not reached: the way stops at {stop}"))
 }
 
 /// One case a key of the catalogue.
 pub fn keys(
-    scenario: &Scenario,
+    question: &Question<'_>,
     catalogue: &KeyCatalogue,
     sighting: &Sighting,
     observed: &Observed,
@@ -60,37 +61,70 @@ pub fn keys(
         Seen::Observed(observation) => Some(&**observation),
         _ => None,
     };
+    let past_the_read = observed.passed(Stage::Read);
     catalogue
         .keys
         .iter()
         .map(|key| {
+            let subject = Subject::Key(key.name.clone());
             let found = observation
                 .filter(|observation| observation.read_with_token)
                 .and_then(|observation| observation.secret.as_ref())
                 .and_then(|secret| secret.keys.iter().find(|candidate| candidate.name == key.name));
+            let key_state = found.map(|found| found.state);
+            let expected = match question.wants(&key.name) {
+                Some(Wanted::Optional) if observed.complete => {
+                    return Case { key_state, ..optional(subject, key_state, observed) };
+                }
+                Some(Wanted::Exactly(state)) => Some(state),
+                Some(Wanted::Optional) | None => None,
+            };
             let (verdict, message) = match (observed.complete, observation) {
                 (false, _) => (Verdict::Inconclusive, reason.to_owned()),
                 (true, None) if verdict == Verdict::Conformant => {
                     (Verdict::Skipped, "no pod could run, so nothing could ask for the key".to_owned())
                 }
                 (true, None) => (verdict, reason.to_owned()),
-                (true, Some(observation)) => {
-                    key_verdict(scenario, &key.name, observation, found, sighting, verdict, reason)
-                }
+                (true, Some(observation)) => key_verdict(expected, observation, found, sighting, verdict, reason),
             };
-            let mut case = Case::new(Subject::Key(key.name.clone()), verdict, message);
-            case.key_state = found.map(|found| found.state);
+            let mut case = Case { key_state, ..Case::new(subject, verdict, message) };
             if verdict != Verdict::Conformant {
-                case.cause.clone_from(&observed.cause);
+                let wrong = |state: &KeyState| expected.is_some_and(|expected| expected != *state);
+                let own = key_state.filter(wrong).filter(|_| verdict == Verdict::Nonconformant && past_the_read);
+                case.cause = own.and_then(fault).or_else(|| observed.cause.clone());
             }
             case
         })
         .collect()
 }
 
+/// The case of a key that may be there: what is there must be usable, and an
+/// empty value need not be stored.
+fn optional(subject: Subject, found: Option<KeyState>, observed: &Observed) -> Case {
+    let Some(state) = found else { return not_reached(subject, observed) };
+    let (verdict, message) = match state {
+        KeyState::Present => (Verdict::Conformant, ""),
+        KeyState::Missing => (Verdict::Skipped, "not stored, and not required"),
+        KeyState::Empty => (Verdict::Conformant, "it is empty; only keys with a value need to be stored"),
+        KeyState::NotAString => (Verdict::Nonconformant, "its value is not a string"),
+    };
+    let cause = fault(state).filter(|_| state != KeyState::Missing);
+    Case { cause, warning: state == KeyState::Empty, ..Case::new(subject, verdict, message) }
+}
+
+/// What a key in that state stops the way for.
+fn fault(state: KeyState) -> Option<CauseId> {
+    let id = match state {
+        KeyState::Present => return None,
+        KeyState::Missing => "keys.missing",
+        KeyState::Empty => "keys.empty",
+        KeyState::NotAString => "keys.not-a-string",
+    };
+    Some(CauseId(id.to_owned()))
+}
+
 fn key_verdict(
-    scenario: &Scenario,
-    name: &str,
+    expected: Option<KeyState>,
     observation: &Observation,
     found: Option<&KeyObservation>,
     sighting: &Sighting,
@@ -101,14 +135,14 @@ fn key_verdict(
         return (verdict, reason.to_owned());
     }
     let conformant = (Verdict::Conformant, String::new());
-    match (expected_state(&scenario.expect, name), found) {
+    match (expected, found) {
         (Some(expected), Some(found)) => {
-            let right_value = sighting.fingerprints.get(name).is_none_or(|right| found.hmac.as_ref() == Some(right));
+            let right = sighting.fingerprints.get(&found.name);
             match found.state {
                 state if state != expected => {
                     (Verdict::Nonconformant, format!("expected {}, found {}", word(expected), word(state)))
                 }
-                KeyState::Present if !right_value => {
+                KeyState::Present if right.is_some_and(|right| found.hmac.as_ref() != Some(right)) => {
                     (Verdict::Nonconformant, "the value is not the one that was stored".to_owned())
                 }
                 _ => conformant,
@@ -147,7 +181,7 @@ fn word(state: KeyState) -> &'static str {
 
 /// One case a typed command and one a promised step, with what they say of the page.
 pub fn commands_and_steps(
-    scenario: &Scenario,
+    question: &Question<'_>,
     sighting: &Sighting,
     observed: &Observed,
     verdict: Verdict,
@@ -155,10 +189,10 @@ pub fn commands_and_steps(
     let mut cases = Vec::new();
     let mut findings = Vec::new();
     for command in &sighting.commands {
-        let (verdict, message) = command_verdict(scenario, command, observed, verdict);
+        let (verdict, message) = command_verdict(question, command, observed, verdict);
         if let (Verdict::KnownDeviation, Some(defect)) = (verdict, &command.defect) {
             // What the scenario records of the same defect says more than one command shows.
-            let recorded = scenario.known_deviation.as_ref().filter(|deviation| deviation.defect == *defect);
+            let recorded = question.deviation.filter(|deviation| deviation.defect == *defect);
             findings.push(Finding {
                 defect: defect.clone(),
                 claim: recorded.map_or(&command.claim, |deviation| &deviation.claim).clone(),
@@ -168,7 +202,7 @@ pub fn commands_and_steps(
         }
         cases.push(Case::new(Subject::Command(command.id.clone()), verdict, message));
     }
-    if scenario.expect.enable_again_refused {
+    if question.enable_again_refused {
         let subject = Subject::Step("secrets-enable-again".to_owned());
         cases.push(match &sighting.enable_again {
             Some(step) if step.refused => Case::new(subject, Verdict::Conformant, ""),
@@ -184,7 +218,7 @@ pub fn commands_and_steps(
 }
 
 fn command_verdict(
-    scenario: &Scenario,
+    question: &Question<'_>,
     command: &CommandOutcome,
     observed: &Observed,
     verdict: Verdict,
@@ -193,9 +227,9 @@ fn command_verdict(
         return (Verdict::Skipped, reason.clone());
     }
     // A defect is met only where the way ends as the scenario records it.
-    let recorded = match &scenario.known_deviation {
+    let recorded = match question.deviation {
         Some(deviation) if command.effect_holds.is_none() && command.defect.as_ref() == Some(&deviation.defect) => {
-            observed.stage == Some(deviation.stops_at) && observed.cause.as_ref() == Some(&deviation.cause)
+            observed.stops_for(deviation.stops_at, &deviation.cause)
         }
         _ => true,
     };

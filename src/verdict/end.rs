@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::capabilities;
+use super::question::Question;
 use super::result::Observed;
 use super::sighting::{Seen, Sighting};
 use crate::page::cause::{CauseCatalogue, CauseId, Clues, Fact};
@@ -17,14 +18,13 @@ use crate::vault::transport::Transport;
 /// the earliest (TLS handshake), else after thirty.
 const LONG_LOGIN: u64 = 9_000;
 
-/// Where the way ended. A key that is missing ends it at stage `keys` only
-/// where `wanted` says that it must be there.
+/// Where the way ended. Which keys end it at stage `keys` is for the question to say.
 #[must_use]
-pub fn of(sighting: &Sighting, causes: &CauseCatalogue, wanted: impl Fn(&str) -> bool) -> Observed {
+pub fn of(sighting: &Sighting, causes: &CauseCatalogue, question: &Question<'_>) -> Observed {
     match &sighting.seen {
         Seen::Nothing(reason) => Observed { text: reason.clone(), ..Observed::default() },
         Seen::NotAdmitted(message) => Stop::new(Stage::Pod).server(message).into_observed(sighting, causes),
-        Seen::Observed(observation) => match stop(observation, sighting, wanted) {
+        Seen::Observed(observation) => match stop(observation, sighting, question) {
             Ok(Some(stop)) => stop.into_observed(sighting, causes),
             Ok(None) => Observed { complete: true, ..Observed::default() },
             Err(reason) => Observed { text: reason, ..Observed::default() },
@@ -106,7 +106,7 @@ impl<'a> Stop<'a> {
 fn stop<'a>(
     observation: &Observation,
     sighting: &'a Sighting,
-    wanted: impl Fn(&str) -> bool,
+    question: &Question<'_>,
 ) -> Result<Option<Stop<'a>>, String> {
     match observation.token {
         TokenState::Present => {}
@@ -130,6 +130,9 @@ fn stop<'a>(
         stop.server = sighting.vault_log.as_deref();
         return Ok(Some(stop));
     }
+    if question.only == Some(Stage::Login) {
+        return Ok(None);
+    }
     let read = observation.read.as_ref().ok_or("the probe reports no read")?;
     if !observation.read_with_token {
         return Err("the probe logged in, and read without its Vault token".to_owned());
@@ -149,7 +152,7 @@ fn stop<'a>(
         ));
     }
     let secret = secret.ok_or("the probe read the secret and does not say what is in it")?;
-    if let Some(stop) = at_keys(secret, sighting, wanted) {
+    if let Some(stop) = at_keys(secret, sighting, question) {
         return Ok(Some(stop));
     }
     if let Some(asked) = asked {
@@ -159,19 +162,18 @@ fn stop<'a>(
     at_boundary(boundary, login)
 }
 
-/// The gravest thing wrong with the wanted keys.
-fn at_keys<'a>(secret: &Secret, sighting: &Sighting, wanted: impl Fn(&str) -> bool) -> Option<Stop<'a>> {
+/// The gravest thing wrong with the keys.
+fn at_keys<'a>(secret: &Secret, sighting: &Sighting, question: &Question<'_>) -> Option<Stop<'a>> {
     let wrong_value =
         |name: &str, hmac: Option<&String>| sighting.fingerprints.get(name).is_some_and(|right| Some(right) != hmac);
     let mut worst: Option<(u8, Fact, Vec<&str>)> = None;
     for key in &secret.keys {
         let (rank, fact) = match key.state {
             KeyState::Present if wrong_value(&key.name, key.hmac.as_ref()) => (4, Fact::KeyWrongValue),
-            KeyState::Present => continue,
+            state if question.passes(&key.name, state) => continue,
             KeyState::NotAString => (3, Fact::KeyNotAString),
             KeyState::Empty => (2, Fact::KeyEmpty),
-            KeyState::Missing if !wanted(&key.name) => continue,
-            KeyState::Missing => (1, Fact::KeyMissing),
+            KeyState::Missing | KeyState::Present => (1, Fact::KeyMissing),
         };
         match &mut worst {
             Some((most, _, names)) if *most == rank => names.push(&key.name),

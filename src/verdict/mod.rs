@@ -1,20 +1,26 @@
-//! The oracle: what was observed against what a scenario says. Pure: nothing
-//! here talks to a server.
+//! The oracle: what was observed against what must follow, whether a scenario
+//! says so or a customer's target. Pure: nothing here talks to a server.
 //!
+//! - [`question`]: what must follow, whose servers they are, how keys count.
 //! - [`sighting`]: everything that was seen of one scenario.
 //! - [`end`]: where the way ended, and why.
-//! - [`oracle`]: a scenario's verdict.
+//! - [`oracle`]: the verdict on one question.
 //! - [`capabilities`]: what a Vault token may do beyond its policy, where that is only asked.
 //! - [`cases`]: the verdict of each stage, key, command and step.
-//! - [`control`]: a denial counts only where its control passed.
-//! - [`result`]: what reports are drawn from.
+//! - [`control`]: a denial counts only where its permitted twin was let in.
+//! - [`deny`]: what a run is failed for beside what fails by itself.
+//! - [`result`]: what reports are drawn from. `phrase`: what was observed, in words.
 
 pub mod capabilities;
 pub mod cases;
 pub mod control;
+pub mod deny;
 pub mod end;
 pub mod oracle;
+mod phrase;
+pub mod question;
 pub mod result;
 pub mod sighting;
 
+pub use deny::Deny;
 pub use result::Verdict;

@@ -37,6 +37,12 @@ impl Verdict {
             Self::Skipped => "skipped",
         }
     }
+
+    /// Whether it lets a run pass: what was observed is what is known to be.
+    #[must_use]
+    pub fn passes(self) -> bool {
+        matches!(self, Self::Conformant | Self::KnownDeviation)
+    }
 }
 
 impl fmt::Display for Verdict {
@@ -185,6 +191,41 @@ pub struct ScenarioResult {
 }
 
 impl ScenarioResult {
+    /// The result of what is made of checks only.
+    #[must_use]
+    pub fn of_checks(id: &str, title: &str, expected: &str, cases: Vec<Case>) -> Self {
+        let first = |verdict| cases.iter().find(|case| case.verdict == verdict);
+        let best = first(Verdict::Conformant).or(first(Verdict::Skipped));
+        let mut result = Self {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            page: String::new(),
+            verdict: best.map_or(Verdict::Skipped, |case| case.verdict),
+            reason: best.map(|case| case.message.clone()).unwrap_or_default(),
+            expected: expected.to_owned(),
+            observed: Observed { complete: true, ..Observed::default() },
+            evidence: Evidence::Real,
+            control: None,
+            selected_as_control: false,
+            cases,
+            findings: Vec::new(),
+            timings: Timings::default(),
+        };
+        result.settle();
+        result
+    }
+
+    /// A scenario is no better than its cases: one that fails makes it fail,
+    /// else one without a verdict leaves it without.
+    pub fn settle(&mut self) {
+        let first = |verdict| self.cases.iter().find(|case| case.verdict == verdict);
+        let worst = first(Verdict::Nonconformant).or(first(Verdict::Inconclusive));
+        if let Some(case) = worst.filter(|case| case.verdict != self.verdict) {
+            self.verdict = case.verdict;
+            self.reason.clone_from(&case.message);
+        }
+    }
+
     /// The folder part of the id.
     #[must_use]
     pub fn group(&self) -> &str {

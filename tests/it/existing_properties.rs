@@ -9,9 +9,8 @@ use std::sync::LazyLock;
 
 use pmp_vault_conformance::check::app::{App, Source};
 use pmp_vault_conformance::check::inspect::{ClusterSide, Found, Inspection, VaultSide};
-use pmp_vault_conformance::check::judge::{
-    ALL, APP, FRESH_ACCOUNT, Judge, OTHER_NAMESPACE, Probed, SET_UP, Sighted, WITHOUT_TOKEN,
-};
+use pmp_vault_conformance::check::judge::{ALL, APP, FRESH_ACCOUNT, Judge, OTHER_NAMESPACE, SET_UP, WITHOUT_TOKEN};
+use pmp_vault_conformance::check::sighted::{Probed, Sighted};
 use pmp_vault_conformance::check::target::{AccountRef, PodOptions, Target};
 use pmp_vault_conformance::cluster::connect::ClusterChoice;
 use pmp_vault_conformance::event::RunResult;
@@ -23,9 +22,9 @@ use pmp_vault_conformance::probe::observation::{
 use pmp_vault_conformance::report::summary;
 use pmp_vault_conformance::scenario::load::Catalogue;
 use pmp_vault_conformance::vault::transport::Transport;
-use pmp_vault_conformance::verdict::Verdict;
 use pmp_vault_conformance::verdict::result::{ScenarioResult, Subject};
 use pmp_vault_conformance::verdict::sighting::Seen;
+use pmp_vault_conformance::verdict::{Deny, Verdict};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
@@ -340,11 +339,11 @@ fn sighted() -> BoxedStrategy<Sighted> {
 
 fn judged(target: &Target, sighted: &Sighted) -> Vec<ScenarioResult> {
     let Catalogue { keys, causes, .. } = catalogue();
-    Judge { target, keys, causes, deny_warnings: false, now: NOW }.judge(sighted)
+    Judge { target, keys, causes, now: NOW }.judge(sighted)
 }
 
 fn exit_code(scenarios: &[ScenarioResult]) -> u8 {
-    summary::exit_code(&RunResult { scenarios: scenarios.to_vec(), ..RunResult::default() }, false, 0)
+    summary::exit_code(&RunResult { scenarios: scenarios.to_vec(), ..RunResult::default() }, Deny::Nothing, 0)
 }
 
 fn of<'a>(results: &'a [ScenarioResult], id: &str) -> &'a ScenarioResult {
@@ -512,7 +511,7 @@ proptest! {
             prop_assert!(of(&results, id).verdict != Verdict::Conformant, "{}", id);
         }
         let Catalogue { keys, causes, .. } = catalogue();
-        let nothing = Judge { target: &target, keys, causes, deny_warnings: false, now: NOW }.nothing(&reason);
+        let nothing = Judge { target: &target, keys, causes, now: NOW }.nothing(&reason);
         prop_assert_eq!(exit_code(&nothing), 3);
         let passed = |result: &ScenarioResult| result.cases.iter().any(|case| case.verdict == Verdict::Conformant);
         prop_assert!(!nothing.iter().any(passed));

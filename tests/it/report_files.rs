@@ -7,7 +7,7 @@ use std::path::Path;
 use pmp_vault_conformance::event::{Ending, RunResult};
 use pmp_vault_conformance::redact::Redactor;
 use pmp_vault_conformance::report::{self, Rendered, file, json};
-use pmp_vault_conformance::verdict::Verdict;
+use pmp_vault_conformance::verdict::{Deny, Verdict};
 use proptest::prelude::*;
 use proptest::sample::select;
 use quick_xml::events::Event;
@@ -18,7 +18,7 @@ const VERDICTS: [Verdict; 5] =
     [Verdict::Conformant, Verdict::KnownDeviation, Verdict::Nonconformant, Verdict::Inconclusive, Verdict::Skipped];
 
 fn render(result: &RunResult) -> Rendered {
-    report::render(result, &Redactor::new(), false).unwrap()
+    report::render(result, &Redactor::new(), Deny::Nothing).unwrap()
 }
 
 /// An element of JUnit with its attributes, its children's names in order and its text.

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use pmp_vault_conformance::redact::Redactor;
 use pmp_vault_conformance::report;
-use pmp_vault_conformance::verdict::Verdict;
+use pmp_vault_conformance::verdict::{Deny, Verdict};
 use rstest::rstest;
 use secrecy::SecretString;
 
@@ -140,13 +140,13 @@ fn a_writer_finds_a_secret_that_comes_in_pieces() {
 fn a_secret_in_a_result_is_in_no_report_and_makes_the_run_inconclusive() {
     let mut result = support::run_of(&[Verdict::Conformant, Verdict::Conformant]);
     let redactor = knowing(CANARY);
-    assert_eq!(report::render(&result, &redactor, false).unwrap().exit_code, 0);
+    assert_eq!(report::render(&result, &redactor, Deny::Nothing).unwrap().exit_code, 0);
 
     result.scenarios[0].observed.text = format!("body: {CANARY}");
     result.scenarios[1].cases[0].message = format!("token {}", jwt());
     // An escape sequence in the middle hides a token until it is removed.
     result.problems.push(format!("{}\u{1b}[0m{}", &CANARY[..6], &CANARY[6..]));
-    let rendered = report::render(&result, &redactor, false).unwrap();
+    let rendered = report::render(&result, &redactor, Deny::Nothing).unwrap();
     assert_eq!(rendered.exit_code, 3);
     for report in [&rendered.json, &rendered.junit] {
         assert!(report.contains("[redacted]"));

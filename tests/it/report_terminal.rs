@@ -10,8 +10,8 @@ use pmp_vault_conformance::page::{Cause, CauseCatalogue, Stage};
 use pmp_vault_conformance::redact::Redactor;
 use pmp_vault_conformance::report::terminal::Terminal;
 use pmp_vault_conformance::report::{self, summary};
-use pmp_vault_conformance::verdict::Verdict;
 use pmp_vault_conformance::verdict::Verdict::{Conformant, Inconclusive, KnownDeviation, Nonconformant, Skipped};
+use pmp_vault_conformance::verdict::{Deny, Verdict};
 use proptest::prelude::*;
 use proptest::sample::select;
 use rstest::rstest;
@@ -73,7 +73,7 @@ fn show_with(result: &RunResult, step: &str, notice: &str, colour: bool) -> Stri
     }
     terminal.handle(&Event::Notice { text: notice.to_owned() });
     terminal.handle(&Event::RunFinished { result: Box::new(result.clone()) });
-    let rendered = report::render(result, &redactor, false).unwrap();
+    let rendered = report::render(result, &redactor, Deny::Nothing).unwrap();
     terminal.finish(&rendered, &[("JUnit", Path::new("junit.xml")), ("JSON", Path::new("report.json"))]);
     let bytes = screen.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()
@@ -166,17 +166,17 @@ fn a_cause_that_the_catalogue_does_not_know_is_shown_by_its_id() {
 }
 
 #[rstest]
-#[case::all_as_the_page_says(&[Conformant, Conformant], false, 0)]
-#[case::some_out_of_scope(&[Conformant, Skipped], false, 0)]
-#[case::a_known_deviation(&[Conformant, KnownDeviation], false, 0)]
-#[case::a_known_deviation_denied(&[Conformant, KnownDeviation], true, 1)]
-#[case::a_failure(&[Conformant, Nonconformant], false, 1)]
-#[case::no_verdict(&[Conformant, Inconclusive], false, 3)]
-#[case::a_failure_goes_before_no_verdict(&[Inconclusive, Nonconformant], false, 1)]
-#[case::a_denied_deviation_goes_before_no_verdict(&[Inconclusive, KnownDeviation], true, 1)]
-#[case::nothing_selected(&[], false, 3)]
-#[case::all_skipped(&[Skipped, Skipped], false, 3)]
-fn the_exit_code_of_a_complete_run(#[case] verdicts: &[Verdict], #[case] deny: bool, #[case] code: u8) {
+#[case::all_as_the_page_says(&[Conformant, Conformant], Deny::Nothing, 0)]
+#[case::some_out_of_scope(&[Conformant, Skipped], Deny::Nothing, 0)]
+#[case::a_known_deviation(&[Conformant, KnownDeviation], Deny::Nothing, 0)]
+#[case::a_known_deviation_denied(&[Conformant, KnownDeviation], Deny::KnownDeviation, 1)]
+#[case::a_failure(&[Conformant, Nonconformant], Deny::Nothing, 1)]
+#[case::no_verdict(&[Conformant, Inconclusive], Deny::Nothing, 3)]
+#[case::a_failure_goes_before_no_verdict(&[Inconclusive, Nonconformant], Deny::Nothing, 1)]
+#[case::a_denied_deviation_goes_before_no_verdict(&[Inconclusive, KnownDeviation], Deny::KnownDeviation, 1)]
+#[case::nothing_selected(&[], Deny::Nothing, 3)]
+#[case::all_skipped(&[Skipped, Skipped], Deny::Nothing, 3)]
+fn the_exit_code_of_a_complete_run(#[case] verdicts: &[Verdict], #[case] deny: Deny, #[case] code: u8) {
     assert_eq!(summary::exit_code(&support::run_of(verdicts), deny, 0), code);
 }
 
@@ -194,12 +194,12 @@ fn the_exit_code_of_any_other_run(
     #[case] code: u8,
 ) {
     let result = RunResult { ending, ..support::run_of(verdicts) };
-    assert_eq!(summary::exit_code(&result, false, replacements), code);
+    assert_eq!(summary::exit_code(&result, Deny::Nothing, replacements), code);
 }
 
 #[test]
 fn a_problem_alone_does_not_change_the_exit_code() {
     let mut result = support::run_of(&[Conformant]);
     result.problems.push("the kubeconfig has an unknown field".to_owned());
-    assert_eq!(summary::exit_code(&result, false, 0), 0);
+    assert_eq!(summary::exit_code(&result, Deny::Nothing, 0), 0);
 }

@@ -16,6 +16,7 @@ use pmp_vault_conformance::redact::Redactor;
 use pmp_vault_conformance::report::bars::Bars;
 use pmp_vault_conformance::report::render;
 use pmp_vault_conformance::report::terminal::Terminal;
+use pmp_vault_conformance::verdict::Deny;
 use rstest::rstest;
 
 use crate::support::engine::Engine;
@@ -60,7 +61,7 @@ fn show(mut terminal: Terminal, result: &RunResult, mut during: impl FnMut(&str)
         during("one is done");
     }
     terminal.handle(&Event::RunFinished { result: Box::new(result.clone()) });
-    let rendered = render(result, &Redactor::new(), false).unwrap();
+    let rendered = render(result, &Redactor::new(), Deny::Nothing).unwrap();
     terminal.finish(&rendered, &[("JUnit", Path::new("junit.xml"))]);
 }
 

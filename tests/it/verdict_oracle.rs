@@ -1,14 +1,16 @@
 //! Each kind of observation gets the verdict that the design gives it, and the
 //! catalogue's scenarios tell each other's observations apart.
 
-use pmp_vault_conformance::page::Stage;
 use pmp_vault_conformance::page::cause::Fact;
+use pmp_vault_conformance::page::{CauseId, Reads, Stage};
 use pmp_vault_conformance::probe::observation::{Answer, KeyState, Observation, TokenState};
 use pmp_vault_conformance::scenario::model::{Expect, Scenario};
 use pmp_vault_conformance::vault::transport::Transport;
-use pmp_vault_conformance::verdict::result::{ScenarioResult, Subject};
+use pmp_vault_conformance::verdict::oracle::Oracle;
+use pmp_vault_conformance::verdict::question::{Expected, Question, Servers};
+use pmp_vault_conformance::verdict::result::{ScenarioResult, Subject, Timings};
 use pmp_vault_conformance::verdict::sighting::{CommandOutcome, EnableAgain, Seen, Sighting};
-use pmp_vault_conformance::verdict::{Verdict, control};
+use pmp_vault_conformance::verdict::{Deny, Verdict, control};
 use rstest::rstest;
 
 use crate::support::verdict::{
@@ -630,5 +632,85 @@ fn a_pod_that_says_nothing_lets_no_scenario_pass() {
         let result =
             judge(scenario, &Sighting { seen: Seen::Nothing("crashed".to_owned()), ..exactly_as_recorded(scenario) });
         assert_eq!(result.verdict, Verdict::Inconclusive, "{}", scenario.id);
+    }
+}
+
+// What a customer's servers are asked.
+
+/// What must follow on a customer's servers, with the one stage that is asked about.
+fn of_a_customer(expected: Expected<'_>, only: Option<Stage>, sighting: &Sighting) -> ScenarioResult {
+    let question = Question { servers: Servers::Customers, only, ..Question::new("group.name", "", "", expected) };
+    let (keys, causes) = (&catalogue().keys, &catalogue().causes);
+    Oracle { keys, causes }.judge(question, sighting, Timings::default())
+}
+
+#[rstest]
+#[case::refused_by_the_role("login.service-account-not-authorized", Verdict::Conformant)]
+#[case::refused_before_the_role("login.role-not-found", Verdict::Nonconformant)]
+#[case::cut_off_from_vault("login.vault-unreachable", Verdict::Inconclusive)]
+#[case::without_a_token("token.not-mounted", Verdict::Inconclusive)]
+#[case::let_in("read.policy-denies", Verdict::Nonconformant)]
+fn a_login_that_a_customers_vault_must_refuse(#[case] cause: &str, #[case] verdict: Verdict) {
+    let right = CauseId("login.service-account-not-authorized".to_owned());
+    let result = of_a_customer(Expected::Stops(Stage::Login, &right), Some(Stage::Login), &of_cause(cause));
+    assert_eq!(result.verdict, verdict, "{}", result.reason);
+    let subjects: Vec<_> = result.cases.iter().map(|case| case.subject.clone()).collect();
+    assert_eq!(subjects, [Subject::Stage(Stage::Login)], "it is asked about nothing else");
+}
+
+#[test]
+fn what_fails_on_a_customers_servers_is_found_and_on_ours_is_no_verdict() {
+    for cause in ["login.vault-unreachable", "login.vault-tls"] {
+        let theirs = of_a_customer(Expected::ReadsAtLeast(None), None, &of_cause(cause));
+        assert_eq!(theirs.verdict, Verdict::Nonconformant, "{}", theirs.reason);
+        assert_eq!(judge(&scenario(reads_all()), &of_cause(cause)).verdict, Verdict::Inconclusive);
+    }
+    let unknown = sighting(login_ended(answer(403, "not today")));
+    let theirs = of_a_customer(Expected::ReadsAtLeast(None), None, &unknown);
+    assert_eq!(theirs.verdict, Verdict::Inconclusive, "no cause fits: {}", theirs.reason);
+    let not_admitted = not_admitted("exceeded quota");
+    let theirs = of_a_customer(Expected::ReadsAtLeast(None), None, &not_admitted);
+    assert_eq!(theirs.verdict, Verdict::Inconclusive, "the pod is ours: {}", theirs.reason);
+}
+
+#[rstest]
+#[case::there(KeyState::Present, Verdict::Conformant, Verdict::Conformant)]
+#[case::missing(KeyState::Missing, Verdict::Nonconformant, Verdict::Skipped)]
+#[case::empty(KeyState::Empty, Verdict::Nonconformant, Verdict::Conformant)]
+#[case::no_string(KeyState::NotAString, Verdict::Nonconformant, Verdict::Nonconformant)]
+fn a_key_counts_by_whether_it_is_required(
+    #[case] state: KeyState,
+    #[case] required: Verdict,
+    #[case] optional: Verdict,
+) {
+    let one = Reads::Keys([ONE.to_owned()].into());
+    let seen = whole_way_but(|o| *o = way_but(ONE, state));
+    for (reads, verdict) in [(Some(&one), required), (None, optional)] {
+        let result = of_a_customer(Expected::ReadsAtLeast(reads), None, &seen);
+        let case = case(&result, &Subject::Key(ONE.to_owned()));
+        assert_eq!(case.verdict, verdict, "{case:?}");
+        assert_eq!(case.warning, state == KeyState::Empty && reads.is_none());
+        let fails = verdict == Verdict::Nonconformant;
+        assert_eq!(result.verdict, if fails { verdict } else { Verdict::Conformant }, "{}", result.reason);
+    }
+}
+
+#[test]
+fn a_denied_warning_is_a_failure_and_a_denied_deviation_keeps_its_verdict() {
+    let seen = whole_way_but(|o| *o = way_but(ONE, KeyState::Empty));
+    let warned = of_a_customer(Expected::ReadsAtLeast(None), None, &seen);
+    let known = judge(&deviating("login.app-may-not-review"), &of_cause("login.app-may-not-review"));
+    for (deny, verdicts, fail) in [
+        (Deny::Nothing, [Verdict::Conformant, Verdict::KnownDeviation], [false, false]),
+        (Deny::KnownDeviation, [Verdict::Conformant, Verdict::KnownDeviation], [false, true]),
+        (Deny::Warning, [Verdict::Nonconformant, Verdict::KnownDeviation], [true, false]),
+    ] {
+        let mut results = [warned.clone(), known.clone()];
+        deny.apply(&mut results);
+        assert_eq!(results.each_ref().map(|result| result.verdict), verdicts, "{deny:?}");
+        assert_eq!(results.each_ref().map(|result| deny.fails(result.verdict)), fail, "{deny:?}");
+        let twice = results.clone();
+        deny.apply(&mut results);
+        assert_eq!(results, twice, "{deny:?}");
     }
 }

@@ -1,0 +1,25 @@
+//! The cases of a check of a customer's own, in a word each.
+
+use crate::page::CauseId;
+use crate::probe::observation::Answer;
+use crate::verdict::Verdict;
+use crate::verdict::result::{Case, Subject};
+
+pub(super) fn check(id: &str, verdict: Verdict, message: impl Into<String>) -> Case {
+    Case::new(Subject::Check(id.to_owned()), verdict, message)
+}
+
+pub(super) fn failed(id: &str, cause: &str, message: impl Into<String>) -> Case {
+    Case { cause: Some(CauseId(cause.to_owned())), ..check(id, Verdict::Nonconformant, message) }
+}
+
+pub(super) fn warning(id: &str, cause: &str, message: impl Into<String>) -> Case {
+    Case { cause: Some(CauseId(cause.to_owned())), warning: true, ..check(id, Verdict::Conformant, message) }
+}
+
+pub(super) fn words(answer: &Answer) -> String {
+    match answer.status {
+        Some(status) => format!("HTTP {status} {}", answer.text).trim().to_owned(),
+        None => answer.text.clone(),
+    }
+}

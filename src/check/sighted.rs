@@ -1,0 +1,51 @@
+//! Everything that a check of a customer's cluster and Vault saw.
+
+use crate::check::app::App;
+use crate::check::inspect::Inspection;
+use crate::probe::observation::Observation;
+use crate::verdict::result::Timings;
+use crate::verdict::sighting::Seen;
+
+/// What came of one probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probed {
+    /// The observation, or why there is none.
+    pub seen: Seen,
+    /// From the pod's creation to its observation, in milliseconds.
+    pub observe_ms: u64,
+}
+
+impl Probed {
+    /// There is no observation, and why.
+    #[must_use]
+    pub fn nothing(reason: impl Into<String>) -> Self {
+        Self { seen: Seen::Nothing(reason.into()), observe_ms: 0 }
+    }
+
+    /// The observation, where there is one.
+    pub(super) fn observation(&self) -> Option<&Observation> {
+        match &self.seen {
+            Seen::Observed(observation) => Some(observation),
+            _ => None,
+        }
+    }
+
+    pub(super) fn timings(&self) -> Timings {
+        Timings { observe_ms: self.observe_ms, total_ms: self.observe_ms, ..Timings::default() }
+    }
+}
+
+/// Everything that was seen.
+#[derive(Debug, Clone)]
+pub struct Sighted {
+    /// What the app has.
+    pub app: App,
+    /// With more rights than the app's.
+    pub inspection: Inspection,
+    /// The app's twin.
+    pub twin: Probed,
+    /// The Service Account without rights.
+    pub fresh: Probed,
+    /// The pod of another namespace, where one is named.
+    pub other: Option<Probed>,
+}

@@ -1,0 +1,183 @@
+//! What is asked of a sighting, wherever the question comes from: a scenario
+//! file, or what a customer named.
+
+use std::collections::BTreeSet;
+
+use super::result::Observed;
+use crate::page::{CauseId, KeyCatalogue, Reads, Stage};
+use crate::probe::observation::KeyState;
+use crate::scenario::model::{Evidence, Expect, KnownDeviation, Scenario};
+
+/// What must follow: the whole way, or a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected<'a> {
+    /// The way is passed; these keys are read, every other one is missing.
+    Reads(&'a Reads),
+    /// The way is passed; these keys are read, and any other one may be.
+    ReadsAtLeast(Option<&'a Reads>),
+    /// The way stops here, for this cause.
+    Stops(Stage, &'a CauseId),
+}
+
+impl<'a> Expected<'a> {
+    /// What a scenario file says. A loaded scenario has one of both; what has
+    /// neither expects that nothing is read.
+    #[must_use]
+    pub fn of(expect: &'a Expect) -> Self {
+        const NOTHING: &Reads = &Reads::Keys(BTreeSet::new());
+        match (expect.stops_at, &expect.cause, &expect.reads) {
+            (Some(stage), Some(cause), _) => Self::Stops(stage, cause),
+            (_, _, Some(reads)) => Self::Reads(reads),
+            _ => Self::Reads(NOTHING),
+        }
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn phrase(self, keys: &KeyCatalogue) -> String {
+        match self {
+            Self::Reads(Reads::All) | Self::ReadsAtLeast(Some(Reads::All)) => "reads all keys".to_owned(),
+            Self::Reads(Reads::Keys(some)) | Self::ReadsAtLeast(Some(Reads::Keys(some))) => {
+                format!("reads {} of {} keys", some.len(), keys.keys.len())
+            }
+            Self::ReadsAtLeast(None) => "reads what is stored".to_owned(),
+            Self::Stops(stage, cause) => format!("stops at {stage}: {cause}"),
+        }
+    }
+
+    /// The stage at which the way must stop, where it must.
+    #[must_use]
+    pub fn stop(self) -> Option<Stage> {
+        match self {
+            Self::Reads(_) | Self::ReadsAtLeast(_) => None,
+            Self::Stops(stage, _) => Some(stage),
+        }
+    }
+
+    /// Whether the way ended so; its keys are another matter.
+    #[must_use]
+    pub fn met(self, observed: &Observed) -> bool {
+        match self {
+            Self::Reads(_) | Self::ReadsAtLeast(_) => observed.stage.is_none(),
+            Self::Stops(stage, cause) => observed.stops_for(stage, cause),
+        }
+    }
+}
+
+/// Whose servers the way went to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Servers {
+    /// A testbed of ours: where it fails, that is no verdict.
+    Ours,
+    /// A customer's: where they fail, that is what was looked for.
+    Customers,
+}
+
+/// How a key must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// In this state.
+    Exactly(KeyState),
+    /// There or not; where it is there, with a value that the app can use.
+    Optional,
+}
+
+/// What is asked of a sighting.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The id of its result, `GROUP.NAME`.
+    pub id: &'a str,
+    /// One sentence for people.
+    pub title: &'a str,
+    /// The page's anchor.
+    pub page: &'a str,
+    /// What must follow.
+    pub expected: Expected<'a>,
+    /// With a stop at the keys: those that its cause concerns; none: all.
+    pub concerned: Option<&'a Reads>,
+    /// How many keys the secret holds that the catalogue does not name; none: any number.
+    pub unexpected: Option<usize>,
+    /// Whether a second `secrets enable` must have been refused.
+    pub enable_again_refused: bool,
+    /// Where the page is known to be wrong.
+    pub deviation: Option<&'a KnownDeviation>,
+    /// The permitted twin of a denial.
+    pub control: Option<&'a str>,
+    /// Who decides what is observed.
+    pub evidence: Evidence,
+    /// Whose servers they are.
+    pub servers: Servers,
+    /// The stage that alone is asked about, and after which the probe ends; none: the whole way.
+    pub only: Option<Stage>,
+}
+
+impl<'a> Question<'a> {
+    /// Of the whole way on servers of ours.
+    #[must_use]
+    pub fn new(id: &'a str, title: &'a str, page: &'a str, expected: Expected<'a>) -> Self {
+        Self {
+            id,
+            title,
+            page,
+            expected,
+            concerned: None,
+            unexpected: None,
+            enable_again_refused: false,
+            deviation: None,
+            control: None,
+            evidence: Evidence::Real,
+            servers: Servers::Ours,
+            only: None,
+        }
+    }
+
+    /// How the key must be; none where the way must stop before the secret.
+    #[must_use]
+    pub fn wants(&self, key: &str) -> Option<Wanted> {
+        let state = match self.expected {
+            Expected::Reads(reads) if !reads.contains(key) => KeyState::Missing,
+            Expected::ReadsAtLeast(required) if !required.is_some_and(|required| required.contains(key)) => {
+                return Some(Wanted::Optional);
+            }
+            Expected::Reads(_) | Expected::ReadsAtLeast(_) => KeyState::Present,
+            Expected::Stops(Stage::Keys, cause) if self.concerned.is_none_or(|keys| keys.contains(key)) => {
+                match cause.as_str() {
+                    "keys.empty" => KeyState::Empty,
+                    "keys.not-a-string" => KeyState::NotAString,
+                    "keys.missing" => KeyState::Missing,
+                    _ => KeyState::Present,
+                }
+            }
+            Expected::Stops(Stage::Keys | Stage::Boundary, _) => KeyState::Present,
+            Expected::Stops(..) => return None,
+        };
+        Some(Wanted::Exactly(state))
+    }
+
+    /// Whether the way goes on past a key in that state.
+    #[must_use]
+    pub fn passes(&self, key: &str, state: KeyState) -> bool {
+        let whole_way = self.expected.stop().is_none();
+        match (self.wants(key), state) {
+            (_, KeyState::Present) => true,
+            (Some(Wanted::Exactly(KeyState::Missing)), KeyState::Missing) => whole_way,
+            (Some(Wanted::Optional), KeyState::Missing | KeyState::Empty) => true,
+            _ => false,
+        }
+    }
+}
+
+impl<'a> From<&'a Scenario> for Question<'a> {
+    fn from(scenario: &'a Scenario) -> Self {
+        let expect = &scenario.expect;
+        Self {
+            concerned: expect.keys.as_ref(),
+            unexpected: Some(expect.unexpected),
+            enable_again_refused: expect.enable_again_refused,
+            deviation: scenario.known_deviation.as_ref(),
+            control: scenario.control.as_deref(),
+            evidence: scenario.evidence,
+            ..Self::new(&scenario.id, &scenario.title, &scenario.page, Expected::of(expect))
+        }
+    }
+}
