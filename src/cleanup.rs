@@ -1,7 +1,6 @@
 //! Removes what a run created, backwards, and nothing else: what has no UID in
 //! the journal must carry the run's label, what has one is removed by it.
 
-use std::cell::Cell;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod, ServiceAccount};
@@ -11,24 +10,30 @@ use kube::{Client, Resource as _, ResourceExt};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use crate::cluster::connect::ClusterChoice;
 use crate::cluster::patience::why;
 use crate::cluster::{RUN_LABEL, connect};
 use crate::configure::names::Names;
 use crate::event::{Event, Events};
 use crate::journal::{Entry, Item, Journal, Resource, Runs};
 use crate::ledger::Ledger;
-use crate::testbed::docker::{self, Engine};
-use crate::testbed::kind::{KIND_LABEL, name as testbed_name};
-use crate::testbed::{ENGINE_LABEL, Testbed, kept};
+use crate::testbed::{self, Remover, Testbed};
 use crate::vault::Client as Vault;
 use crate::wait::{self, Look};
+
+/// How long the clean-up of a run may take, on a testbed of our own or on a
+/// customer's cluster, before the rest is told as left behind.
+pub const LIMIT: Duration = Duration::from_secs(120);
+
+/// How many of the things that are left are named.
+const NAMED: usize = 10;
 
 /// Something that is still there.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// The container engine fails.
+    /// The testbed fails.
     #[error(transparent)]
-    Engine(#[from] docker::Error),
+    Testbed(#[from] testbed::Error),
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] crate::journal::Error),
@@ -36,56 +41,113 @@ pub enum Error {
     #[error("{0}")]
     Cluster(String),
     /// Some items are left.
-    #[error("left behind: {}; `cleanup --run-id {run}` tries again", .left.join("; "))]
+    #[error("left behind: {}; `cleanup --run-id {run}` tries again", named(.left))]
     Left {
         /// Whose.
         run: String,
         /// Each with the reason.
         left: Vec<String>,
     },
+    /// The time was over, and these items are left.
+    #[error(
+        "clean-up was not done within {} s; left behind: {}; `cleanup --run-id {run}` tries again",
+        LIMIT.as_secs(), named(.left)
+    )]
+    NotInTime {
+        /// Whose.
+        run: String,
+        /// What.
+        left: Vec<String>,
+    },
 }
 
-/// Removes everything that a journal names. `testbed` is where its objects of
-/// the cluster and of Vault are, if that outlives them; without it they go with it.
+fn named(left: &[String]) -> String {
+    let more = left.len().saturating_sub(NAMED);
+    let named = left.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("; ");
+    if more == 0 { named } else { format!("{named}; and {more} more") }
+}
+
+/// Removes everything that a journal names, within [`LIMIT`]. `outliving` is the
+/// testbed where it stays: then objects of the cluster and of Vault are removed
+/// there, and of the testbed's parts those that scenarios had for themselves.
+/// Without it the testbed goes as a whole, and what is on it with it.
+///
+/// What is gone is noted at once, so that this may be cut off anywhere and tried
+/// again, by the same process or another.
 ///
 /// # Errors
 /// What is left, each with the reason.
-pub async fn clean(
+pub async fn clean(journal: &Journal, outliving: Option<&Testbed>) -> Result<(), Error> {
+    let counts = |item: &Item| match item {
+        Item::Part(part) => outliving.is_none() || part.of.is_some(),
+        // What is on a testbed that goes is not left behind by itself.
+        Item::Object { .. } | Item::Vault { .. } => outliving.is_some(),
+    };
+    in_time(journal, counts, clean_testbed(journal, outliving, counts)).await
+}
+
+async fn in_time(
     journal: &Journal,
-    engine: &Engine,
-    testbed: Option<&Testbed>,
-    keep_testbed: bool,
+    counts: impl Fn(&Item) -> bool,
+    clean: impl Future<Output = Result<Vec<String>, Error>>,
 ) -> Result<(), Error> {
-    let mut left = Vec::new();
-    let (objects, machines): (Vec<Entry>, Vec<Entry>) = journal
-        .open_entries()
-        .into_iter()
-        .partition(|entry| matches!(entry.item, Item::Object { .. } | Item::Vault { .. }));
-    let removals = objects.into_iter().map(|entry| async move {
-        let result = match testbed {
-            Some(testbed) => remove_object(&journal.run, &entry, &testbed.kube, Some(&testbed.vault.admin)).await,
-            None => Ok(()),
-        };
-        (entry, result)
-    });
-    for (entry, result) in futures::future::join_all(removals).await {
-        note(journal, &entry, result, &mut left)?;
-    }
-    // A network can go only after what is on it.
-    let (networks, containers): (Vec<Entry>, Vec<Entry>) = machines
-        .into_iter()
-        .filter(|entry| !keep_testbed || is_own_vault(&entry.item, &journal.run))
-        .partition(|entry| matches!(entry.item, Item::Network { .. }));
-    for group in [containers, networks] {
-        let removals = group.into_iter().map(|entry| async move {
-            let result = remove_machine(&journal.run, &entry, engine).await;
-            (entry, result.map_err(|error| error.to_string()))
-        });
-        for (entry, result) in futures::future::join_all(removals).await {
-            note(journal, &entry, result, &mut left)?;
+    let run = || journal.run.clone();
+    match tokio::time::timeout(LIMIT, clean).await {
+        Ok(left) => match left? {
+            left if left.is_empty() => Ok(()),
+            left => Err(Error::Left { run: run(), left }),
+        },
+        Err(_) => {
+            let left = journal.open_entries().into_iter().filter(|entry| counts(&entry.item));
+            Err(Error::NotInTime { run: run(), left: left.map(|entry| entry.item.to_string()).collect() })
         }
     }
-    if left.is_empty() { Ok(()) } else { Err(Error::Left { run: journal.run.clone(), left }) }
+}
+
+async fn clean_testbed(
+    journal: &Journal,
+    outliving: Option<&Testbed>,
+    counts: impl Fn(&Item) -> bool,
+) -> Result<Vec<String>, Error> {
+    let run = journal.run.as_str();
+    let entries = journal.open_entries().into_iter().filter(|entry| counts(&entry.item));
+    let (parts, objects): (Vec<Entry>, Vec<Entry>) = entries.partition(|entry| matches!(entry.item, Item::Part(_)));
+    let mut left = match outliving {
+        Some(testbed) => {
+            let (kube, vault) = (&testbed.kube, Some(&testbed.vault.admin));
+            all(journal, objects, async |entry| remove_object(run, entry, kube, vault).await).await?
+        }
+        None => Vec::new(),
+    };
+    let last = |entry: &Entry| matches!(&entry.item, Item::Part(part) if Remover::goes_last(part));
+    let (last, first): (Vec<Entry>, Vec<Entry>) = parts.into_iter().partition(last);
+    let remover = Remover::default();
+    for parts in [first, last] {
+        left.extend(all(journal, parts, async |entry| remove_part(run, entry, &remover).await).await?);
+    }
+    Ok(left)
+}
+
+/// Removes entries side by side. Each is noted once it is gone; gives those that
+/// are not, with the reason.
+async fn all(
+    journal: &Journal,
+    entries: Vec<Entry>,
+    remove: impl AsyncFn(&Entry) -> Result<(), String>,
+) -> Result<Vec<String>, Error> {
+    let removals = entries.iter().map(async |entry| match remove(entry).await {
+        Ok(()) => journal.removed(entry.entry).map(|()| None),
+        Err(reason) => Ok(Some(format!("{}: {reason}", entry.item))),
+    });
+    let left: Result<Vec<_>, _> = futures::future::join_all(removals).await.into_iter().collect();
+    Ok(left?.into_iter().flatten().collect())
+}
+
+async fn remove_part(run: &str, entry: &Entry, remover: &Remover) -> Result<(), String> {
+    match &entry.item {
+        Item::Part(part) => remover.remove(run, part, entry.uid.as_deref()).await.map_err(|error| error.to_string()),
+        Item::Object { .. } | Item::Vault { .. } => Ok(()),
+    }
 }
 
 /// Removes what one scenario made, while its run goes on. What cannot be
@@ -93,20 +155,18 @@ pub async fn clean(
 pub async fn clean_scenario(journal: &Journal, testbed: &Testbed, scenario: &str) -> usize {
     let mut left = 0;
     let names = Names::new(&journal.run, scenario, true);
+    let remover = Remover::default();
     for entry in journal.open_entries() {
         let theirs = match &entry.item {
             Item::Object { name, .. } => names.own(name),
             Item::Vault { path } => path.rsplit('/').next().is_some_and(|name| names.own(name)),
-            Item::Container { name } => *name == names.own_vault(),
-            _ => false,
+            Item::Part(part) => part.of.as_ref() == Some(&names.global),
         };
         if !theirs {
             continue;
         }
         let removed = match &entry.item {
-            Item::Container { .. } => {
-                remove_machine(&journal.run, &entry, &testbed.engine).await.map_err(|error| error.to_string())
-            }
+            Item::Part(_) => remove_part(&journal.run, &entry, &remover).await,
             _ => remove_object(&journal.run, &entry, &testbed.kube, Some(&testbed.vault.admin)).await,
         };
         match removed {
@@ -124,88 +184,46 @@ pub async fn clean_scenario(journal: &Journal, testbed: &Testbed, scenario: &str
     left
 }
 
-/// A Vault that one scenario had for itself does not stay with a kept testbed.
-fn is_own_vault(item: &Item, run: &str) -> bool {
-    matches!(item, Item::Container { name } if *name != format!("{}-vault", testbed_name(run)))
-}
-
-fn note(journal: &Journal, entry: &Entry, result: Result<(), String>, left: &mut Vec<String>) -> Result<(), Error> {
-    match result {
-        Ok(()) => journal.removed(entry.entry)?,
-        Err(reason) => left.push(format!("{:?}: {reason}", entry.item)),
-    }
-    Ok(())
-}
-
-async fn remove_machine(run: &str, entry: &Entry, engine: &Engine) -> Result<(), docker::Error> {
-    match &entry.item {
-        Item::Network { name } => match &entry.uid {
-            Some(id) => engine.remove_network(id).await,
-            None if engine.network_run(name).await?.as_deref() == Some(run) => engine.remove_network(name).await,
-            None => Ok(()),
-        },
-        Item::Container { name } => match &entry.uid {
-            Some(id) => engine.remove_container(id).await,
-            // A failed start leaves a container that testcontainers does not remove.
-            None => {
-                let ours = async || {
-                    let ours = engine.containers_with(ENGINE_LABEL, run).await?;
-                    Ok(engine.container_id(name).await?.into_iter().filter(|id| ours.contains(id)).collect())
-                };
-                remove_containers(engine, name, false, ours).await
+/// The command that removes an item by hand.
+#[must_use]
+pub fn by_hand(item: &Item, cluster: Option<&ClusterChoice>) -> String {
+    match item {
+        Item::Part(part) => testbed::by_hand(part),
+        Item::Vault { path } => format!("vault delete sys/{path}"),
+        Item::Object { resource, namespace, name } => {
+            let mut command = "kubectl".to_owned();
+            if let Some(path) = cluster.and_then(|cluster| cluster.kubeconfig.as_ref()) {
+                command.push_str(&format!(" --kubeconfig {}", path.display()));
             }
-        },
-        // As kind itself does.
-        Item::Cluster { name } => {
-            let nodes = async || engine.containers_with(KIND_LABEL, name).await;
-            remove_containers(engine, name, entry.uid.is_some(), nodes).await
+            if let Some(context) = cluster.and_then(|cluster| cluster.context.as_ref()) {
+                command.push_str(&format!(" --context {context}"));
+            }
+            command.push_str(&format!(" delete {resource} {name}"));
+            if let Some(namespace) = namespace {
+                command.push_str(&format!(" --namespace {namespace}"));
+            }
+            command
         }
-        Item::Object { .. } | Item::Vault { .. } => Ok(()),
     }
-}
-
-/// Removes the containers that `find` finds, until it finds none. Where their
-/// creation was cut off, the engine may still be at it, so one look does not do.
-async fn remove_containers(
-    engine: &Engine,
-    name: &str,
-    whole: bool,
-    find: impl AsyncFn() -> Result<Vec<String>, docker::Error>,
-) -> Result<(), docker::Error> {
-    let round = async || {
-        let found = find().await?;
-        for id in &found {
-            engine.remove_container(id).await?;
-        }
-        Ok(found.len())
-    };
-    let quiet = Cell::new(0);
-    wait::until(&format!("end of {name}"), Duration::from_secs(60), Duration::from_millis(300), || async {
-        match round().await {
-            Ok(0) => quiet.set(quiet.get() + 1),
-            Ok(_) => quiet.set(0),
-            Err(error) => return Look::Done(Err(error)),
-        }
-        match quiet.get() > if whole { 0 } else { 3 } {
-            true => Look::Done(Ok(())),
-            false => Look::NotYet("its containers are on their way out".to_owned()),
-        }
-    })
-    .await?
 }
 
 /// Removes the objects that a journal names on a customer's cluster, the last
-/// first, and waits until each is gone.
+/// first, and waits until each is gone; all within [`LIMIT`].
 ///
 /// # Errors
 /// What is left, each with the reason.
 pub async fn clean_cluster(journal: &Journal, kube: &Client) -> Result<(), Error> {
-    let mut left = Vec::new();
-    for entry in journal.open_entries() {
-        let result = remove_object(&journal.run, &entry, kube, None).await;
-        note(journal, &entry, result, &mut left)?;
-    }
-    if left.is_empty() { Ok(()) } else { Err(Error::Left { run: journal.run.clone(), left }) }
+    let clean = async {
+        let mut left = Vec::new();
+        for entry in journal.open_entries() {
+            match remove_object(&journal.run, &entry, kube, None).await {
+                Ok(()) => journal.removed(entry.entry)?,
+                Err(reason) => left.push(format!("{}: {reason}", entry.item)),
+            }
+        }
+        Ok(left)
+    };
+    in_time(journal, |_| true, clean).await
 }
 
 async fn remove_object(run: &str, entry: &Entry, kube: &Client, vault: Option<&Vault>) -> Result<(), String> {
@@ -296,13 +314,12 @@ pub async fn clean_run(runs: &Runs, run: &str) -> Result<(), Error> {
         clean_cluster(&journal, &kube).await?;
         return Ok(journal.discard()?);
     }
-    let engine = Engine::connect().await?;
     // Objects on another run's testbed are there only while that testbed is.
     let testbed = match journal.testbed() {
-        Some(owner) if owner != run => kept::load(&runs.folder(&owner), &owner, engine.clone()).await.ok(),
+        Some(owner) if owner != run => testbed::still_there(runs, &owner).await?,
         _ => None,
     };
-    clean(&journal, &engine, testbed.as_ref(), false).await?;
+    clean(&journal, testbed.as_ref()).await?;
     journal.discard()?;
     Ok(())
 }
@@ -360,22 +377,11 @@ pub async fn clean_namespaces(kube: &Client, namespaces: &[String], run: &str) -
 /// removes it. Gives how many things it removed.
 ///
 /// # Errors
-/// The container engine or a kept testbed does not answer.
+/// What makes testbeds does not answer, or something is left.
 pub async fn clean_by_label(runs: &Runs, run: &str) -> Result<usize, Error> {
-    let engine = Engine::connect().await?;
-    let mut removed = 0;
-    let mut containers = engine.containers_with(ENGINE_LABEL, run).await?;
-    containers.extend(engine.containers_with(KIND_LABEL, &testbed_name(run)).await?);
-    for id in &containers {
-        engine.remove_container(id).await?;
-    }
-    removed += containers.len();
-    for network in engine.networks_of(run).await? {
-        engine.remove_network(&network).await?;
-        removed += 1;
-    }
+    let mut removed = testbed::remove_labelled(run).await?;
     for owner in runs.list()? {
-        if let Ok(testbed) = kept::load(&runs.folder(&owner), &owner, engine.clone()).await {
+        if let Ok(Some(testbed)) = testbed::still_there(runs, &owner).await {
             removed += clean_objects(&testbed.kube, run).await;
             // Vault knows no labels; what a run makes there has its id in the name.
             let admin = &testbed.vault.admin;

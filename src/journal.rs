@@ -18,21 +18,8 @@ use crate::cluster::connect::ClusterChoice;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Item {
-    /// A network of the container engine.
-    Network {
-        /// Its name.
-        name: String,
-    },
-    /// A container.
-    Container {
-        /// Its name.
-        name: String,
-    },
-    /// A kind cluster: the containers that carry its name as kind's label.
-    Cluster {
-        /// Its name.
-        name: String,
-    },
+    /// A part of a testbed.
+    Part(Part),
     /// A Kubernetes object of the testbed's cluster.
     Object {
         /// Which resource.
@@ -49,38 +36,30 @@ pub enum Item {
     },
 }
 
-impl Item {
-    /// The command that removes it by hand.
-    #[must_use]
-    pub fn by_hand(&self, cluster: Option<&ClusterChoice>) -> String {
+impl std::fmt::Display for Item {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Network { name } => format!("docker network rm {name}"),
-            Self::Container { name } => format!("docker rm --force --volumes {name}"),
-            Self::Cluster { name } => format!("kind delete cluster --name {name}"),
-            Self::Vault { path } => format!("vault delete sys/{path}"),
-            Self::Object { resource, namespace, name } => {
-                let kind = match resource {
-                    Resource::Namespace => "namespace",
-                    Resource::ClusterRoleBinding => "clusterrolebinding",
-                    Resource::ServiceAccount => "serviceaccount",
-                    Resource::Pod => "pod",
-                    Resource::Node => "node",
-                };
-                let mut command = "kubectl".to_owned();
-                if let Some(path) = cluster.and_then(|cluster| cluster.kubeconfig.as_ref()) {
-                    command.push_str(&format!(" --kubeconfig {}", path.display()));
-                }
-                if let Some(context) = cluster.and_then(|cluster| cluster.context.as_ref()) {
-                    command.push_str(&format!(" --context {context}"));
-                }
-                command.push_str(&format!(" delete {kind} {name}"));
-                if let Some(namespace) = namespace {
-                    command.push_str(&format!(" --namespace {namespace}"));
-                }
-                command
-            }
+            Self::Part(Part { what, name, .. }) => write!(f, "{what} {name}"),
+            Self::Object { resource, namespace: Some(namespace), name } => write!(f, "{resource} {namespace}/{name}"),
+            Self::Object { resource, namespace: None, name } => write!(f, "{resource} {name}"),
+            Self::Vault { path } => write!(f, "{path} of Vault"),
         }
     }
+}
+
+/// A part of a testbed. Only the kind of testbed that made it knows what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Part {
+    /// The kind of testbed.
+    pub testbed: String,
+    /// What it is, in that kind's words.
+    pub what: String,
+    /// Its name.
+    pub name: String,
+    /// The one scenario that has it for itself, by the prefix of its names; none
+    /// for what all share, which stays with a testbed that is kept.
+    pub of: Option<String>,
 }
 
 /// The resources that a run creates outside its own namespaces, and the namespaces.
@@ -97,6 +76,19 @@ pub enum Resource {
     Pod,
     /// A node that is none, for the self-test.
     Node,
+}
+
+impl std::fmt::Display for Resource {
+    /// As `kubectl` takes it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Namespace => "namespace",
+            Self::ClusterRoleBinding => "clusterrolebinding",
+            Self::ServiceAccount => "serviceaccount",
+            Self::Pod => "pod",
+            Self::Node => "node",
+        })
+    }
 }
 
 /// One line of the journal.
@@ -446,8 +438,9 @@ fn restrict(folder: &Path) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    fn network() -> Item {
-        Item::Network { name: "n".to_owned() }
+    fn part(name: &str) -> Item {
+        let [testbed, what, name] = ["kind", "network", name].map(str::to_owned);
+        Item::Part(Part { testbed, what, name, of: None })
     }
 
     #[test]
@@ -455,10 +448,10 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let runs = Runs::new(Some(state.path()));
         let journal = Journal::create(&runs, "r1").unwrap();
-        let first = journal.creating(network()).unwrap();
+        let first = journal.creating(part("n")).unwrap();
         journal.created(first, "id-1").unwrap();
-        let second = journal.creating(Item::Cluster { name: "c".to_owned() }).unwrap();
-        let third = journal.creating(network()).unwrap();
+        let second = journal.creating(part("c")).unwrap();
+        let third = journal.creating(part("n")).unwrap();
         journal.removed(third).unwrap();
         drop(journal);
         let left = Journal::open(&runs, "r1").unwrap().open_entries();
@@ -494,7 +487,7 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let runs = Runs::new(Some(state.path()));
         let journal = Journal::create(&runs, "r1").unwrap();
-        journal.creating(network()).unwrap();
+        journal.creating(part("n")).unwrap();
         let mut file = OpenOptions::new().append(true).open(journal.folder().join("journal.jsonl")).unwrap();
         file.write_all(b"{\"creating\":{\"entry\":2,").unwrap();
         drop(journal);

@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod lifecycle;
 pub mod page;
 pub mod probe;
+pub mod process;
 pub mod random;
 pub mod redact;
 pub mod report;

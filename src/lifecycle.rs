@@ -13,9 +13,6 @@ use crate::event::{Ending, Event, Events, RunFacts, RunResult, millis, step};
 use crate::journal::{Journal, Runs};
 use crate::random::random;
 
-/// How long clean-up may take before it is told as left behind.
-const CLEAN_UP_LIMIT: Duration = Duration::from_secs(120);
-
 /// How a run is told to end.
 #[derive(Debug, Clone, Default)]
 pub struct Signals {
@@ -75,7 +72,7 @@ pub trait Job {
     /// Why it cannot go on; one sentence.
     async fn work(&mut self, journal: &Journal, result: &mut RunResult) -> Result<(), String>;
 
-    /// Removes what the work made.
+    /// Removes what the work made, by `cleanup`, which has a time limit of its own.
     ///
     /// # Errors
     /// What is left.
@@ -145,12 +142,7 @@ impl Lifecycle<'_> {
     }
 
     async fn clean_up(self, job: &mut impl Job, journal: Journal, result: &mut RunResult) {
-        let clean = step(self.events, "clean up", job.clean_up(&journal));
-        let cleaned = tokio::time::timeout(CLEAN_UP_LIMIT, clean).await.unwrap_or_else(|_| {
-            let (seconds, run) = (CLEAN_UP_LIMIT.as_secs(), &journal.run);
-            Err(format!("clean-up was not done within {seconds} s; `cleanup --run-id {run}` tries again"))
-        });
-        let closed = match cleaned {
+        let closed = match step(self.events, "clean up", job.clean_up(&journal)).await {
             Ok(After::Gone) => journal.discard().map_err(|error| error.to_string()),
             Ok(After::Kept(text)) => {
                 let kept = journal.keep().map_err(|error| error.to_string());

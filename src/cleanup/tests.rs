@@ -135,3 +135,22 @@ async fn without_a_journal_what_somebody_puts_in_its_place_is_kept() {
     assert!(error.contains("precondition"), "{error}");
     assert!(server.there().contains(&POD.to_owned()));
 }
+
+#[test]
+fn what_is_left_is_told_with_what_to_call_and_hundreds_of_things_in_one_line() {
+    let left = (1..=300).map(|number| format!("namespace n{number}")).collect();
+    let text = Error::NotInTime { run: "r1".to_owned(), left }.to_string();
+    assert!(text.starts_with("clean-up was not done within 120 s; left behind: namespace n1; "), "{text}");
+    assert!(text.ends_with("namespace n10; and 290 more; `cleanup --run-id r1` tries again"), "{text}");
+}
+
+#[test]
+fn an_object_is_removed_by_hand_on_the_cluster_that_it_is_on() {
+    let namespace = Some("app".to_owned());
+    let item = Item::Object { resource: Resource::ServiceAccount, namespace, name: "probe".to_owned() };
+    let cluster = ClusterChoice { kubeconfig: None, context: Some("production".to_owned()) };
+    assert_eq!(
+        by_hand(&item, Some(&cluster)),
+        "kubectl --context production delete serviceaccount probe --namespace app"
+    );
+}

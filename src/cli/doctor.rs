@@ -14,9 +14,7 @@ use crate::cluster::connect;
 use crate::journal::Runs;
 use crate::ledger::Ledger;
 use crate::run::literal;
-use crate::testbed::docker::{self, Engine};
-use crate::testbed::images::Images;
-use crate::testbed::probe_image;
+use crate::testbed::{self, Need};
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -24,7 +22,7 @@ pub struct Arguments {
     #[command(subcommand)]
     of: Option<Of>,
     #[command(flatten)]
-    images: Images,
+    made_of: testbed::Wanted,
 }
 
 #[derive(Debug, Subcommand)]
@@ -61,7 +59,7 @@ impl Check {
 /// Prints one line a check; exit code 3 where a run could not start.
 pub async fn doctor(arguments: &Arguments, runs: &Runs) -> ExitCode {
     let mut checks = match &arguments.of {
-        None => for_run(&arguments.images).await,
+        None => for_run(&arguments.made_of).await,
         Some(Of::Check(check)) => match for_check(check).await {
             Ok(checks) => checks,
             Err(error) => return fail(USAGE, &error),
@@ -161,47 +159,11 @@ async fn for_check(arguments: &CheckArguments) -> Result<Vec<Check>, String> {
     Ok(checks)
 }
 
-async fn for_run(images: &Images) -> Vec<Check> {
-    let mut checks = Vec::new();
-    let engine = Engine::connect().await;
-    checks.push(Check {
-        what: "container engine".to_owned(),
-        found: match &engine {
-            Ok(engine) => engine.version().await.map_err(|error| error.to_string()),
-            Err(docker::Error::NoEngine(reason)) => Err(reason.clone()),
-            Err(error) => Err(error.to_string()),
-        },
-        needed: true,
-        remedy: "`scripts/engine start` installs and starts one (Debian, as root), or install Docker Engine",
-    });
-    checks.push(Check {
-        what: "docker command line".to_owned(),
-        found: version("docker", &["--version"]).await,
-        needed: true,
-        remedy: "`scripts/engine start` installs it; kind needs it",
-    });
-    checks.push(Check {
-        what: "kind".to_owned(),
-        found: version("kind", &["version"]).await,
-        needed: true,
-        remedy: "`scripts/images` installs kind 0.33.0, or put it on the PATH",
-    });
-    if let Ok(engine) = &engine {
-        for (what, reference) in [("image of Vault", &images.vault_image), ("node image", &images.node_image)] {
-            checks.push(Check {
-                what: what.to_owned(),
-                found: match engine.image_identity(reference).await {
-                    Ok(Some(identity)) => Ok(identity),
-                    Ok(None) => Err(format!("{reference} is not here; a run tries to pull it")),
-                    Err(error) => Err(error.to_string()),
-                },
-                needed: false,
-                remedy: "`scripts/images` pulls or builds both images",
-            });
-        }
-    }
-    if images.probe_image.is_none() {
-        checks.push(probe());
+/// What a run on a testbed of its own needs.
+async fn for_run(testbed: &testbed::Wanted) -> Vec<Check> {
+    let mut checks: Vec<Check> = Vec::new();
+    for Need { what, found, needed, remedy } in testbed.needs().await {
+        checks.push(Check { what: what.to_owned(), found, needed, remedy });
     }
     let missing = literal::missing_tools();
     checks.push(Check {
@@ -215,30 +177,4 @@ async fn for_run(images: &Images) -> Vec<Check> {
         remedy: "`scripts/setup` installs vault, kubectl and jq; only the scenarios `literal.*` need them",
     });
     checks
-}
-
-/// Whether this program can be the probe.
-fn probe() -> Check {
-    let found = match tempfile::tempdir() {
-        Ok(folder) => probe_image::export(&folder.path().join("probe.tar"))
-            .map(|_| "this program, static".to_owned())
-            .map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
-    };
-    Check {
-        what: "probe".to_owned(),
-        found,
-        needed: true,
-        remedy: "`scripts/build` builds a static program; --probe-image names an image of it",
-    }
-}
-
-async fn version(program: &str, arguments: &[&str]) -> Result<String, String> {
-    let output = tokio::process::Command::new(program).args(arguments).output().await;
-    let output = output.map_err(|error| format!("{program} cannot be started: {error}"))?;
-    let first = |text: &[u8]| String::from_utf8_lossy(text).lines().next().unwrap_or_default().trim().to_owned();
-    if !output.status.success() {
-        return Err(format!("{program} is there and fails ({}): {}", output.status, first(&output.stderr)));
-    }
-    Ok(first(&output.stdout))
 }

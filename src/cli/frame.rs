@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::say;
 use super::say::complain;
 use super::shared::{INCONCLUSIVE, fail};
+use crate::cleanup::by_hand;
 use crate::event::{Ending, Event, Events};
 use crate::journal::{Journal, Runs};
 use crate::lifecycle::{Job, Lifecycle, Signals};
@@ -138,7 +139,7 @@ impl Frame {
             let cluster = journal.cluster();
             for entry in journal.open_entries() {
                 // As it is: a command that was folded is none.
-                say::problem(format_args!("  {}\n", entry.item.by_hand(cluster.as_ref())));
+                say::problem(format_args!("  {}\n", by_hand(&entry.item, cluster.as_ref())));
             }
         }
         complain!("`cleanup --run-id {run}` does all of it");

@@ -8,9 +8,7 @@ use clap::Subcommand;
 
 use super::say::say;
 use super::shared::{INCONCLUSIVE, fail};
-use crate::testbed::docker::Engine;
-use crate::testbed::images::Images;
-use crate::testbed::probe_image;
+use crate::testbed::{self, export_probe};
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -18,7 +16,7 @@ pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    images: Images,
+    testbed: testbed::Wanted,
 }
 
 #[derive(Debug, Subcommand)]
@@ -35,43 +33,26 @@ enum Command {
 pub async fn images(arguments: Arguments) -> ExitCode {
     match arguments.command {
         Some(Command::Export { archive }) => export(archive).await,
-        None => list(&arguments.images).await,
+        None => list(&arguments.testbed).await,
     }
 }
 
 async fn export(archive: PathBuf) -> ExitCode {
-    let path = archive.clone();
-    match tokio::task::spawn_blocking(move || probe_image::export(&path)).await {
-        Ok(Ok(made)) => {
+    match export_probe(archive.clone()).await {
+        Ok(made) => {
             say!("{}\n{}\nwritten to {}", made.reference, made.digest, archive.display());
             ExitCode::SUCCESS
         }
-        Ok(Err(error)) => fail(INCONCLUSIVE, &error.to_string()),
         Err(error) => fail(INCONCLUSIVE, &error.to_string()),
     }
 }
 
-async fn list(images: &Images) -> ExitCode {
-    let engine = Engine::connect().await;
-    for (name, reference, variable) in [
-        ("vault", &images.vault_image, "--vault-image or PMP_VAULT_IMAGE"),
-        ("node", &images.node_image, "--node-image or PMP_NODE_IMAGE"),
-    ] {
-        let state = match &engine {
-            Ok(engine) => match engine.image_identity(reference).await {
-                Ok(Some(identity)) => format!("here: {identity}"),
-                Ok(None) => "not here: a run pulls it, or `scripts/images` builds one".to_owned(),
-                Err(error) => error.to_string(),
-            },
-            Err(error) => error.to_string(),
-        };
-        say!("{name:6} {reference}\n       {state}\n       replaced by {variable}");
-    }
-    match &images.probe_image {
-        Some(reference) => say!("probe  {reference}\n       named by --probe-image or PMP_PROBE_IMAGE"),
-        None => say!(
-            "probe  made of this program and loaded by the run\n       replaced by --probe-image or PMP_PROBE_IMAGE"
-        ),
+async fn list(testbed: &testbed::Wanted) -> ExitCode {
+    for origin in testbed.origins().await {
+        say!("{:6} {}", origin.part, origin.taken);
+        for note in origin.notes {
+            say!("       {note}");
+        }
     }
     ExitCode::SUCCESS
 }

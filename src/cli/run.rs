@@ -15,7 +15,7 @@ use crate::run::engine::{OnTestbed, Options};
 use crate::run::scenarios::Scenarios;
 use crate::scenario::model::Profile;
 use crate::scenario::select;
-use crate::testbed::images::Images;
+use crate::testbed;
 use crate::verdict::Deny;
 
 #[derive(Debug, clap::Args)]
@@ -50,7 +50,7 @@ pub struct Arguments {
     #[arg(long, value_name = "D", default_value = "20m", value_parser = humantime::parse_duration)]
     timeout: Duration,
     #[command(flatten)]
-    images: Images,
+    made_of: testbed::Wanted,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -91,7 +91,7 @@ pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> ExitCo
         Err(error) => return fail(USAGE, &error.to_string()),
     };
     let options = Options {
-        images: arguments.images,
+        testbed: arguments.made_of,
         keep: arguments.keep,
         reuse,
         timeout: arguments.timeout,

@@ -12,7 +12,7 @@ use crate::journal::Runs;
 use crate::redact::Redactor;
 use crate::run::engine::{OnTestbed, Options};
 use crate::selftest::run::{Blind, SelfTest, stages};
-use crate::testbed::images::Images;
+use crate::testbed;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -40,7 +40,7 @@ pub struct Arguments {
     #[arg(long, value_name = "D", default_value = "40m", value_parser = humantime::parse_duration)]
     timeout: Duration,
     #[command(flatten)]
-    images: Images,
+    made_of: testbed::Wanted,
 }
 
 /// Breaks, looks, counts.
@@ -70,7 +70,7 @@ pub async fn self_test(arguments: Arguments, runs: Runs, redactor: Redactor) -> 
         Err(error) => return fail(USAGE, &error.to_string()),
     };
     let options = Options {
-        images: arguments.images,
+        testbed: arguments.made_of,
         keep: false,
         reuse,
         timeout: arguments.timeout,

@@ -136,7 +136,7 @@ pub async fn start(site: Site<'_>, configuration: &Configuration, replicas: i32)
     create(run, &Api::<OperatorConfiguration>::namespaced(kube.clone(), &names.namespace), None, &settings).await?;
     let input = serde_json::to_string(&probe_input(site, configuration))
         .map_err(|error| Error::Other { what: "write the probe's input", reason: error.to_string() })?;
-    let container = mendix::probe_container(&run.testbed.probe_image, &input);
+    let container = mendix::probe_container(&run.testbed.probe, &input);
     let (named, account) = service_account(configuration);
     let mut runtime = mendix::runtime(site.owner, &names.namespace, named, container, replicas);
     if configuration.app_token == AppToken::Expired {

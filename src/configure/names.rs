@@ -5,8 +5,6 @@
 //! behind the documented one. Where a scenario has a Vault of its own, that
 //! Vault has the documented names; the literal scenarios have them everywhere.
 
-use crate::testbed::kind;
-
 /// The secret's documented name.
 pub const SECRET: &str = "admin";
 
@@ -71,12 +69,6 @@ impl Names {
         let in_cluster = ["", "-app", "-vault"].iter().any(|end| name == format!("{global}{end}"));
         let reviewer = ["", "-auth-delegator"].iter().any(|end| name == format!("vault-reviewer-{global}{end}"));
         in_cluster || reviewer || [kv_mount, auth_mount, policy].iter().any(|known| *known == name)
-    }
-
-    /// The container of a Vault that this scenario has for itself.
-    #[must_use]
-    pub fn own_vault(&self) -> String {
-        format!("{}-vault", kind::name(&self.global))
     }
 
     /// The names of a literal scenario: the page's own.

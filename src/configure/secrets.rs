@@ -1,6 +1,6 @@
 //! `#create-vault-secret`: the mount, the secret, and what happens to it.
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use super::mutation::Object;
@@ -114,21 +114,11 @@ fn values(site: Site<'_>, content: Content) -> (Map<String, Value>, std::collect
     (values, fingerprints)
 }
 
-/// `vault kv put PATH KEY=VALUE …` by Vault's own command line, in its container.
+/// `vault kv put PATH KEY=VALUE …` by Vault's own command line.
 async fn kv_put(site: Site<'_>, path: &str, values: &Map<String, Value>) -> Result<(), Error> {
-    let container = site.vault.container.as_deref().ok_or_else(|| Error::Other {
-        what: "run Vault's command line",
-        reason: "this Vault runs in no container".to_owned(),
-    })?;
-    let mut command: Vec<String> = ["vault", "kv", "put", path].map(str::to_owned).to_vec();
-    command.extend(values.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())));
-    let environment = vec![
-        "VAULT_ADDR=http://127.0.0.1:8200".to_owned(),
-        format!("VAULT_TOKEN={}", site.vault.root_token.expose_secret()),
-        // The command line keeps its token helper's file there; the image may have no home.
-        "HOME=/tmp".to_owned(),
-    ];
-    let (code, output) = site.run.testbed.engine.exec(container, command, environment).await?;
+    let mut arguments: Vec<String> = ["kv", "put", path].map(str::to_owned).to_vec();
+    arguments.extend(values.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())));
+    let (code, output) = site.vault.command(arguments).await?;
     if code == 0 {
         return Ok(());
     }

@@ -20,7 +20,7 @@ use crate::journal::{self, Item, Journal, Resource};
 use crate::page::KeyCatalogue;
 use crate::redact::Redactor;
 use crate::scenario::self_test::Blow;
-use crate::testbed::{ApiServer, Testbed, VaultSite, docker, vault as vault_container};
+use crate::testbed::{self, ApiServer, Testbed, VaultSite};
 use crate::verdict::sighting::EnableAgain;
 use crate::wait::TimedOut;
 
@@ -54,12 +54,9 @@ pub enum Error {
     /// The journal cannot be written.
     #[error(transparent)]
     Journal(#[from] journal::Error),
-    /// The container engine fails.
+    /// The testbed fails, or a Vault of the scenario's own does not start.
     #[error(transparent)]
-    Engine(#[from] docker::Error),
-    /// A Vault of the scenario's own does not start.
-    #[error(transparent)]
-    VaultStart(#[from] vault_container::Error),
+    Testbed(#[from] testbed::Error),
     /// The self-test broke an object beyond what can be written.
     #[error("the broken object is none any more: {0}")]
     Broken(String),
@@ -142,15 +139,12 @@ impl Site<'_> {
     /// Strikes the Vault of this scenario.
     ///
     /// # Errors
-    /// It withstands: Vault refuses, or runs in no container.
+    /// It withstands: Vault refuses, or is none of the testbed's own.
     pub async fn strike(self, blow: Blow) -> Result<(), Error> {
         match blow {
             Blow::Seal => self.vault.admin.seal().await?,
             Blow::StepDown => self.vault.admin.step_down().await?,
-            Blow::Kill => {
-                let container = self.vault.container.as_deref().unwrap_or_default();
-                self.run.testbed.engine.kill(container).await?;
-            }
+            Blow::Kill => self.vault.kill().await?,
         }
         Ok(())
     }

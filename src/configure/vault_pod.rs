@@ -44,7 +44,7 @@ pub async fn start(
     let root_token = SecretString::from(format!("root-{}", random(40)));
     run.redactor.add(&root_token);
     let pods = Api::<Pod>::namespaced(kube.clone(), &names.namespace);
-    create(run, &pods, None, &pod(owner, &names.namespace, &run.testbed.vault_image, &root_token)?).await?;
+    create(run, &pods, None, &pod(owner, &names.namespace, run.testbed.vault_for_pods(), &root_token)?).await?;
     let subject = format!("pod {}/{NAME} to run", names.namespace);
     let pod_host = wait::until(&subject, limit, Duration::from_millis(150), || async {
         let status = match pods.get(NAME).await {
@@ -73,7 +73,7 @@ pub async fn start(
     .await?;
     let log = LogBook::default();
     follow(pods, log.clone());
-    Ok(VaultSite { admin, root_token, pod_host, log, container: None })
+    Ok(VaultSite::in_cluster(admin, root_token, pod_host, log))
 }
 
 fn pod(owner: &Owner, namespace: &str, image: &str, root_token: &SecretString) -> Result<Pod, Error> {

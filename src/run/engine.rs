@@ -14,15 +14,13 @@ use crate::cluster::RUN_LABEL;
 use crate::cluster::operator::{self, Refusals};
 use crate::cluster::pod::Apps;
 use crate::configure::Run;
-use crate::event::{Events, RunFacts, RunResult, millis, step};
+use crate::event::{Events, RunFacts, RunResult, millis};
 use crate::journal::{Hold, Journal, Runs};
 use crate::lifecycle::{After, Job, Sweep};
 use crate::random::random;
 use crate::redact::Redactor;
 use crate::scenario::load::Catalogue;
-use crate::testbed::docker::Engine;
-use crate::testbed::images::Images;
-use crate::testbed::{Testbed, kept, kind};
+use crate::testbed::{self, Start, Testbed};
 use crate::verdict::oracle::Oracle;
 
 /// How long one scenario may take: longer than Vault's own 30 s for an API
@@ -49,8 +47,8 @@ pub trait Work {
 /// What a run on a testbed of ours is told.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The images.
-    pub images: Images,
+    /// What the testbed is made of.
+    pub testbed: testbed::Wanted,
     /// Whether the testbed stays.
     pub keep: bool,
     /// The run whose testbed is used again, held so that nobody cleans it away.
@@ -70,7 +68,6 @@ pub struct OnTestbed<'a, W> {
     events: &'a Events,
     redactor: &'a Redactor,
     work: W,
-    engine: Option<Engine>,
     testbed: Option<Testbed>,
 }
 
@@ -83,7 +80,7 @@ impl<'a, W: Work> OnTestbed<'a, W> {
         redactor: &'a Redactor,
         work: W,
     ) -> Self {
-        Self { catalogue, options, events, redactor, work, engine: None, testbed: None }
+        Self { catalogue, options, events, redactor, work, testbed: None }
     }
 
     /// The run whose testbed is used again.
@@ -92,10 +89,10 @@ impl<'a, W: Work> OnTestbed<'a, W> {
     }
 
     /// Starts a testbed, and works on it while kind still finishes.
-    async fn on_new(&mut self, engine: &Engine, journal: &Journal, result: &mut RunResult) -> Result<(), String> {
+    async fn on_new(&mut self, journal: &Journal, result: &mut RunResult) -> Result<(), String> {
         let started = Instant::now();
-        let (images, limit) = (self.options.images.clone(), self.options.timeout);
-        let start = kind::Start::prepare(engine.clone(), journal, &images, self.events, limit).await;
+        let (wanted, limit) = (self.options.testbed.clone(), self.options.timeout);
+        let start = Start::prepare(&wanted, journal, self.events, limit).await;
         let start = start.map_err(|error| error.to_string())?;
         let run = async {
             let up = start.testbed().await.map_err(|error| error.to_string())?;
@@ -118,18 +115,18 @@ impl<'a, W: Work> OnTestbed<'a, W> {
     async fn on(
         &mut self,
         testbed: Testbed,
-        start: Option<&kind::Start<'_>>,
+        start: Option<&Start<'_>>,
         journal: &Journal,
         started: Instant,
         result: &mut RunResult,
     ) -> Result<(), String> {
         self.testbed = Some(testbed.clone());
         self.redactor.add(&testbed.vault.root_token);
-        let testbed = self.load_vault(testbed, journal).await?;
+        let testbed = self.bring_vault(testbed, journal).await?;
         self.testbed = Some(testbed.clone());
         result.timings.insert("testbed".to_owned(), millis(started));
         result.facts.versions = testbed.versions.clone();
-        result.facts.images = testbed.images.clone();
+        result.facts.images = testbed.origins.clone();
         let _ = self.events.send(crate::event::Event::TestbedReady { facts: result.facts.clone() });
         let started = Instant::now();
         let work = async {
@@ -155,37 +152,14 @@ impl<'a, W: Work> OnTestbed<'a, W> {
         done
     }
 
-    /// Brings Vault's image into the node, where a scenario has its Vault there.
-    async fn load_vault(&self, mut testbed: Testbed, journal: &Journal) -> Result<Testbed, String> {
-        if !testbed.vault_in_node && self.work.has_vault_in_cluster() {
-            let load = kind::load_vault(&mut testbed, journal.folder());
-            step(self.events, "load Vault's image into the node", load).await.map_err(|error| error.to_string())?;
-            if let Some(owner) = self.owner() {
-                kept::save(&self.options.runs.folder(owner), &testbed).map_err(|error| error.to_string())?;
+    /// Makes it possible that a pod runs Vault, where a scenario has its Vault in one.
+    async fn bring_vault(&self, mut testbed: Testbed, journal: &Journal) -> Result<Testbed, String> {
+        if self.work.has_vault_in_cluster() {
+            let brought = testbed.bring_vault(journal.folder(), self.events).await;
+            if brought.map_err(|error| error.to_string())? && self.owner().is_some() {
+                testbed::save(&self.options.runs, &testbed).map_err(|error| error.to_string())?;
             }
         }
-        Ok(testbed)
-    }
-
-    /// The testbed of an earlier run, with this program as its probe.
-    async fn kept(&self, engine: &Engine, journal: &Journal, owner: &str) -> Result<Testbed, String> {
-        journal.on_testbed(owner).map_err(|error| error.to_string())?;
-        let folder = self.options.runs.folder(owner);
-        let mut testbed = kept::load(&folder, owner, engine.clone()).await.map_err(|error| error.to_string())?;
-        let archive = journal.folder().join("probe.tar");
-        let (image, identity) =
-            kind::make_probe(&self.options.images, archive.clone()).await.map_err(|error| error.to_string())?;
-        if testbed.images.get("probe") != Some(&identity) && self.options.images.probe_image.is_none() {
-            let cluster = kind::name(owner);
-            let load = kind::load_archive(&cluster, &archive);
-            step(self.events, "load the probe's image", load).await.map_err(|error| error.to_string())?;
-            testbed.images.insert("probe".to_owned(), identity);
-            // The next run finds it there.
-            kept::save(&folder, &testbed).map_err(|error| error.to_string())?;
-        } else {
-            testbed.images.insert("probe".to_owned(), identity);
-        }
-        testbed.probe_image = image;
         Ok(testbed)
     }
 
@@ -223,7 +197,7 @@ impl<W: Work> Job for OnTestbed<'_, W> {
         RunFacts {
             profile: self.options.profile.clone(),
             key_revision: self.catalogue.keys.revision.clone(),
-            testbed: "kind".to_owned(),
+            testbed: self.options.testbed.which().name().to_owned(),
             reused: self.owner().map(str::to_owned),
             stand_ins: vec![
                 "the Mendix Operator, which is not public: its defaults are our stand-in's".to_owned(),
@@ -238,21 +212,18 @@ impl<W: Work> Job for OnTestbed<'_, W> {
     }
 
     async fn work(&mut self, journal: &Journal, result: &mut RunResult) -> Result<(), String> {
-        let engine = Engine::connect().await.map_err(|error| error.to_string())?;
-        self.engine = Some(engine.clone());
         let started = Instant::now();
         match self.owner().map(str::to_owned) {
             Some(owner) => {
-                let testbed = self.kept(&engine, journal, &owner).await?;
-                self.on(testbed, None, journal, started, result).await
+                let kept =
+                    testbed::reuse(&self.options.runs, &owner, &self.options.testbed, journal, self.events).await;
+                self.on(kept.map_err(|error| error.to_string())?, None, journal, started, result).await
             }
-            None => self.on_new(&engine, journal, result).await,
+            None => self.on_new(journal, result).await,
         }
     }
 
     async fn clean_up(&mut self, journal: &Journal) -> Result<After, String> {
-        // Without an engine nothing was made.
-        let Some(engine) = &self.engine else { return Ok(After::Gone) };
         let owns = self.options.reuse.is_none();
         // Half a testbed is not kept, and what was made on it goes with it.
         let testbed = match self.testbed.take() {
@@ -262,13 +233,13 @@ impl<W: Work> Job for OnTestbed<'_, W> {
         let keep = owns && self.options.keep && testbed.is_some();
         // Objects of a testbed that goes as a whole go with it.
         let outliving = testbed.as_ref().filter(|_| keep || !owns);
-        cleanup::clean(journal, engine, outliving, keep).await.map_err(|error| error.to_string())?;
+        cleanup::clean(journal, outliving).await.map_err(|error| error.to_string())?;
         let Some(testbed) = testbed.filter(|_| keep) else { return Ok(After::Gone) };
-        kept::save(journal.folder(), &testbed).map_err(|error| error.to_string())?;
+        testbed::save(&self.options.runs, &testbed).map_err(|error| error.to_string())?;
         let run = &journal.run;
         Ok(After::Kept(format!(
             "the testbed stays: `run --reuse {run}` uses it again, `cleanup --run-id {run}` removes it; its kubeconfig is {}",
-            journal.folder().join("kubeconfig").display()
+            testbed.kubeconfig().display()
         )))
     }
 

@@ -9,7 +9,7 @@ use crate::configure::names::{Names, SECRET};
 use crate::configure::{Error, Run, Site, auth, vault_pod};
 use crate::page::cause::Fact;
 use crate::probe::observation::Observation;
-use crate::testbed::{VaultSite, vault};
+use crate::testbed::{VaultSite, VaultWanted};
 use crate::verdict::sighting::{Seen, Sighting};
 
 /// How long Vault's log may take to say why it refused.
@@ -26,10 +26,8 @@ pub async fn start_vault(
     cluster: bool,
     limit: Duration,
 ) -> Result<VaultSite, Error> {
-    let testbed = run.testbed;
-    let (image, network, name) = (&testbed.vault_image, &testbed.network, names.own_vault());
-    let wanted = vault::Wanted { network, image, name: &name, port, cluster, limit };
-    let site = vault::start(&testbed.engine, run.journal, wanted).await?;
+    let wanted = VaultWanted { of: Some(&names.global), port, cluster, limit };
+    let site = run.testbed.start_vault(run.journal, wanted).await?;
     run.redactor.add(&site.root_token);
     Ok(site)
 }

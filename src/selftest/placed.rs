@@ -93,7 +93,7 @@ impl Placed {
             self.bent.vault = Some(VaultDetour { host: host.clone(), ca: None });
         }
         if let Some(image) = &fault.image {
-            testbed.probe_image.clone_from(image);
+            testbed.probe.clone_from(image);
         }
         if fault.node_not_ready {
             self.bent.runtime = Some(on_node_without_kubelet(run, scenario, &names.global).await?);
@@ -137,8 +137,9 @@ impl Placed {
     /// The testbed for the clean-up: the API server as the harness has it, and
     /// the Vault that all scenarios share; one of the scenario's own goes as a whole.
     pub fn for_clean_up(&self, way: &Way<'_>) -> Testbed {
-        let vault = way.run.testbed.vault.clone();
-        Testbed { vault, ..self.testbed.as_ref().unwrap_or(way.run.testbed).clone() }
+        let mut testbed = self.testbed.as_ref().unwrap_or(way.run.testbed).clone();
+        testbed.vault = way.run.testbed.vault.clone();
+        testbed
     }
 
     /// Goes the way with the testbed as the harness has it.
@@ -188,7 +189,7 @@ fn least<E, A>(rules: &[Rule<E, A>]) -> usize {
 }
 
 async fn gateway(testbed: &Testbed) -> Result<std::net::IpAddr, String> {
-    testbed.engine.gateway(&testbed.network).await.map_err(|error| error.to_string())
+    testbed.harness_address().await.map_err(|error| error.to_string())
 }
 
 /// Makes a node that no kubelet serves, as Kubernetes has one that is not

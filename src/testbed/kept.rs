@@ -4,17 +4,21 @@
 //! may open, and goes with the testbed.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 use tokio::sync::watch;
 
-use super::docker::Engine;
-use super::kind::Creation;
-use super::{ApiServer, Testbed, VaultSite};
+use super::api_server;
+use super::error::Error;
+use super::given::{Testbed, VaultSite};
+use super::machine::{Kept, Machine};
+use super::terms::{ApiServer, Creation, StartedVault};
+use super::wanted::Wanted;
 use crate::cluster::patience::Outages;
+use crate::event::Events;
+use crate::journal::{Journal, Runs};
 use crate::vault::client::{Client, Roots};
 use crate::vault::log::LogBook;
 
@@ -28,91 +32,108 @@ struct Record {
     api_server: ApiServer,
     vault_address: String,
     vault_pod_host: String,
-    vault_container: String,
     root_token: String,
-    network: String,
-    vault_image: String,
-    vault_in_node: bool,
     versions: BTreeMap<String, String>,
-    images: BTreeMap<String, String>,
+    origins: BTreeMap<String, String>,
+    machine: Kept,
 }
 
-/// Why a kept testbed cannot be used.
-#[derive(Debug, Error)]
-#[error("testbed of run {run} cannot be used again: {reason}; start one with `run --keep`")]
-pub struct Error {
-    run: String,
-    reason: String,
-}
-
-/// Writes what a later run or a clean-up needs.
+/// Writes what a later run or a clean-up needs, into the folder of the run that owns it.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn save(folder: &Path, testbed: &Testbed) -> Result<(), Error> {
-    let error = |reason: String| Error { run: testbed.owner.clone(), reason };
+pub fn save(runs: &Runs, testbed: &Testbed) -> Result<(), Error> {
+    let folder = runs.folder(&testbed.owner);
+    let error = |reason: String| Error::Kept { run: testbed.owner.clone(), reason };
     let record = Record {
         kubeconfig: testbed.kubeconfig.clone(),
         api_server: testbed.api_server.clone(),
         vault_address: testbed.vault.admin.address().to_owned(),
         vault_pod_host: testbed.vault.pod_host.clone(),
-        vault_container: testbed.vault.container.clone().unwrap_or_default(),
         root_token: testbed.vault.root_token.expose_secret().to_owned(),
-        network: testbed.network.clone(),
-        vault_image: testbed.vault_image.clone(),
-        vault_in_node: testbed.vault_in_node,
         versions: testbed.versions.clone(),
-        images: testbed.images.clone(),
+        origins: testbed.origins.clone(),
+        machine: testbed.machine.keep(),
     };
     let json = serde_json::to_vec_pretty(&record).map_err(|e| error(e.to_string()))?;
     // Whole or not at all: another run may read it at this moment.
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| error(e.to_string()))?;
+    let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(|e| error(e.to_string()))?;
     std::io::Write::write_all(&mut file, &json).map_err(|e| error(e.to_string()))?;
     file.persist(folder.join(FILE)).map_err(|e| error(e.to_string()))?;
     Ok(())
 }
 
-/// Finds a kept testbed again; its probe image is the caller's to load.
+/// A kept testbed, to clean up what runs left on it: it has no probe. None where
+/// there is no such testbed any more; what was on it has gone with it.
 ///
 /// # Errors
-/// There is none, or it does not answer any more.
-pub async fn load(folder: &Path, run: &str, engine: Engine) -> Result<Testbed, Error> {
-    let error = |reason: String| Error { run: run.to_owned(), reason };
-    let json = std::fs::read(folder.join(FILE)).map_err(|e| error(format!("{e} (was it started with --keep?)")))?;
-    let record: Record = serde_json::from_slice(&json).map_err(|e| error(e.to_string()))?;
-    for container in [&record.vault_container, &super::kind::node(&record.network)] {
-        if !engine.is_running(container).await {
-            return Err(error(format!("its container {container} does not run")));
-        }
+/// Whether it is there cannot be found out, or it cannot be spoken to.
+pub async fn still_there(runs: &Runs, run: &str) -> Result<Option<Testbed>, Error> {
+    match load(runs, run).await {
+        Ok(testbed) => Ok(Some(testbed)),
+        Err(Error::NotKept { .. } | Error::Ended { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
+}
+
+async fn load(runs: &Runs, run: &str) -> Result<Testbed, Error> {
+    let error = |reason: String| Error::Kept { run: run.to_owned(), reason };
+    let json = match std::fs::read(runs.folder(run).join(FILE)) {
+        Err(found) if found.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Error::NotKept { run: run.to_owned() });
+        }
+        read => read.map_err(|e| error(e.to_string()))?,
+    };
+    let record: Record = serde_json::from_slice(&json).map_err(|e| error(e.to_string()))?;
+    let machine =
+        Machine::find(record.machine).await?.map_err(|reason| Error::Ended { run: run.to_owned(), reason })?;
     let outages = Outages::default();
-    let kube = super::kind::client(&record.kubeconfig, &outages).await.map_err(error)?;
+    let kube = api_server::client(&record.kubeconfig, &outages).await.map_err(|e| error(e.to_string()))?;
     let root_token = SecretString::from(record.root_token);
     let admin = Client::new(&record.vault_address, Some(root_token.clone()), &Roots::Public)
         .map_err(|e| error(e.to_string()))?;
     let log = LogBook::default();
-    engine.follow(&record.vault_container, log.clone(), false);
+    machine.follow_vault(log.clone());
+    let name = machine.shared_vault();
+    let vault = StartedVault { name, admin, root_token, pod_host: record.vault_pod_host, log };
     Ok(Testbed {
         owner: run.to_owned(),
         kube,
         outages,
-        kubeconfig: record.kubeconfig,
         api_server: record.api_server,
-        creation: watch::Sender::new(Creation::Done).subscribe(),
         schedulable: watch::Sender::new(true).subscribe(),
-        vault: VaultSite {
-            admin,
-            root_token,
-            pod_host: record.vault_pod_host,
-            log,
-            container: Some(record.vault_container),
-        },
-        probe_image: String::new(),
-        engine,
-        network: record.network,
-        vault_image: record.vault_image,
-        vault_in_node: record.vault_in_node,
+        vault: VaultSite::of(&machine, vault),
+        probe: String::new(),
         versions: record.versions,
-        images: record.images,
+        origins: record.origins,
+        kubeconfig: record.kubeconfig,
+        creation: watch::Sender::new(Creation::Done).subscribe(),
+        machine,
     })
+}
+
+/// Finds a kept testbed again for the run of a journal, which notes whose it is,
+/// with this program as its probe.
+///
+/// # Errors
+/// There is none, it does not answer any more, or it does not take the probe.
+pub async fn reuse(
+    runs: &Runs,
+    owner: &str,
+    wanted: &Wanted,
+    journal: &Journal,
+    events: &Events,
+) -> Result<Testbed, Error> {
+    journal.on_testbed(owner)?;
+    let mut testbed = load(runs, owner).await?;
+    let before = testbed.origins.get("probe").cloned();
+    let probe = testbed.machine.renew_probe(wanted, journal.folder(), events, before.as_deref()).await?;
+    let renewed = before.as_ref() != Some(&probe.origin) && wanted.probe().is_none();
+    testbed.origins.insert("probe".to_owned(), probe.origin);
+    testbed.probe = probe.reference;
+    if renewed {
+        // The next run finds it there.
+        save(runs, &testbed)?;
+    }
+    Ok(testbed)
 }

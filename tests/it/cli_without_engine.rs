@@ -144,7 +144,10 @@ fn cleaning_up_without_an_engine_is_exit_code_3_and_touches_no_journal() {
     let folder = folder();
     let run = folder.path().join("runs/rabc");
     std::fs::create_dir_all(&run).unwrap_or_else(|error| panic!("{error}"));
-    let journal = "{\"creating\":{\"entry\":1,\"item\":{\"kind\":\"network\",\"name\":\"n\"}}}\n";
+    let journal = concat!(
+        r#"{"creating":{"entry":1,"item":{"kind":"part","testbed":"kind","what":"network","name":"n","of":null}}}"#,
+        "\n"
+    );
     std::fs::write(run.join("journal.jsonl"), journal).unwrap_or_else(|error| panic!("{error}"));
     for arguments in [&["cleanup"][..], &["cleanup", "--kept"], &["cleanup", "--run-id", "rabc"]] {
         let assert = program(folder.path()).args(arguments).assert();

@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The rooms of `src/`, the lowest first. Each may import those before it.
-const LAYERS: [&str; 21] = [
+const LAYERS: [&str; 22] = [
     "random",
+    "process",
     "wait",
     "redact",
     "page",

@@ -120,7 +120,7 @@ fn a_pod_that_cannot_start_is_inconclusive_for_that_reason() {
 #[test]
 #[ignore = "needs a Vault and a kind cluster: scripts/test --kind"]
 fn a_program_that_is_no_probe_is_inconclusive() {
-    let image = testbed::record()["vault-image"].as_str().unwrap().to_owned();
+    let image = testbed::made_of()["vault-image"].as_str().unwrap().to_owned();
     let reports = Reports::new();
     let output = reports.run(&["--scenario", "service-account.custom", "--probe-image", &image, "--timeout", "80s"]);
     assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stdout));

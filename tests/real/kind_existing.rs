@@ -11,7 +11,7 @@ use crate::support::check::Ran;
 use crate::support::customer::{self, APP, Customer};
 use crate::support::ledger;
 use crate::support::servers::{documents, keys, try_vault, vault};
-use crate::support::testbed::{self, eventually, record};
+use crate::support::testbed::{self, eventually};
 
 /// Vault's own record of every request, on for as long as this lives.
 struct Audit {
@@ -33,7 +33,7 @@ impl Audit {
 
     /// Every request so far that names something of this customer's, its administrator's left out.
     fn requests(&self, customer: &Customer) -> Vec<(String, String)> {
-        let container = record()["vault-container"].as_str().unwrap().to_owned();
+        let container = testbed::made_of()["vault-container"].as_str().unwrap().to_owned();
         let output =
             Command::new("docker").args(["logs", "--since", &self.since.to_string(), &container]).output().unwrap();
         assert!(output.status.success());

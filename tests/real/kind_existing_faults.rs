@@ -8,11 +8,12 @@ use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::http::StatusCode;
+use pmp_vault_conformance::journal::Runs;
 use pmp_vault_conformance::scenario::load::Catalogue;
 use pmp_vault_conformance::scenario::self_test::{Act, Endpoint, Failure, Rule, Tls};
 use pmp_vault_conformance::selftest::proxy::Proxy;
 use pmp_vault_conformance::selftest::proxy::vault::{self, Behind};
-use pmp_vault_conformance::testbed::docker::Engine;
+use pmp_vault_conformance::testbed::still_there;
 use secrecy::SecretString;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -20,7 +21,7 @@ use tokio::runtime::Runtime;
 use crate::support::check::Ran;
 use crate::support::customer::{ALL, APP, Customer};
 use crate::support::servers::{context, kubeconfig, on_threads};
-use crate::support::testbed::record;
+use crate::support::testbed::{owner, record, state};
 
 /// What the Secret Name URL leads to.
 #[derive(Clone)]
@@ -126,8 +127,9 @@ struct Standing {
 }
 
 fn gateway(runtime: &Runtime) -> IpAddr {
-    let network = record()["network"].as_str().unwrap().to_owned();
-    runtime.block_on(async { Engine::connect().await.unwrap().gateway(&network).await.unwrap() })
+    let runs = Runs::new(Some(&state()));
+    let testbed = runtime.block_on(still_there(&runs, &owner())).unwrap().unwrap();
+    runtime.block_on(testbed.harness_address()).unwrap()
 }
 
 /// A server on the gateway that has one answer to everything.

@@ -11,7 +11,7 @@ use testcontainers::core::ContainerPort;
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage, ImageExt};
 
-use crate::support::testbed::{self, program, record};
+use crate::support::testbed::{self, program};
 
 fn docker(arguments: &[&str]) -> String {
     let output = Command::new("docker").args(arguments).output().unwrap();
@@ -49,7 +49,7 @@ impl Image {
             ask: None,
         };
         let variable = format!("{VARIABLE}={}", serde_json::to_string(&input).unwrap());
-        let network = record()["network"].as_str().unwrap().to_owned();
+        let network = testbed::made_of()["network"].as_str().unwrap().to_owned();
         let log = docker(&[
             "run",
             "--rm",
@@ -82,14 +82,14 @@ async fn vault_with_tls(name: &str) -> (ContainerAsync<GenericImage>, String) {
     let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
     let config = r#"{"storage":{"inmem":{}},"disable_mlock":true,"listener":{"tcp":{"address":"0.0.0.0:8200",
         "tls_cert_file":"/tls/cert.pem","tls_key_file":"/tls/key.pem"}}}"#;
-    let record = record();
-    let image = record["vault-image"].as_str().unwrap();
+    let made_of = testbed::made_of();
+    let image = made_of["vault-image"].as_str().unwrap();
     let (repository, tag) = image.rsplit_once(':').unwrap();
     let container = GenericImage::new(repository, tag)
         .with_exposed_port(ContainerPort::Tcp(8200))
         .with_cmd(["server", "-config", "/tls/config.json"])
         .with_container_name(name)
-        .with_network(record["network"].as_str().unwrap())
+        .with_network(made_of["network"].as_str().unwrap())
         .with_label("pmp-vault-conformance.run", testbed::owner())
         .with_env_var("SKIP_SETCAP", "true")
         .with_copy_to("/tls/cert.pem", certificate.pem().into_bytes())
@@ -105,7 +105,7 @@ async fn vault_with_tls(name: &str) -> (ContainerAsync<GenericImage>, String) {
 #[ignore = "needs a Vault and a kind cluster: scripts/test --kind"]
 async fn in_an_empty_image_the_probe_resolves_names_and_speaks_https_under_a_private_authority() {
     let image = Image::load();
-    let container = record()["vault-container"].as_str().unwrap().to_owned();
+    let container = testbed::made_of()["vault-container"].as_str().unwrap().to_owned();
     let seen = image.observe(&format!("http://{container}:8200/pmp-dev/admin"), None).read.unwrap();
     // Without a token a real Vault refuses: the name led to it.
     assert_eq!(seen.status, Some(403), "{seen:?}");

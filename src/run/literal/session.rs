@@ -10,9 +10,9 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::configure::{Error, Site};
+use crate::process::Group;
 use crate::random::random;
 use crate::scenario::command::Edit;
-use crate::testbed::kind::{self, Group};
 
 /// How long one command may take.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
@@ -63,7 +63,8 @@ impl Session {
         let home = site.run.journal.folder().join(scenario);
         std::fs::create_dir_all(&home).map_err(other("make a folder for the page's commands"))?;
         let kubeconfig = home.join("kubeconfig");
-        std::fs::write(&kubeconfig, reachable_kubeconfig(site)?).map_err(other("write a kubeconfig"))?;
+        std::fs::write(&kubeconfig, site.run.testbed.kubeconfig_for_commands()?)
+            .map_err(other("write a kubeconfig"))?;
         let editor = home.join("editor");
         std::fs::write(&editor, EDITOR).map_err(other("write an editor"))?;
         let mut child = Command::new("bash")
@@ -147,14 +148,6 @@ fn patch(edit: &Edit) -> Value {
         text => json!(text),
     };
     edit.field.rsplit('.').fold(value, |inner, name| json!({ name: inner }))
-}
-
-/// The cluster's kubeconfig with an address that containers reach as well: the
-/// page gives Vault what `kubectl config view` says.
-fn reachable_kubeconfig(site: Site<'_>) -> Result<String, Error> {
-    let testbed = site.run.testbed;
-    let text = std::fs::read_to_string(&testbed.kubeconfig).map_err(other("read the cluster's kubeconfig"))?;
-    Ok(kind::with_server(&text, &testbed.api_server.address))
 }
 
 #[cfg(test)]

@@ -5,22 +5,24 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
-use super::Error;
-use crate::journal::{Item, Journal};
+use super::error::Error;
+use super::names::{self, CLUSTER};
+use crate::journal::Journal;
+use crate::process::Group;
 
 /// The cluster's configuration, the same wherever the program is installed.
-const CLUSTER: &str = include_str!("../../../kind-config/cluster.yaml");
+const CONFIGURATION: &str = include_str!("../../../kind-config/cluster.yaml");
 
 /// Creates the cluster; it is in the journal before.
 ///
 /// # Errors
 /// kind fails, or is not done within the time limit.
-pub(super) async fn create(name: &str, image: &str, journal: &Journal, limit: Duration) -> Result<(), Error> {
+pub async fn create(name: &str, image: &str, journal: &Journal, limit: Duration) -> Result<(), Error> {
     let config = journal.folder().join("cluster.yaml");
-    std::fs::write(&config, CLUSTER).map_err(|source| Error::File { path: config.clone(), source })?;
-    let entry = journal.creating(Item::Cluster { name: name.to_owned() })?;
+    std::fs::write(&config, CONFIGURATION).map_err(|source| Error::File { path: config.clone(), source })?;
+    let entry = journal.creating(names::part(CLUSTER, name, None))?;
     let mut command = kind(&["create", "cluster", "--name", name, "--image", image]);
     // What it would write there comes too late to be waited for.
     let kubeconfig = journal.folder().join("kubeconfig-of-kind");
@@ -67,32 +69,6 @@ async fn run_kind(what: &str, mut command: Command, limit: Duration) -> Result<(
     let text = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     Err(failed(lines[lines.len().saturating_sub(8)..].join(" | ")))
-}
-
-/// A process group that is killed unless it is over.
-pub struct Group(Option<u32>);
-
-impl Group {
-    /// The group of a child that leads one.
-    #[must_use]
-    pub fn of(child: &Child) -> Self {
-        Self(child.id())
-    }
-
-    /// Nothing of it is left.
-    pub fn ended(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let group = self.0.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
-        if let Some(group) = group {
-            // It may have ended by itself at this moment.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
-    }
 }
 
 /// kind's version, such as `v0.33.0`.

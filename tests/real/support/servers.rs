@@ -105,7 +105,7 @@ pub fn vault(method: &str, path: &str, body: Value) -> Value {
 
 /// Vault's whole log, standard error included.
 pub fn vault_log() -> String {
-    let container = record()["vault-container"].as_str().unwrap().to_owned();
+    let container = testbed::made_of()["vault-container"].as_str().unwrap().to_owned();
     let output = Command::new("docker").args(["logs", &container]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()

@@ -29,14 +29,24 @@ pub fn owner() -> String {
     variable("PMP_TEST_TESTBED")
 }
 
+/// The state folder.
+pub fn state() -> PathBuf {
+    PathBuf::from(variable("PMP_STATE_DIR"))
+}
+
 /// The folder of a run.
 pub fn folder(run: &str) -> PathBuf {
-    Path::new(&variable("PMP_STATE_DIR")).join("runs").join(run)
+    state().join("runs").join(run)
 }
 
 /// What is known of the testbed: addresses and the root token.
 pub fn record() -> Value {
     read(&folder(&owner()).join("testbed.json"))
+}
+
+/// What the testbed is made of: its network, Vault's container and image.
+pub fn made_of() -> Value {
+    record()["machine"]["kind"].clone()
 }
 
 /// The program.

@@ -15,9 +15,11 @@ use testcontainers::bollard::query_parameters::{
 };
 use thiserror::Error;
 
-use super::ENGINE_LABEL;
 use crate::vault::log::LogBook;
 use crate::wait::{self, Look, TimedOut};
+
+/// The label that carries a run's id.
+pub const LABEL: &str = "pmp-vault-conformance.run";
 
 /// How long the engine may be away, as for a restart, before what rests on it is given up.
 const AWAY: Duration = Duration::from_secs(10);
@@ -116,7 +118,7 @@ impl Engine {
         let request = NetworkCreateRequest {
             name: name.to_owned(),
             driver: Some("bridge".to_owned()),
-            labels: Some(HashMap::from([(ENGINE_LABEL.to_owned(), run.to_owned())])),
+            labels: Some(HashMap::from([(LABEL.to_owned(), run.to_owned())])),
             ..NetworkCreateRequest::default()
         };
         let made = self.docker.create_network(request).await.map_err(failed(format!("make network {name}")))?;
@@ -145,7 +147,7 @@ impl Engine {
     /// The engine does not answer.
     pub async fn network_run(&self, name: &str) -> Result<Option<String>, Error> {
         match self.docker.inspect_network(name, None).await {
-            Ok(network) => Ok(network.labels.and_then(|labels| labels.get(ENGINE_LABEL).cloned())),
+            Ok(network) => Ok(network.labels.and_then(|labels| labels.get(LABEL).cloned())),
             Err(error) if is_not_found(&error) => Ok(None),
             Err(error) => Err(failed(format!("look at network {name}"))(error)),
         }
@@ -156,7 +158,7 @@ impl Engine {
     /// # Errors
     /// The engine does not answer.
     pub async fn networks_of(&self, run: &str) -> Result<Vec<String>, Error> {
-        let filters = HashMap::from([("label", vec![format!("{ENGINE_LABEL}={run}")])]);
+        let filters = HashMap::from([("label", vec![format!("{LABEL}={run}")])]);
         let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
         let found = self.docker.list_networks(Some(options)).await.map_err(failed("list networks"))?;
         Ok(found.into_iter().filter_map(|network| network.name).collect())

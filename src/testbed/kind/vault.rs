@@ -10,9 +10,10 @@ use testcontainers::runners::AsyncRunner;
 use testcontainers::{GenericImage, ImageExt};
 use thiserror::Error;
 
-use super::docker::Engine;
-use super::{ENGINE_LABEL, VaultSite, docker};
-use crate::journal::{self, Item, Journal};
+use super::super::terms::{StartedVault, VaultWanted};
+use super::docker::{self, Engine, LABEL};
+use super::names::{self, CONTAINER};
+use crate::journal::{self, Journal};
 use crate::random::random;
 use crate::vault::client::{Client, Roots};
 use crate::vault::log::LogBook;
@@ -40,21 +41,13 @@ pub enum Error {
     Client(#[from] crate::vault::Error),
 }
 
-/// What is wanted of a Vault in a container.
+/// Where a Vault is started, and of what.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct Place<'a> {
     /// The network that it joins.
     pub network: &'a str,
     /// Its image.
     pub image: &'a str,
-    /// The container's name.
-    pub name: &'a str,
-    /// The port that it listens on.
-    pub port: u16,
-    /// Whether it is a cluster of one, which can step down.
-    pub cluster: bool,
-    /// How long the start may take.
-    pub limit: Duration,
 }
 
 /// Starts a Vault that keeps everything in memory, with a random root token,
@@ -62,8 +55,15 @@ pub struct Wanted<'a> {
 ///
 /// # Errors
 /// It does not start within the time limit; what was made is in the journal.
-pub async fn start(engine: &Engine, journal: &Journal, wanted: Wanted<'_>) -> Result<VaultSite, Error> {
-    let Wanted { network, image, name, port, cluster, limit } = wanted;
+pub async fn start(
+    engine: &Engine,
+    journal: &Journal,
+    place: Place<'_>,
+    wanted: VaultWanted<'_>,
+) -> Result<StartedVault, Error> {
+    let (Place { network, image }, VaultWanted { of, port, cluster, limit }) = (place, wanted);
+    // The run's id is in the prefix of a scenario's names.
+    let name = names::vault(&names::of(of.unwrap_or(&journal.run)));
     let mut command = vec!["server", "-dev", "-dev-no-store-token"];
     if cluster {
         command.push("-dev-ha");
@@ -81,9 +81,9 @@ pub async fn start(engine: &Engine, journal: &Journal, wanted: Wanted<'_>) -> Re
         .with_env_var("VAULT_LOG_FORMAT", "json")
         // The official image would otherwise try to lock memory, which a dev server does not need.
         .with_env_var("SKIP_SETCAP", "true")
-        .with_container_name(name)
+        .with_container_name(&name)
         .with_network(network)
-        .with_label(ENGINE_LABEL, &journal.run)
+        .with_label(LABEL, &journal.run)
         .with_startup_timeout(limit)
         .with_host_config_modifier(move |host| {
             // testcontainers publishes on all addresses unless it is told otherwise.
@@ -91,19 +91,41 @@ pub async fn start(engine: &Engine, journal: &Journal, wanted: Wanted<'_>) -> Re
             let loopback = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: Some(String::new()) };
             host.port_bindings = Some(HashMap::from([(format!("{port}/tcp"), Some(vec![loopback]))]));
         });
-    let entry = journal.creating(Item::Container { name: name.to_owned() })?;
-    let failed = |reason: String| Error::Start { container: name.to_owned(), reason };
+    let entry = journal.creating(names::part(CONTAINER, &name, of))?;
+    let failed = |reason: String| Error::Start { container: name.clone(), reason };
     let container = request.start().await.map_err(|error| failed(error.to_string()))?;
     journal.created(entry, container.id())?;
     let published = container.get_host_port_ipv4(tcp).await.map_err(|error| failed(error.to_string()))?;
     // From here on the journal alone says when the container goes.
     std::mem::forget(container);
     let admin = Client::new(&format!("http://127.0.0.1:{published}"), Some(root_token.clone()), &Roots::Public)?;
-    answer(engine, &admin, name, &root_token, limit).await?;
+    answer(engine, &admin, &name, &root_token, limit).await?;
     let log = LogBook::default();
-    engine.follow(name, log.clone(), true);
-    let pod_host = engine.address(name, network).await?;
-    Ok(VaultSite { admin, root_token, pod_host, log, container: Some(name.to_owned()) })
+    engine.follow(&name, log.clone(), true);
+    let pod_host = engine.address(&name, network).await?;
+    Ok(StartedVault { name, admin, root_token, pod_host, log })
+}
+
+/// Runs Vault's own command line beside a Vault, with its root token, and gives
+/// its exit code and what it printed.
+///
+/// # Errors
+/// The command cannot be started.
+pub async fn command(
+    engine: &Engine,
+    container: &str,
+    root_token: &SecretString,
+    arguments: Vec<String>,
+) -> Result<(i64, String), docker::Error> {
+    let mut command = vec!["vault".to_owned()];
+    command.extend(arguments);
+    let environment = vec![
+        "VAULT_ADDR=http://127.0.0.1:8200".to_owned(),
+        format!("VAULT_TOKEN={}", root_token.expose_secret()),
+        // The command line keeps its token helper's file there; the image may have no home.
+        "HOME=/tmp".to_owned(),
+    ];
+    engine.exec(container, command, environment).await
 }
 
 /// Waits until Vault answers, or until it has ended.

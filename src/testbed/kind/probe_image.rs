@@ -10,6 +10,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use super::super::terms::Exported;
+
 /// The binary's path in the image.
 const PROGRAM: &str = "pmp-vault-conformance";
 
@@ -37,15 +39,6 @@ pub enum Error {
     },
 }
 
-/// An image of the probe, written as an OCI archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProbeImage {
-    /// The reference that a pod names. It tells the content.
-    pub reference: String,
-    /// `sha256:…` of the image's manifest.
-    pub digest: String,
-}
-
 /// The program that is running.
 fn program() -> PathBuf {
     // The link in /proc stays valid when the file is replaced by a new build.
@@ -58,7 +51,7 @@ fn program() -> PathBuf {
 ///
 /// # Errors
 /// The program is not static, not for Linux, or a file cannot be read or written.
-pub fn export(archive: &Path) -> Result<ProbeImage, Error> {
+pub fn export(archive: &Path) -> Result<Exported, Error> {
     let path = program();
     let unreadable = |source| Error::Io { path: path.clone(), source };
     let io = |source| Error::Io { path: archive.to_owned(), source };
@@ -120,7 +113,7 @@ pub fn export(archive: &Path) -> Result<ProbeImage, Error> {
     }
     append(&mut tar, &blob(&diff_id), &layer, layer_size, 0o644).map_err(io)?;
     tar.into_inner().and_then(|mut file| file.flush()).map_err(io)?;
-    Ok(ProbeImage { reference, digest: manifest_digest })
+    Ok(Exported { reference, digest: manifest_digest })
 }
 
 /// The one layer: the program alone. Gives its digest and its size.

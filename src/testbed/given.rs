@@ -1,0 +1,179 @@
+//! What a testbed gives.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use tokio::sync::watch;
+
+use super::api_server::with_server;
+use super::error::Error;
+use super::machine::Machine;
+use super::terms::{ApiServer, Creation, StartedVault, VaultWanted};
+use crate::cluster::patience::Outages;
+use crate::event::Events;
+use crate::journal::Journal;
+use crate::vault::log::LogBook;
+
+/// One Vault, as the harness and as a pod sees it.
+#[derive(Clone)]
+pub struct VaultSite {
+    /// The client with the root token.
+    pub admin: crate::vault::Client,
+    /// The root token, for Vault's own command line.
+    pub root_token: SecretString,
+    /// The host part of its address as a pod sees it.
+    pub pod_host: String,
+    /// Its log.
+    pub log: LogBook,
+    /// The server, where it is one of the testbed's own.
+    server: Option<(Machine, String)>,
+}
+
+impl VaultSite {
+    /// A Vault that the testbed did not start: one in the cluster.
+    #[must_use]
+    pub fn in_cluster(admin: crate::vault::Client, root_token: SecretString, pod_host: String, log: LogBook) -> Self {
+        Self { admin, root_token, pod_host, log, server: None }
+    }
+
+    pub(super) fn of(machine: &Machine, started: StartedVault) -> Self {
+        let StartedVault { name, admin, root_token, pod_host, log } = started;
+        Self { admin, root_token, pod_host, log, server: Some((machine.clone(), name)) }
+    }
+
+    /// Kills it.
+    ///
+    /// # Errors
+    /// It does not run, or is none of the testbed's own.
+    pub async fn kill(&self) -> Result<(), Error> {
+        let (machine, name) = self.server.as_ref().ok_or(Error::NotOurs("kill it"))?;
+        machine.kill(name).await
+    }
+
+    /// Runs Vault's own command line as its administrator, and gives the exit
+    /// code and what it printed.
+    ///
+    /// # Errors
+    /// The command cannot be started, or the Vault is none of the testbed's own.
+    pub async fn command(&self, arguments: Vec<String>) -> Result<(i64, String), Error> {
+        let (machine, name) = self.server.as_ref().ok_or(Error::NotOurs("run its command line"))?;
+        machine.command(name, &self.root_token, arguments).await
+    }
+}
+
+/// A testbed that is up.
+#[derive(Clone)]
+pub struct Testbed {
+    /// The run that owns it.
+    pub owner: String,
+    /// The cluster.
+    pub kube: kube::Client,
+    /// When its API server was seen to be gone.
+    pub outages: Outages,
+    /// The API server.
+    pub api_server: ApiServer,
+    /// Whether the cluster takes pods, which it does later than the API server answers.
+    pub schedulable: watch::Receiver<bool>,
+    /// The Vault that scenarios share.
+    pub vault: VaultSite,
+    /// What a pod names to run the probe.
+    pub probe: String,
+    /// Such as `vault` → `1.21.0`.
+    pub versions: BTreeMap<String, String>,
+    /// Where its parts come from, such as `vault` → a reference with its digest.
+    pub origins: BTreeMap<String, String>,
+    /// The cluster's configuration file.
+    pub(super) kubeconfig: PathBuf,
+    /// How far its creation is. Scenarios begin before it is over.
+    pub(super) creation: watch::Receiver<Creation>,
+    pub(super) machine: Machine,
+}
+
+impl Testbed {
+    /// Starts a further Vault. It is noted in the journal before it is there.
+    ///
+    /// # Errors
+    /// It does not start within the time limit.
+    pub async fn start_vault(&self, journal: &Journal, wanted: VaultWanted<'_>) -> Result<VaultSite, Error> {
+        Ok(VaultSite::of(&self.machine, self.machine.start_vault(journal, wanted).await?))
+    }
+
+    /// Makes it possible that a pod runs Vault, with a folder for what takes
+    /// room meanwhile; says whether it was not possible before.
+    ///
+    /// # Errors
+    /// It cannot be made possible.
+    pub async fn bring_vault(&mut self, folder: &Path, events: &Events) -> Result<bool, Error> {
+        self.machine.bring_vault(folder, events).await
+    }
+
+    /// What a pod names to run Vault.
+    #[must_use]
+    pub fn vault_for_pods(&self) -> &str {
+        self.machine.vault_for_pods()
+    }
+
+    /// The harness's own address as Vaults and pods reach it.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn harness_address(&self) -> Result<IpAddr, Error> {
+        self.machine.harness_address().await
+    }
+
+    /// The cluster's configuration file, for `kubectl` on this machine.
+    #[must_use]
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// A kubeconfig for typed commands. Its address is one that Vault reaches as
+    /// well: the page gives Vault what `kubectl config view` says.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn kubeconfig_for_commands(&self) -> Result<String, Error> {
+        let text = std::fs::read_to_string(&self.kubeconfig);
+        let file =
+            |source| Error::File { what: "read the cluster's kubeconfig", path: self.kubeconfig.clone(), source };
+        Ok(with_server(&text.map_err(file)?, &self.api_server.address))
+    }
+
+    /// Comes back when its creation is over. Until then nothing may be added that
+    /// whoever creates it could take for its own: kind takes a taint from every
+    /// node, and gives up where one has none.
+    pub async fn created(&self) {
+        // Nobody creates a kept one any more.
+        let _ = self.creation.clone().wait_for(|creation| *creation != Creation::Going).await;
+    }
+
+    /// Comes back, with the reason, when something has ended that everything
+    /// rests on: then nothing more can come of the work. It never comes back
+    /// while the testbed is sound.
+    pub async fn ended(&self) -> String {
+        let cluster = async {
+            let mut creation = self.creation.clone();
+            match creation.wait_for(|creation| *creation != Creation::Going).await.as_deref() {
+                Ok(Creation::Failed(reason)) => reason.clone(),
+                // While it is created, it is its creator's to watch and to remove.
+                _ => self.machine.end_of_cluster().await,
+            }
+        };
+        tokio::select! {
+            reason = cluster => reason,
+            reason = self.machine.end_of_vault() => reason,
+        }
+    }
+
+    /// Whether it is worth keeping: made to its end, and not ended since.
+    pub async fn is_whole(&self) -> bool {
+        *self.creation.borrow() == Creation::Done && !self.has_ended().await
+    }
+
+    /// Whether something has ended that everything rests on.
+    pub async fn has_ended(&self) -> bool {
+        self.machine.has_ended().await
+    }
+}

@@ -1,0 +1,219 @@
+//! What every kind of testbed must be able to do. A new kind is an entry here,
+//! and each `match` says what is asked of it.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::error::Error;
+use super::kind;
+use super::terms::{Creation, Probe, StartedVault, VaultWanted};
+use super::wanted::Wanted;
+use super::which::Which;
+use crate::event::Events;
+use crate::journal::Journal;
+use crate::vault::log::LogBook;
+
+/// What a testbed is made of.
+#[derive(Clone)]
+pub enum Machine {
+    /// A Vault in a container and a kind cluster.
+    Kind(kind::machine::Machine),
+}
+
+/// What it takes to find a kept one again.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kept {
+    /// A Vault in a container and a kind cluster.
+    Kind(kind::machine::Kept),
+}
+
+impl Machine {
+    /// Finds what the testbed is made of, and makes what its Vault and its
+    /// cluster share. Gives where everything comes from, too.
+    pub async fn prepare(
+        wanted: &Wanted,
+        journal: &Journal,
+        events: &Events,
+    ) -> Result<(Self, BTreeMap<String, String>), Error> {
+        match wanted.which() {
+            Which::Kind => {
+                let (machine, origins) = kind::machine::Machine::prepare(&wanted.kind, journal, events).await?;
+                Ok((Self::Kind(machine), origins))
+            }
+        }
+    }
+
+    /// Creates the cluster, to the end.
+    pub async fn create(
+        &self,
+        wanted: &Wanted,
+        journal: &Journal,
+        events: &Events,
+        limit: Duration,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Kind(machine) => Ok(machine.create(&wanted.kind, journal, events, limit).await?),
+        }
+    }
+
+    /// Starts a Vault that keeps everything in memory, with a random root token,
+    /// which only this machine and the testbed's pods reach.
+    pub async fn start_vault(&self, journal: &Journal, wanted: VaultWanted<'_>) -> Result<StartedVault, Error> {
+        match self {
+            Self::Kind(machine) => Ok(machine.start_vault(journal, wanted).await?),
+        }
+    }
+
+    /// Makes this program the probe while the cluster is being created.
+    pub async fn bring_probe(
+        &self,
+        wanted: &Wanted,
+        folder: &Path,
+        events: &Events,
+        creation: &watch::Receiver<Creation>,
+        limit: Duration,
+    ) -> Result<Probe, Error> {
+        match self {
+            Self::Kind(machine) => Ok(machine.bring_probe(&wanted.kind, folder, events, creation, limit).await?),
+        }
+    }
+
+    /// Makes this program the probe of a testbed that has one already.
+    pub async fn renew_probe(
+        &self,
+        wanted: &Wanted,
+        folder: &Path,
+        events: &Events,
+        before: Option<&str>,
+    ) -> Result<Probe, Error> {
+        match self {
+            Self::Kind(machine) => Ok(machine.renew_probe(&wanted.kind, folder, events, before).await?),
+        }
+    }
+
+    /// Makes it possible that a pod runs Vault; says whether it was not before.
+    pub async fn bring_vault(&mut self, folder: &Path, events: &Events) -> Result<bool, Error> {
+        match self {
+            Self::Kind(machine) => Ok(machine.bring_vault(folder, events).await?),
+        }
+    }
+
+    /// What a pod names to run Vault.
+    pub fn vault_for_pods(&self) -> &str {
+        match self {
+            Self::Kind(machine) => machine.vault_for_pods(),
+        }
+    }
+
+    /// An administrator's kubeconfig, with an address that this machine reaches.
+    /// It may be there before the API server answers.
+    pub async fn kubeconfig(&self, limit: Duration) -> Result<String, Error> {
+        match self {
+            Self::Kind(machine) => Ok(machine.kubeconfig(limit).await?),
+        }
+    }
+
+    /// The host and the port of the API server as Vaults and pods reach it.
+    pub async fn api_server(&self) -> Result<(String, u16), Error> {
+        match self {
+            Self::Kind(machine) => Ok(machine.api_server().await?),
+        }
+    }
+
+    /// The node that takes the pods.
+    pub fn node(&self) -> String {
+        match self {
+            Self::Kind(machine) => machine.node(),
+        }
+    }
+
+    /// The harness's own address as Vaults and pods reach it.
+    pub async fn harness_address(&self) -> Result<IpAddr, Error> {
+        match self {
+            Self::Kind(machine) => Ok(machine.harness_address().await?),
+        }
+    }
+
+    /// Kills a Vault by its name.
+    pub async fn kill(&self, vault: &str) -> Result<(), Error> {
+        match self {
+            Self::Kind(machine) => Ok(machine.kill(vault).await?),
+        }
+    }
+
+    /// Runs Vault's own command line beside a Vault, and gives its exit code and
+    /// what it printed.
+    pub async fn command(
+        &self,
+        vault: &str,
+        root_token: &SecretString,
+        arguments: Vec<String>,
+    ) -> Result<(i64, String), Error> {
+        match self {
+            Self::Kind(machine) => Ok(machine.command(vault, root_token, arguments).await?),
+        }
+    }
+
+    /// Follows the log of the Vault that scenarios share, from now on.
+    pub fn follow_vault(&self, log: LogBook) {
+        match self {
+            Self::Kind(machine) => machine.follow_vault(log),
+        }
+    }
+
+    /// The name of the Vault that scenarios share.
+    pub fn shared_vault(&self) -> String {
+        match self {
+            Self::Kind(machine) => machine.shared_vault(),
+        }
+    }
+
+    /// Comes back when the cluster has ended, and says why.
+    pub async fn end_of_cluster(&self) -> String {
+        match self {
+            Self::Kind(machine) => machine.end_of_cluster().await,
+        }
+    }
+
+    /// Comes back when the Vault that scenarios share has ended, and says why.
+    pub async fn end_of_vault(&self) -> String {
+        match self {
+            Self::Kind(machine) => machine.end_of_vault().await,
+        }
+    }
+
+    /// Whether one of both has ended.
+    pub async fn has_ended(&self) -> bool {
+        match self {
+            Self::Kind(machine) => machine.has_ended().await,
+        }
+    }
+
+    /// The versions of what it is made with.
+    pub async fn versions(&self) -> Result<BTreeMap<String, String>, Error> {
+        match self {
+            Self::Kind(machine) => Ok(machine.versions().await?),
+        }
+    }
+
+    /// What it takes to find it again.
+    pub fn keep(&self) -> Kept {
+        match self {
+            Self::Kind(machine) => Kept::Kind(machine.keep()),
+        }
+    }
+
+    /// Finds a kept one again; or says, in words, what of it does not go any more.
+    pub async fn find(kept: Kept) -> Result<Result<Self, String>, Error> {
+        match kept {
+            Kept::Kind(kept) => Ok(kind::machine::Machine::find(kept).await?.map(Self::Kind)),
+        }
+    }
+}

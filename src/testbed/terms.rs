@@ -1,0 +1,105 @@
+//! What the abstraction and every kind of testbed speak of.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::vault::Client;
+use crate::vault::log::LogBook;
+
+/// The API server, as a Vault must be told of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ApiServer {
+    /// An `https://ADDRESS:PORT` that Vault can reach, wherever it runs.
+    pub address: String,
+    /// The same address with a port that is closed.
+    pub closed_address: String,
+    /// The cluster's certificate authority in PEM.
+    pub ca: String,
+    /// `issuer` of `/.well-known/openid-configuration`.
+    pub issuer: String,
+}
+
+/// What is wanted of a Vault.
+#[derive(Debug, Clone, Copy)]
+pub struct VaultWanted<'a> {
+    /// The one scenario that has it for itself, by the prefix of its names; none
+    /// for the Vault that scenarios share.
+    pub of: Option<&'a str>,
+    /// The port that it listens on, as a pod sees it.
+    pub port: u16,
+    /// Whether it is a cluster of one, which can step down.
+    pub cluster: bool,
+    /// How long the start may take.
+    pub limit: Duration,
+}
+
+/// A Vault that has started.
+#[derive(Clone)]
+pub struct StartedVault {
+    /// What its kind of testbed calls it.
+    pub name: String,
+    /// The client with the root token.
+    pub admin: Client,
+    /// The root token.
+    pub root_token: SecretString,
+    /// The host part of its address as a pod sees it.
+    pub pod_host: String,
+    /// Its log.
+    pub log: LogBook,
+}
+
+/// The probe, as a kind of testbed has it.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// What a pod names to run it.
+    pub reference: String,
+    /// Where it comes from.
+    pub origin: String,
+}
+
+/// How far the creation of a cluster is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Creation {
+    /// It goes on: whoever creates the cluster still changes it, and all of its nodes.
+    Going,
+    /// It is whole.
+    Done,
+    /// It is none, for this reason; what was made of it is removed.
+    Failed(String),
+}
+
+/// One thing that a testbed needs on this machine.
+#[derive(Debug)]
+pub struct Need {
+    /// What.
+    pub what: &'static str,
+    /// What is there, or why not.
+    pub found: Result<String, String>,
+    /// Whether no run starts without it.
+    pub needed: bool,
+    /// How to get it.
+    pub remedy: &'static str,
+}
+
+/// Where one part of a testbed comes from.
+#[derive(Debug)]
+pub struct Origin {
+    /// The part, such as `vault`.
+    pub part: &'static str,
+    /// What is taken.
+    pub taken: String,
+    /// More of it: whether it is here, and what replaces it.
+    pub notes: Vec<String>,
+}
+
+/// The probe, written to a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exported {
+    /// What a pod names to run it. It tells the content.
+    pub reference: String,
+    /// `sha256:…` of it.
+    pub digest: String,
+}

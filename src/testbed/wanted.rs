@@ -1,0 +1,51 @@
+//! The flags of a testbed, and what they come down to on this machine.
+
+use std::path::PathBuf;
+
+use super::error::Error;
+use super::kind;
+use super::terms::{Exported, Need, Origin};
+use super::which::Which;
+
+/// What a testbed is to be made of.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Wanted {
+    #[command(flatten)]
+    pub(super) kind: kind::images::Images,
+}
+
+impl Wanted {
+    /// Which kind of testbed is wanted.
+    #[must_use]
+    pub const fn which(&self) -> Which {
+        Which::Kind
+    }
+
+    /// What a pod is to name to run the probe, where the flags say it.
+    #[must_use]
+    pub fn probe(&self) -> Option<&str> {
+        self.kind.probe_image.as_deref()
+    }
+
+    /// What such a testbed needs on this machine, with what is there of it.
+    pub async fn needs(&self) -> Vec<Need> {
+        match self.which() {
+            Which::Kind => kind::needs::needs(&self.kind).await,
+        }
+    }
+
+    /// Where its parts come from.
+    pub async fn origins(&self) -> Vec<Origin> {
+        match self.which() {
+            Which::Kind => kind::needs::origins(&self.kind).await,
+        }
+    }
+}
+
+/// Writes this program to a file as what a pod can run, for places without a registry.
+///
+/// # Errors
+/// This program cannot run alone, or the file cannot be written.
+pub async fn export_probe(archive: PathBuf) -> Result<Exported, Error> {
+    Ok(kind::needs::export_probe(archive).await?)
+}
