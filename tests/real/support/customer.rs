@@ -202,7 +202,8 @@ impl Customer {
     /// What `print` prints.
     pub fn printed(&self, what: &str, extra: &[&str]) -> String {
         let mut command = self.program();
-        command.args(["print", what]).args(self.flags()).args(extra);
+        let flags = self.flags();
+        command.args(["print", what]).args(used(&flags, extra, &["--vault-via="])).args(extra);
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
@@ -242,10 +243,8 @@ impl Customer {
     /// `doctor check` or `check` with these flags, those left out that go with a Vault token only.
     pub fn command(&self, what: &[&str], flags: &[String], extra: &[&str]) -> Command {
         let mut command = self.program();
-        let token =
-            extra.iter().copied().chain(flags.iter().map(String::as_str)).any(|f| f.starts_with("--vault-token"));
-        let idle = |flag: &&String| !token && ["--policy=", "--vault-via="].iter().any(|start| flag.starts_with(start));
-        command.args(what).args(["--probe-image", image()]).args(flags.iter().filter(|flag| !idle(flag))).args(extra);
+        let flags = used(flags, extra, &["--policy=", "--vault-via="]);
+        command.args(what).args(["--probe-image", image()]).args(flags).args(extra);
         command
     }
 
@@ -318,6 +317,12 @@ impl Drop for Customer {
         try_vault("DELETE", &format!("sys/auth/{}", self.auth), Value::Null);
         try_vault("DELETE", &format!("sys/mounts/{}", self.mount), Value::Null);
     }
+}
+
+/// The flags, without those that go with a Vault token only where none is given.
+fn used<'a>(flags: &'a [String], extra: &[&str], with_a_token: &[&str]) -> impl Iterator<Item = &'a String> {
+    let token = extra.iter().copied().chain(flags.iter().map(String::as_str)).any(|f| f.starts_with("--vault-token"));
+    flags.iter().filter(move |flag| token || !with_a_token.iter().any(|start| flag.starts_with(start)))
 }
 
 fn changed(mut body: Value, changes: Value) -> Value {
