@@ -90,7 +90,7 @@ mod tests {
         let text =
             "note: `cleanup --run-id r1234` removes it; see https://docs.example/a-very-long-address-of-a-page now";
         assert_eq!(
-            fold(text, 30),
+            fold(text, 29),
             "note:\n  `cleanup --run-id r1234`\n  removes it; see\n  \
              https://docs.example/a-very-long-address-of-a-page\n  now"
         );
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn colours_take_no_room() {
         let text = "\u{1b}[32mPASS        \u{1b}[0m  1.0 s  a: b";
-        assert_eq!(fold(text, 24), text);
+        assert_eq!(fold(text, 25), text);
     }
 
     #[test]
