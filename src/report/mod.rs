@@ -1,6 +1,6 @@
 //! Reports: consumers of events and verdicts.
 //!
-//! - [`render`]: cleans a run's result once, then draws JSON and JUnit from the
+//! - [`render`](mod@render): cleans a run's result once, then draws JSON and JUnit from the
 //!   same cleaned result, with the exit code that the process must end with.
 //! - [`summary`]: counts, exit code and the findings by defect, for all reports.
 //! - [`json`], [`junit`]: the two files. [`file`](mod@file): how they get to the disk whole.
