@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::mutation::Object;
 use super::names::{ROLE, SECRET, SIBLING};
-use super::site::{Error, Site, create, merge};
+use super::site::{Error, Site, create};
 use super::{auth, expired_token};
 use crate::cluster::mendix::{self, OperatorConfiguration, Runtime};
 use crate::cluster::objects as k8s;
@@ -156,7 +156,7 @@ pub async fn start(site: Site<'_>, configuration: &Configuration, replicas: i32)
     if let Some(patch) = &site.bent.runtime {
         let broken = |error: serde_json::Error| Error::Broken(error.to_string());
         let mut value = serde_json::to_value(&runtime).map_err(broken)?;
-        merge(&mut value, patch);
+        json_patch::merge(&mut value, patch);
         runtime = serde_json::from_value(value).map_err(broken)?;
     }
     create(run, &Api::<Runtime>::namespaced(kube.clone(), &names.namespace), None, &runtime).await?;

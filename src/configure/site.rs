@@ -234,21 +234,3 @@ pub async fn create_in_vault<T>(
     }
     Ok(made)
 }
-
-/// JSON merge patch (RFC 7386).
-pub fn merge(target: &mut serde_json::Value, patch: &serde_json::Value) {
-    let serde_json::Value::Object(fields) = patch else {
-        target.clone_from(patch);
-        return;
-    };
-    if !target.is_object() {
-        *target = serde_json::json!({});
-    }
-    for (name, value) in fields {
-        if value.is_null() {
-            target.as_object_mut().map(|object| object.remove(name));
-        } else {
-            merge(&mut target[name.as_str()], value);
-        }
-    }
-}

@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 
 use super::{Answer, LARGEST_REQUEST, Proxy, Rules, fail, listen, plain, whole};
 use crate::cluster::mendix::RUNTIME;
-use crate::configure::site::merge;
 use crate::scenario::self_test::{Act, Endpoint, Rule, Tls};
 use crate::vault::client::{Proxy as Through, Roots, http_client};
 
@@ -143,7 +142,7 @@ async fn in_front(State(state): State<Arc<InFront>>, request: Request) -> Respon
 /// The lies about what is in an answer.
 fn lie(act: &Act, answer: &mut Value) {
     if let Act::Merge(patch) = act {
-        merge(answer, patch);
+        json_patch::merge(answer, patch);
         return;
     }
     let Some(values) = answer.pointer_mut("/data/data").and_then(Value::as_object_mut) else { return };
