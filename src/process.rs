@@ -1,4 +1,4 @@
-//! Processes that this one starts, and their end.
+//! The end of processes: of those that this one starts, and of itself.
 
 use tokio::process::Child;
 
@@ -26,4 +26,18 @@ impl Drop for Group {
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
     }
+}
+
+/// Whether whoever started this process had SIGHUP ignored, as `nohup` does: then a
+/// closed terminal does not end it.
+#[must_use]
+pub fn ignores_hangup() -> bool {
+    // The first bit of that mask is the first signal, SIGHUP (proc_pid_status(5)).
+    std::fs::read_to_string("/proc/self/status")
+        .ok()
+        .and_then(|status| {
+            let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+            u64::from_str_radix(mask.trim(), 16).ok()
+        })
+        .is_some_and(|mask| mask & 1 == 1)
 }

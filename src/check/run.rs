@@ -18,7 +18,7 @@ use crate::check::target::Target;
 use crate::check::{app, inspect, judge, plan, rights, vault};
 use crate::cleanup;
 use crate::cluster::{RUN_LABEL, connect, patience};
-use crate::event::{Event, Events, RunFacts, RunResult, millis, step};
+use crate::event::{Event, Events, RunFacts, RunKind, RunResult, millis, step};
 use crate::journal::{Item, Journal, Resource};
 use crate::ledger::{Ledger, Server};
 use crate::lifecycle::{After, Job, Sweep};
@@ -88,7 +88,7 @@ impl<'a> Check<'a> {
             }
         }
         let app = step(self.events, "read what the app has", app::find(&site.kube, self.target)).await?;
-        let _ = self.events.send(Event::TestbedReady { facts: result.facts.clone() });
+        let _ = self.events.send(Event::TestbedReady { facts: Box::new(result.facts.clone()) });
         for id in ALL {
             let _ = self.events.send(Event::ScenarioStarted { id: id.to_owned(), evidence: Default::default() });
         }
@@ -153,6 +153,7 @@ impl Job for Check<'_> {
 
     fn facts(&self) -> RunFacts {
         RunFacts {
+            kind: RunKind::Customer,
             profile: "existing".to_owned(),
             key_revision: self.catalogue.keys.revision.clone(),
             testbed: "existing".to_owned(),

@@ -1,20 +1,21 @@
 //! `check`: a cluster and a Vault of somebody's own, which are only looked at.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::ValueEnum;
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::access::Access;
 use super::frame::{Frame, ReportFiles};
 use super::say;
-use super::shared::{INCONCLUSIVE, USAGE, catalogue, fail};
+use super::shared::{catalogue, fail};
 use super::target::Arguments as TargetArguments;
 use crate::check::run::Check;
 use crate::check::target::Target;
 use crate::check::{app, plan};
 use crate::cluster::connect;
+use crate::event::Exit;
 use crate::journal::Runs;
 use crate::ledger::Ledger;
 use crate::redact::Redactor;
@@ -24,11 +25,9 @@ use crate::verdict::Deny;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
+    access: Access,
+    #[command(flatten)]
     target: TargetArguments,
-    /// Image of the probe, of the same version as this program: `images export` writes it; bring it into a registry
-    /// that your nodes can pull from, and name it here, best with its digest
-    #[arg(long, value_name = "REF", env = "PMP_PROBE_IMAGE")]
-    probe_image: String,
     /// Print what would be created and asked, and create nothing
     #[arg(long, conflicts_with_all = ["junit", "json", "deny", "timeout"])]
     dry_run: bool,
@@ -52,14 +51,14 @@ enum Denied {
 }
 
 /// Checks, reports, cleans up.
-pub async fn check(arguments: Arguments, runs: Runs, redactor: Redactor) -> ExitCode {
+pub async fn check(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit {
     let catalogue = match catalogue(arguments.scenarios.as_ref()) {
         Ok(catalogue) => catalogue,
-        Err(error) => return fail(USAGE, &error.to_string()),
+        Err(error) => return fail(Exit::Usage, &error.to_string()),
     };
-    let target = match arguments.target.target(&catalogue.keys, &arguments.probe_image) {
+    let target = match arguments.target.target(&catalogue.keys, &arguments.access) {
         Ok(target) => target,
-        Err(error) => return fail(USAGE, &error),
+        Err(error) => return fail(Exit::Usage, &error),
     };
     if let Some(access) = &target.vault {
         redactor.add(&access.token);
@@ -69,7 +68,7 @@ pub async fn check(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit
     }
     let frame = match Frame::new(arguments.reports, runs, redactor) {
         Ok(frame) => frame,
-        Err(error) => return fail(USAGE, &error),
+        Err(error) => return fail(Exit::Usage, &error),
     };
     let (events, happened) = unbounded_channel();
     let check = Check::new(&target, &catalogue, &events);
@@ -78,7 +77,7 @@ pub async fn check(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit
 }
 
 /// Reads what the app has, and says what a check would do. Creates nothing.
-async fn dry_run(target: &Target, catalogue: &Catalogue, redactor: &Redactor) -> ExitCode {
+async fn dry_run(target: &Target, catalogue: &Catalogue, redactor: &Redactor) -> Exit {
     let text = async {
         let kube = connect::cluster(&target.cluster, &Ledger::default()).await?;
         let app = app::find(&kube, target).await?;
@@ -87,8 +86,8 @@ async fn dry_run(target: &Target, catalogue: &Catalogue, redactor: &Redactor) ->
     match text.await {
         Ok(text) => {
             say::text(format_args!("{}", redactor.clean(&text)));
-            ExitCode::SUCCESS
+            Exit::Passed
         }
-        Err(error) => fail(INCONCLUSIVE, &redactor.clean(&error)),
+        Err(error) => fail(Exit::Inconclusive, &redactor.clean(&error)),
     }
 }

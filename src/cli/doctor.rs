@@ -1,16 +1,16 @@
 //! `doctor`: what is missing on this machine, and how to get it.
 
-use std::process::ExitCode;
-
 use clap::Subcommand;
 
+use super::access::Access;
 use super::say::say;
-use super::shared::{INCONCLUSIVE, USAGE, fail};
+use super::shared::fail;
 use super::target::Arguments as TargetArguments;
 use crate::check::inspect::token_rights;
 use crate::check::run::missing_rights;
 use crate::check::{rights, vault};
 use crate::cluster::connect;
+use crate::event::Exit;
 use crate::journal::Runs;
 use crate::ledger::Ledger;
 use crate::run::literal;
@@ -34,10 +34,9 @@ enum Of {
 #[derive(Debug, clap::Args)]
 struct CheckArguments {
     #[command(flatten)]
+    access: Access,
+    #[command(flatten)]
     target: TargetArguments,
-    /// Image of the probe
-    #[arg(long, value_name = "REF", env = "PMP_PROBE_IMAGE")]
-    probe_image: Option<String>,
 }
 
 /// One thing that a run needs.
@@ -57,12 +56,12 @@ impl Check {
 }
 
 /// Prints one line a check; exit code 3 where a run could not start.
-pub async fn doctor(arguments: &Arguments, runs: &Runs) -> ExitCode {
+pub async fn doctor(arguments: &Arguments, runs: &Runs) -> Exit {
     let mut checks = match &arguments.of {
         None => for_run(&arguments.made_of).await,
         Some(Of::Check(check)) => match for_check(check).await {
             Ok(checks) => checks,
-            Err(error) => return fail(USAGE, &error),
+            Err(error) => return fail(Exit::Usage, &error),
         },
     };
     let found = runs.list().map(|runs| format!("runs that left something there: {}", runs.len()));
@@ -81,10 +80,10 @@ pub async fn doctor(arguments: &Arguments, runs: &Runs) -> ExitCode {
     }
     if fine {
         say!("{} can start", if arguments.of.is_some() { "a check" } else { "a run" });
-        ExitCode::SUCCESS
+        Exit::Passed
     } else {
         say!("no run can start before what is MISSING is there");
-        ExitCode::from(INCONCLUSIVE)
+        Exit::Inconclusive
     }
 }
 
@@ -96,11 +95,10 @@ async fn for_check(arguments: &CheckArguments) -> Result<Vec<Check>, String> {
         "ask the same address with `vault status`; --vault-via names the way to Vault from this machine";
     const POLICY: &str = "`print policy` with the same flags prints the policy that grants it";
     let keys = super::shared::catalogue(None).map_err(|error| error.to_string())?.keys;
-    let image = arguments.probe_image.clone();
-    let target = arguments.target.target(&keys, image.as_deref().unwrap_or_default())?;
+    let target = arguments.target.target(&keys, &arguments.access)?;
     let mut checks = vec![Check::needed(
         "probe",
-        image.ok_or("--probe-image is missing".to_owned()),
+        arguments.target.probe_image.clone().ok_or("--probe-image is missing".to_owned()),
         "`images export` writes this program as an image; bring it into a registry that your nodes can pull from",
     )];
     let ledger = Ledger::default();

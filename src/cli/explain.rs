@@ -1,11 +1,11 @@
 //! `explain`: a scenario or a cause, in words.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use super::list::outcome;
 use super::say;
-use super::shared::{USAGE, catalogue, fail};
+use super::shared::{catalogue, fail};
+use crate::event::Exit;
 use crate::page::cause::Signature;
 use crate::page::{Cause, CauseId};
 use crate::report::PAGE;
@@ -23,10 +23,10 @@ pub struct Arguments {
 }
 
 /// Prints what there is to say of it.
-pub fn explain(arguments: &Arguments) -> ExitCode {
+pub fn explain(arguments: &Arguments) -> Exit {
     let catalogue = match catalogue(arguments.scenarios.as_ref()) {
         Ok(catalogue) => catalogue,
-        Err(error) => return fail(USAGE, &error.to_string()),
+        Err(error) => return fail(Exit::Usage, &error.to_string()),
     };
     let id = &arguments.id;
     if let Some(scenario) = catalogue.get(id) {
@@ -41,9 +41,12 @@ pub fn explain(arguments: &Arguments) -> ExitCode {
             .chain(catalogue.causes.causes.iter().map(|c| c.id.as_str()));
         let near = near(id, ids);
         let hint = if near.is_empty() { String::new() } else { format!(", did you mean {}?", near.join(", ")) };
-        return fail(USAGE, &format!("no scenario and no cause is called `{id}`{hint}; `list` shows the scenarios"));
+        return fail(
+            Exit::Usage,
+            &format!("no scenario and no cause is called `{id}`{hint}; `list` shows the scenarios"),
+        );
     }
-    ExitCode::SUCCESS
+    Exit::Passed
 }
 
 fn about_scenario(scenario: &Scenario, catalogue: &Catalogue) -> String {

@@ -3,7 +3,6 @@
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,12 +11,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::say;
 use super::say::complain;
-use super::shared::{INCONCLUSIVE, fail};
+use super::shared::fail;
 use crate::cleanup::by_hand;
-use crate::event::{Ending, Event, Events};
+use crate::event::{Ending, Event, Events, Exit};
 use crate::journal::{Journal, Runs};
 use crate::lifecycle::{Job, Lifecycle, Signals};
 use crate::redact::Redactor;
+use crate::report::bars::columns;
 use crate::report::terminal::Terminal;
 use crate::report::{self, file};
 use crate::scenario::load::Catalogue;
@@ -67,14 +67,18 @@ impl Frame {
         (events, mut happened): (&Events, UnboundedReceiver<Event>),
         timeout: Duration,
         job: impl Job,
-    ) -> ExitCode {
+    ) -> Exit {
         let (signals, abandon) = (Signals::default(), CancellationToken::new());
         if let Err(error) = listen(&signals, &abandon) {
-            return fail(INCONCLUSIVE, &format!("cannot listen for signals: {error}"));
+            return fail(Exit::Inconclusive, &format!("cannot listen for signals: {error}"));
         }
-        let bars = super::shared::bars_wanted().then(say::show_bars);
         let colour = std::io::stdout().is_terminal() && super::shared::colours_wanted();
-        let mut terminal = Terminal::new(catalogue.causes.clone(), self.redactor.clone(), bars, colour);
+        let out = Box::new(say::StandardOutput);
+        let mut terminal = Terminal::to(out, catalogue.causes.clone(), self.redactor.clone(), colour)
+            .folded(|| columns(std::io::stdout()));
+        if super::shared::bars_wanted() {
+            terminal = terminal.with_bars(say::show_bars());
+        }
         let mut run = String::new();
         let lifecycle = Lifecycle { runs: &self.runs, events, signals: &signals, timeout };
         // Boxed, so that a second signal can drop it and what it holds.
@@ -102,7 +106,7 @@ impl Frame {
         }
         let mut rendered = match report::render(&result, &self.redactor, self.deny) {
             Ok(rendered) => rendered,
-            Err(error) => return fail(INCONCLUSIVE, &error.to_string()),
+            Err(error) => return fail(Exit::Inconclusive, &error.to_string()),
         };
         let mut written = Vec::new();
         for (kind, path, text) in
@@ -113,15 +117,15 @@ impl Frame {
                 Ok(()) => written.push((kind, path.as_path())),
                 Err(error) => {
                     // A gate without its report is no gate.
-                    if rendered.exit_code == 0 {
-                        rendered.exit_code = INCONCLUSIVE;
+                    if rendered.exit == Exit::Passed {
+                        rendered.exit = Exit::Inconclusive;
                     }
                     rendered.result.problems.push(format!("{error}; {}", error.remedy()));
                 }
             }
         }
         terminal.finish(&rendered, &written);
-        ExitCode::from(rendered.exit_code)
+        rendered.exit
     }
 
     /// Shows what happens. What is denied fails from its first line on.
@@ -133,7 +137,7 @@ impl Frame {
     }
 
     /// A second signal: no clean-up and no reports, but how to do the one by hand.
-    fn abandoned(&self, run: &str, ending: Option<Ending>) -> ExitCode {
+    fn abandoned(&self, run: &str, ending: Option<Ending>) -> Exit {
         complain!("stopped at once; no report was written, and this may be left of run {run}:");
         if let Ok(journal) = Journal::open(&self.runs, run) {
             let cluster = journal.cluster();
@@ -143,16 +147,18 @@ impl Frame {
             }
         }
         complain!("`cleanup --run-id {run}` does all of it");
-        ExitCode::from(if ending == Some(Ending::Terminated) { 143 } else { 130 })
+        if ending == Some(Ending::Terminated) { Exit::Terminated } else { Exit::Interrupted }
     }
 }
 
-/// SIGINT and SIGTERM end the run: it cleans up and reports what it has. A
-/// second one ends it at once.
+/// SIGINT, SIGTERM and a terminal that is closed (SIGHUP) end the run: it cleans
+/// up and reports what it has. A second one ends it at once.
 fn listen(signals: &Signals, abandon: &CancellationToken) -> std::io::Result<()> {
-    for (kind, ending) in
-        [(SignalKind::interrupt(), Ending::Interrupted), (SignalKind::terminate(), Ending::Terminated)]
-    {
+    let mut kinds = vec![(SignalKind::interrupt(), Ending::Interrupted), (SignalKind::terminate(), Ending::Terminated)];
+    if !crate::process::ignores_hangup() {
+        kinds.push((SignalKind::hangup(), Ending::Terminated));
+    }
+    for (kind, ending) in kinds {
         let mut heard = signal(kind)?;
         let (signals, abandon) = (signals.clone(), abandon.clone());
         tokio::spawn(async move {

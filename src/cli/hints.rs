@@ -11,23 +11,27 @@ const PAIRS: [(&str, &str, &str); 4] = [
     ("self-test", "run", "scenarios are run by `run`, which has this flag"),
 ];
 
+/// What is said of a flag that `check` has and a Job has not.
+const IN_A_JOB: &str = "a Job has no token and no file of this machine, and reports in its log; `check` has this flag";
+
 /// Flags of those other commands, hidden, so that whoever gives one is told where it belongs.
 pub fn with_hints(command: Command) -> Command {
     let of = |name: &str| command.find_subcommand(name).cloned().unwrap_or_default();
-    PAIRS.iter().fold(command.clone(), |all, (name, other, words)| {
-        let (own, other) = (of(name), of(other));
-        all.mut_subcommand(name, |mut hinted| {
-            for flag in other.get_arguments().filter_map(Arg::get_long) {
-                if own.get_arguments().any(|argument| argument.get_long() == Some(flag)) || flag == "help" {
-                    continue;
-                }
-                let hint = UnknownArgumentValueParser::suggest(StyledStr::from(*words));
-                let flag = Arg::new(format!("not-{flag}")).long(flag.to_owned()).hide(true);
-                // Told of whether or not a value follows.
-                let flag = flag.num_args(0..=1).require_equals(true).default_missing_value("").value_name("VALUE");
-                hinted = hinted.arg(flag.value_parser(hint));
-            }
-            hinted
-        })
+    let all = PAIRS.iter().fold(command.clone(), |all, (name, other, words)| {
+        all.mut_subcommand(name, |own| hinting(own, &of(other), words))
+    });
+    all.mut_subcommand("print", |print| print.mut_subcommand("job", |job| hinting(job, &of("check"), IN_A_JOB)))
+}
+
+/// The command, with a hidden flag for each that only the other has.
+fn hinting(own: Command, other: &Command, words: &'static str) -> Command {
+    let flags: Vec<&str> = other.get_arguments().filter_map(Arg::get_long).collect();
+    let known: Vec<String> = own.get_arguments().filter_map(Arg::get_long).map(str::to_owned).collect();
+    flags.into_iter().filter(|flag| *flag != "help" && !known.iter().any(|own| own == flag)).fold(own, |own, flag| {
+        let hint = UnknownArgumentValueParser::suggest(StyledStr::from(words));
+        let flag = Arg::new(format!("not-{flag}")).long(flag.to_owned()).hide(true);
+        // Told of whether or not a value follows.
+        let flag = flag.num_args(0..=1).require_equals(true).default_missing_value("").value_name("VALUE");
+        own.arg(flag.value_parser(hint))
     })
 }

@@ -2,12 +2,12 @@
 //! probe's image as an archive for places without a registry.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::Subcommand;
 
 use super::say::say;
-use super::shared::{INCONCLUSIVE, fail};
+use super::shared::fail;
+use crate::event::Exit;
 use crate::testbed::{self, export_probe};
 
 #[derive(Debug, clap::Args)]
@@ -30,29 +30,29 @@ enum Command {
 }
 
 /// Lists, or exports.
-pub async fn images(arguments: Arguments) -> ExitCode {
+pub async fn images(arguments: Arguments) -> Exit {
     match arguments.command {
         Some(Command::Export { archive }) => export(archive).await,
         None => list(&arguments.testbed).await,
     }
 }
 
-async fn export(archive: PathBuf) -> ExitCode {
+async fn export(archive: PathBuf) -> Exit {
     match export_probe(archive.clone()).await {
         Ok(made) => {
             say!("{}\n{}\nwritten to {}", made.reference, made.digest, archive.display());
-            ExitCode::SUCCESS
+            Exit::Passed
         }
-        Err(error) => fail(INCONCLUSIVE, &error.to_string()),
+        Err(error) => fail(Exit::Inconclusive, &error.to_string()),
     }
 }
 
-async fn list(testbed: &testbed::Wanted) -> ExitCode {
+async fn list(testbed: &testbed::Wanted) -> Exit {
     for origin in testbed.origins().await {
         say!("{:6} {}", origin.part, origin.taken);
         for note in origin.notes {
             say!("       {note}");
         }
     }
-    ExitCode::SUCCESS
+    Exit::Passed
 }

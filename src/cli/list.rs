@@ -1,10 +1,10 @@
 //! `list`: the scenarios.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use super::say::say;
-use super::shared::{USAGE, catalogue, fail};
+use super::shared::{catalogue, fail};
+use crate::event::Exit;
 use crate::scenario::model::{Profile, Scenario};
 use crate::verdict::question::Expected;
 
@@ -19,14 +19,14 @@ pub struct Arguments {
 }
 
 /// Prints one line a scenario.
-pub fn list(arguments: &Arguments) -> ExitCode {
+pub fn list(arguments: &Arguments) -> Exit {
     let catalogue = match catalogue(arguments.scenarios.as_ref()) {
         Ok(catalogue) => catalogue,
-        Err(error) => return fail(USAGE, &error.to_string()),
+        Err(error) => return fail(Exit::Usage, &error.to_string()),
     };
     let planned = match crate::scenario::select::select(&catalogue, &arguments.globs, Profile::All) {
         Ok(planned) => planned,
-        Err(error) => return fail(USAGE, &error.to_string()),
+        Err(error) => return fail(Exit::Usage, &error.to_string()),
     };
     let width = planned.iter().map(|planned| planned.scenario.id.len()).max().unwrap_or(0);
     for planned in planned.iter().filter(|planned| !planned.selected_as_control) {
@@ -37,7 +37,7 @@ pub fn list(arguments: &Arguments) -> ExitCode {
         };
         say!("{:width$}  {profile:4}  {}", scenario.id, outcome(scenario, &catalogue.keys));
     }
-    ExitCode::SUCCESS
+    Exit::Passed
 }
 
 /// What must follow, in a phrase.

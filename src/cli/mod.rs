@@ -1,5 +1,6 @@
 //! The command line, one file a command.
 
+mod access;
 mod check;
 mod cleanup;
 mod doctor;
@@ -21,17 +22,20 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::event::Exit;
 use crate::journal::Runs;
 use crate::redact::Redactor;
-use shared::{INCONCLUSIVE, fail};
+use shared::fail;
 
 /// Proves on a real Vault and a real Kubernetes cluster whether the Private Mendix Platform's
 /// documentation of HashiCorp Vault holds
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Exit codes: 0 everything as documented (known deviations included, unless denied), 1 something is not, \
-                  2 wrong use, 3 no verdict, 130 or 143 interrupted.\nStart with `doctor`, then `run`; for a cluster of your own with `doctor check`, then `check`."
+    after_help = format!(
+        "Exit codes: {}.\nStart with `doctor`, then `run`; for a cluster of your own with `doctor check`, then `check`.",
+        Exit::ALL.map(|exit| format!("{} {}", exit.code(), exit.meaning())).join(", ")
+    )
 )]
 struct Arguments {
     /// Where runs keep their journals [default: the user's state folder]
@@ -69,8 +73,14 @@ enum Command {
 /// The command line, with everything that it refuses.
 fn command() -> clap::Command {
     // A policy is read with a Vault token only; `print policy` needs to be told of it without one.
-    let needs_token = |check: clap::Command| check.mut_arg("policies", |policy| policy.requires(target::VAULT_TOKEN));
-    let command = Arguments::command().mut_subcommand("check", needs_token);
+    let with_token =
+        |command: clap::Command| command.mut_arg("policies", |policy| policy.requires(access::VAULT_TOKEN));
+    // What only looks at flags or rights can do without the probe; what starts it cannot.
+    let with_probe = |command: clap::Command| command.mut_arg("probe_image", |image| image.required(true));
+    let command = Arguments::command()
+        .mut_subcommand("check", |check| with_probe(with_token(check)))
+        .mut_subcommand("doctor", |doctor| doctor.mut_subcommand("check", with_token))
+        .mut_subcommand("print", |print| print.mut_subcommand("rbac", with_token).mut_subcommand("job", with_probe));
     hints::with_hints(command)
 }
 
@@ -86,10 +96,10 @@ pub fn main() -> ExitCode {
     // Two workers: the harness waits, and the machine's cores belong to the cluster.
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(INCONCLUSIVE, &format!("cannot start: {error}")),
+        Err(error) => return fail(Exit::Inconclusive, &format!("cannot start: {error}")).into(),
     };
     let runs = Runs::new(arguments.state_dir.as_deref());
-    let code = match arguments.command {
+    let exit = match arguments.command {
         Command::Run(arguments) => runtime.block_on(run::run(*arguments, runs, redactor)),
         Command::Check(arguments) => runtime.block_on(check::check(*arguments, runs, redactor)),
         Command::List(arguments) => list::list(&arguments),
@@ -100,16 +110,17 @@ pub fn main() -> ExitCode {
         Command::Print(arguments) => print::print(&arguments),
         Command::Cleanup(arguments) => runtime.block_on(cleanup::cleanup(&arguments, &runs)),
         Command::Probe => match runtime.block_on(crate::probe::run()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(INCONCLUSIVE, &error),
+            Ok(()) => Exit::Passed,
+            Err(error) => fail(Exit::Inconclusive, &error),
         },
     };
     // Followers of logs wait for ever; nothing that they hold needs them to end well.
     runtime.shutdown_background();
     match say::unsaid() {
-        Some(error) if code == ExitCode::SUCCESS => {
-            fail(INCONCLUSIVE, &format!("not all could be written to the standard output: {error}"))
+        Some(error) if exit == Exit::Passed => {
+            fail(Exit::Inconclusive, &format!("not all could be written to the standard output: {error}"))
         }
-        _ => code,
+        _ => exit,
     }
+    .into()
 }

@@ -1,17 +1,17 @@
 //! `print`: the rights that a check of a cluster and a Vault of one's own
 //! needs, and the same check as a Job. Nothing is asked and nothing is created.
 
-use std::process::ExitCode;
-
 use clap::Subcommand;
 use k8s_openapi::api::rbac::v1::Subject;
 use serde_json::Value;
 
+use super::access::Access;
 use super::say;
-use super::shared::{INCONCLUSIVE, USAGE, catalogue, fail};
+use super::shared::{catalogue, fail};
 use super::target::Arguments as TargetArguments;
 use crate::check::target::Target;
 use crate::check::{job, rights};
+use crate::event::Exit;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -24,6 +24,8 @@ enum What {
     /// The least Roles for exactly these flags, and a ClusterRole only with --diagnose-reviewer
     Rbac {
         #[command(flatten)]
+        access: Access,
+        #[command(flatten)]
         target: Box<TargetArguments>,
         /// Also bind them: user:NAME, group:NAME or serviceaccount:NAMESPACE/NAME
         #[arg(long, value_name = "SUBJECT", value_parser = subject)]
@@ -32,15 +34,14 @@ enum What {
     /// The least policy for --vault-token-file, in HCL
     Policy {
         #[command(flatten)]
+        access: Access,
+        #[command(flatten)]
         target: Box<TargetArguments>,
     },
     /// A Job that runs the check in the cluster, with everything that it needs
     Job {
         #[command(flatten)]
         target: Box<TargetArguments>,
-        /// The image of the program, which is also the probe's
-        #[arg(long, value_name = "REF", env = "PMP_PROBE_IMAGE")]
-        probe_image: String,
         /// Where the Job reaches the API server, where the cluster's own Service address cannot be used
         #[arg(long, value_name = "HOST:PORT")]
         api_server: Option<String>,
@@ -48,36 +49,33 @@ enum What {
 }
 
 /// Prints.
-pub fn print(arguments: &Arguments) -> ExitCode {
+pub fn print(arguments: &Arguments) -> Exit {
     let text = match &arguments.what {
-        What::Rbac { target, bind_to } => {
-            shape(target, "").map(|shape| yaml(&job::rbac(&rights::rules(&shape), bind_to.as_ref())))
+        What::Rbac { access, target, bind_to } => {
+            shape(target, Some(access)).map(|shape| yaml(&job::rbac(&rights::rules(&shape), bind_to.as_ref())))
         }
-        What::Policy { target } => shape(target, "").map(|shape| Ok(rights::policy(&shape, target.policies()))),
-        What::Job { target, probe_image, api_server } => job_text(target, probe_image, api_server.as_deref()),
+        What::Policy { access, target } => {
+            shape(target, Some(access)).map(|shape| Ok(rights::policy(&shape, access.policies())))
+        }
+        What::Job { target, api_server } => job_text(target, api_server.as_deref()),
     };
     match text {
         Ok(Ok(text)) => {
             say::text(format_args!("{text}"));
-            ExitCode::SUCCESS
+            Exit::Passed
         }
-        Ok(Err(error)) => fail(INCONCLUSIVE, &error),
-        Err(error) => fail(USAGE, &error),
+        Ok(Err(error)) => fail(Exit::Inconclusive, &error),
+        Err(error) => fail(Exit::Usage, &error),
     }
 }
 
-fn shape(target: &TargetArguments, image: &str) -> Result<Target, String> {
+fn shape(target: &TargetArguments, access: Option<&Access>) -> Result<Target, String> {
     let catalogue = catalogue(None).map_err(|error| error.to_string())?;
-    target.shape(&catalogue.keys, image)
+    target.shape(&catalogue.keys, access)
 }
 
-fn job_text(target: &TargetArguments, image: &str, api_server: Option<&str>) -> Result<Result<String, String>, String> {
-    let mut shape = shape(target, image)?;
-    if shape.second_depth {
-        return Err("a Job gets no Vault token: it would stand in the manifest. Leave out --vault-token-file and \
-                    --vault-token-from-env"
-            .to_owned());
-    }
+fn job_text(target: &TargetArguments, api_server: Option<&str>) -> Result<Result<String, String>, String> {
+    let mut shape = shape(target, None)?;
     shape.ca = target.ca()?;
     let api_server = match api_server {
         None => None,

@@ -1,14 +1,14 @@
 //! `run`: the main job.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::ValueEnum;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::frame::{Frame, ReportFiles};
-use super::shared::{USAGE, catalogue, fail};
+use super::shared::{catalogue, fail};
+use crate::event::Exit;
 use crate::journal::Runs;
 use crate::redact::Redactor;
 use crate::run::engine::{OnTestbed, Options};
@@ -36,7 +36,7 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "reuse")]
     keep: bool,
     /// Use the testbed that a run with --keep left up, with its images of Vault and the node
-    #[arg(long, value_name = "RUN-ID", value_parser = super::shared::run_id)]
+    #[arg(long, value_name = "RUN-ID", value_parser = super::shared::run_id, conflicts_with_all = testbed::Wanted::OF_A_NEW_ONE)]
     reuse: Option<String>,
     /// Also end with exit code 1 where this is observed
     #[arg(long, value_name = "VERDICT", value_enum)]
@@ -68,14 +68,14 @@ enum Denied {
 }
 
 /// Runs, reports, cleans up.
-pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> ExitCode {
+pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit {
     let catalogue = match catalogue(arguments.scenarios.as_ref()) {
         Ok(catalogue) => catalogue,
-        Err(error) => return fail(USAGE, &error.to_string()),
+        Err(error) => return fail(Exit::Usage, &error.to_string()),
     };
     let frame = match Frame::new(arguments.reports, runs, redactor) {
         Ok(frame) => frame,
-        Err(error) => return fail(USAGE, &error),
+        Err(error) => return fail(Exit::Usage, &error),
     };
     let (profile, profile_name) = match arguments.profile {
         _ if !arguments.scenarios_named.is_empty() => (Profile::All, "selection"),
@@ -84,11 +84,11 @@ pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> ExitCo
     };
     let planned = match select::select(&catalogue, &arguments.scenarios_named, profile) {
         Ok(planned) => planned,
-        Err(error) => return fail(USAGE, &error.to_string()),
+        Err(error) => return fail(Exit::Usage, &error.to_string()),
     };
     let reuse = match super::shared::hold(&frame.runs, arguments.reuse) {
         Ok(reuse) => reuse,
-        Err(error) => return fail(USAGE, &error.to_string()),
+        Err(error) => return fail(Exit::Usage, &error.to_string()),
     };
     let options = Options {
         testbed: arguments.made_of,

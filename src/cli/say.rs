@@ -28,10 +28,23 @@ pub fn prose(words: Arguments<'_>) {
 
 /// Says a text on the standard output as it is, such as one that goes into a file.
 pub fn text(text: Arguments<'_>) {
-    let mut out = io::stdout().lock();
-    if let Err(error) = out.write_fmt(text).and_then(|()| out.flush()) {
-        // A second error tells no more than the first.
-        let _ = UNSAID.set(error);
+    let _ = StandardOutput.write_all(text.to_string().as_bytes());
+}
+
+/// The standard output; the first error is kept for [`unsaid`].
+pub struct StandardOutput;
+
+impl Write for StandardOutput {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes).and_then(|()| out.flush()).map(|()| bytes.len()).inspect_err(|error| {
+            // A second error tells no more than the first.
+            let _ = UNSAID.set(io::Error::new(error.kind(), error.to_string()));
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

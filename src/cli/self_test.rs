@@ -1,13 +1,13 @@
 //! `self-test`: proof that a run can fail.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::frame::{Frame, ReportFiles};
 use super::say::say;
-use super::shared::{USAGE, catalogue, fail};
+use super::shared::{catalogue, fail};
+use crate::event::Exit;
 use crate::journal::Runs;
 use crate::redact::Redactor;
 use crate::run::engine::{OnTestbed, Options};
@@ -32,7 +32,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=60))]
     jobs: u16,
     /// Use the testbed that a run with --keep left up
-    #[arg(long, value_name = "RUN-ID", value_parser = super::shared::run_id)]
+    #[arg(long, value_name = "RUN-ID", value_parser = super::shared::run_id, conflicts_with_all = testbed::Wanted::OF_A_NEW_ONE)]
     reuse: Option<String>,
     #[command(flatten)]
     reports: ReportFiles,
@@ -44,30 +44,30 @@ pub struct Arguments {
 }
 
 /// Breaks, looks, counts.
-pub async fn self_test(arguments: Arguments, runs: Runs, redactor: Redactor) -> ExitCode {
+pub async fn self_test(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit {
     let catalogue = match catalogue(None) {
         Ok(catalogue) => catalogue,
-        Err(error) => return fail(USAGE, &error.to_string()),
+        Err(error) => return fail(Exit::Usage, &error.to_string()),
     };
     let test =
         match SelfTest::new(&catalogue, &arguments.only, arguments.long, arguments.blind_to, arguments.jobs.into()) {
             Ok(test) => test,
-            Err(error) => return fail(USAGE, &error),
+            Err(error) => return fail(Exit::Usage, &error),
         };
     if arguments.list {
         let width = test.trials().iter().map(|trial| trial.id.len()).max().unwrap_or(0);
         for trial in test.trials() {
             say!("{:width$}  {}", trial.id, stages(&trial.want));
         }
-        return ExitCode::SUCCESS;
+        return Exit::Passed;
     }
     let frame = match Frame::new(arguments.reports, runs.clone(), redactor.clone()) {
         Ok(frame) => frame,
-        Err(error) => return fail(USAGE, &error),
+        Err(error) => return fail(Exit::Usage, &error),
     };
     let reuse = match super::shared::hold(&runs, arguments.reuse) {
         Ok(reuse) => reuse,
-        Err(error) => return fail(USAGE, &error.to_string()),
+        Err(error) => return fail(Exit::Usage, &error.to_string()),
     };
     let options = Options {
         testbed: arguments.made_of,

@@ -1,25 +1,19 @@
-//! What several commands need: their exit codes, what the terminal can show, runs and scenarios by name.
+//! What several commands need: what the terminal can show, runs and scenarios by name.
 
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::say::complain;
+use crate::event::Exit;
 use crate::journal::{Hold, Runs};
 use crate::scenario::load::{Catalogue, LoadError};
 
-/// Wrong use of the command line, or input that cannot be used.
-pub(super) const USAGE: u8 = 2;
-
-/// No verdict: something that the harness needs failed.
-pub(super) const INCONCLUSIVE: u8 = 3;
-
-/// Says what is wrong, and gives the exit code.
-pub(super) fn fail(code: u8, text: &str) -> ExitCode {
+/// Says what is wrong, and gives the exit code back.
+pub(super) fn fail(exit: Exit, text: &str) -> Exit {
     complain!("error: {text}");
-    ExitCode::from(code)
+    exit
 }
 
 /// Whether a terminal may be given colours: it has them, and nobody asked for none.

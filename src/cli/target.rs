@@ -1,32 +1,22 @@
-//! The flags that name a customer's cluster, app and Vault, and what they come to.
+//! The flags that name a customer's app and secret, and what they come to.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use secrecy::SecretString;
-
-use crate::check::target::{AccountRef, PodOptions, Target, Toleration, VaultAccess};
-use crate::cluster::connect::ClusterChoice;
+use super::access::{Access, read};
+use crate::check::target::{AccountRef, PodOptions, Target, Toleration};
 use crate::page::{KeyCatalogue, Reads};
 use crate::probe::input::{SecretName, TOKEN_FILE};
 use crate::scenario::near::near;
-
-/// The group of flags that give a Vault token.
-pub const VAULT_TOKEN: &str = "vault_token";
-
-/// The variable that `--vault-token-from-env` reads; never read unasked.
-const TOKEN_VARIABLE: &str = "VAULT_TOKEN";
 
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 #[command(next_help_heading = "Your own cluster, app and Vault")]
 pub struct Arguments {
-    /// The kubeconfig [default: as kubectl finds it]
-    #[arg(long, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
-    /// Its context; needed unless this runs in the cluster itself
-    #[arg(long, value_name = "NAME")]
-    pub context: Option<String>,
+    /// Image of the probe, of the same version as this program: `images export` writes it; bring it into a registry
+    /// that your nodes can pull from, and name it here, best with its digest
+    #[arg(long, value_name = "REF", env = "PMP_PROBE_IMAGE")]
+    pub probe_image: Option<String>,
     /// The app's namespace
     #[arg(long, value_name = "NAME")]
     namespace: String,
@@ -74,18 +64,6 @@ pub struct Arguments {
     /// A namespace whose pods must not be let in
     #[arg(long, value_name = "NAME")]
     other_namespace: Option<String>,
-    /// Read the role, the auth configuration, the policy and the mount with the Vault token in this file
-    #[arg(long, value_name = "FILE", group = VAULT_TOKEN)]
-    vault_token_file: Option<PathBuf>,
-    /// The same with the token in VAULT_TOKEN, which is not looked at otherwise
-    #[arg(long, group = VAULT_TOKEN)]
-    vault_token_from_env: bool,
-    /// Where this machine reaches Vault [default: the Secret Name's address]
-    #[arg(long, value_name = "URL", requires = VAULT_TOKEN)]
-    vault_via: Option<String>,
-    /// A policy of the role, may be given more than once
-    #[arg(long = "policy", value_name = "NAME", default_value = "pmp-secret-access")]
-    policies: Vec<String>,
     /// The namespace of Vault Enterprise
     #[arg(long, value_name = "NAME", env = "VAULT_NAMESPACE", hide_env_values = true)]
     vault_namespace: Option<String>,
@@ -98,9 +76,6 @@ pub struct Arguments {
     /// Also ask whether the reviewer and the app may review tokens; needs the ClusterRole of `print rbac --diagnose-reviewer`
     #[arg(long, requires = "reviewer")]
     diagnose_reviewer: bool,
-    /// A piece of Vault's log (level debug) or audit log, to read the cause of a refused login from
-    #[arg(long, value_name = "FILE")]
-    vault_log: Option<PathBuf>,
     /// A pull secret for the probe's image, may be given more than once
     #[arg(long, value_name = "NAME")]
     image_pull_secret: Vec<String>,
@@ -128,40 +103,26 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Which cluster.
-    ///
-    /// # Errors
-    /// No context is named outside a cluster.
-    pub fn cluster(&self) -> Result<ClusterChoice, String> {
-        let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() && self.kubeconfig.is_none();
-        if self.context.is_none() && !in_cluster {
-            return Err("--context is missing: name the context of your kubeconfig, so that no other cluster is \
-                        touched (`kubectl config get-contexts` lists them)"
-                .to_owned());
-        }
-        Ok(ClusterChoice { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() })
-    }
-
-    /// The target, with everything read that the flags name. `probe_image` is
-    /// what the pods run.
+    /// The target, with everything read that the flags name.
     ///
     /// # Errors
     /// What is missing or cannot be used, and how to mend it.
-    pub fn target(&self, keys: &KeyCatalogue, probe_image: &str) -> Result<Target, String> {
-        let mut target = self.shape(keys, probe_image)?;
-        target.cluster = self.cluster()?;
+    pub fn target(&self, keys: &KeyCatalogue, access: &Access) -> Result<Target, String> {
+        let mut target = self.shape(keys, Some(access))?;
+        target.cluster = access.cluster()?;
         target.ca = self.ca()?;
-        target.vault_log = self.vault_log.as_deref().map(|path| read("--vault-log", path)).transpose()?;
-        target.vault = self.vault(&target)?;
+        target.vault_log = access.vault_log()?;
+        target.vault = access.vault(&target.secret)?;
         Ok(target)
     }
 
     /// The target as far as flags alone tell it: nothing is read, no cluster is
-    /// needed and there is no token. What `print` prints depends on no more.
+    /// needed and there is no token. What `print` prints depends on no more. A
+    /// Job has no access but its own.
     ///
     /// # Errors
     /// What is missing or cannot be used, and how to mend it.
-    pub fn shape(&self, keys: &KeyCatalogue, probe_image: &str) -> Result<Target, String> {
+    pub fn shape(&self, keys: &KeyCatalogue, access: Option<&Access>) -> Result<Target, String> {
         let namespace = self.namespace.clone();
         // One of both is there: the command line has no other form.
         let address = self.vault_addr.as_deref().unwrap_or_default().trim_end_matches('/');
@@ -174,7 +135,7 @@ impl Arguments {
             );
         }
         Ok(Target {
-            cluster: ClusterChoice { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() },
+            cluster: access.map(Access::choice).unwrap_or_default(),
             operator_namespace: self.operator_namespace.clone().unwrap_or_else(|| namespace.clone()),
             namespace,
             runtime: self.runtime.clone(),
@@ -188,14 +149,14 @@ impl Arguments {
             require: self.required(keys)?,
             vault_namespace: self.vault_namespace.clone().filter(|name| !name.is_empty()),
             ca: None,
-            second_depth: self.vault_token_file.is_some() || self.vault_token_from_env,
+            second_depth: access.is_some_and(Access::has_vault_token),
             vault: None,
             reviewer: self.reviewer.clone(),
             diagnose_reviewer: self.diagnose_reviewer,
             vault_log: None,
             other_namespace: self.other_namespace.clone(),
             pod: PodOptions {
-                image: probe_image.to_owned(),
+                image: self.probe_image.clone().unwrap_or_default(),
                 pull_secrets: self.image_pull_secret.clone(),
                 node_selector: map(&self.node_selector),
                 tolerations: self.toleration.clone(),
@@ -217,8 +178,8 @@ impl Arguments {
         path.map(|path| read("--ca-file", path)).transpose()
     }
 
-    /// The arguments of `check` for the same check in the cluster itself: those
-    /// that name a file of this machine are left out.
+    /// The arguments of `check` for the same check in the cluster itself. Of files
+    /// there is the one of `--ca-file`, whose content is in the Job.
     pub fn for_job(&self, target: &Target) -> Vec<String> {
         let mut arguments = vec!["check".to_owned()];
         let mut add = |flag: &str, value: &str| arguments.push(format!("--{flag}={value}"));
@@ -273,11 +234,6 @@ impl Arguments {
         arguments
     }
 
-    /// The policies of the role, as named.
-    pub fn policies(&self) -> &[String] {
-        &self.policies
-    }
-
     fn required(&self, keys: &KeyCatalogue) -> Result<Option<Reads>, String> {
         if self.require.is_empty() {
             return Ok(None);
@@ -298,31 +254,6 @@ impl Arguments {
         }
         Ok(Some(Reads::Keys(self.require.iter().cloned().collect())))
     }
-
-    fn vault(&self, target: &Target) -> Result<Option<VaultAccess>, String> {
-        let text = match (&self.vault_token_file, self.vault_token_from_env) {
-            (Some(path), _) => read("--vault-token-file", path)?,
-            (None, true) => std::env::var(TOKEN_VARIABLE)
-                .map_err(|_| format!("--vault-token-from-env: {TOKEN_VARIABLE} is not set or not text"))?,
-            (None, false) => return Ok(None),
-        };
-        let token = text.trim();
-        // Its content is never named, not even where it is no token.
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(
-                "the Vault token given is empty or not one word of ASCII; `vault token create` prints one".to_owned()
-            );
-        }
-        Ok(Some(VaultAccess {
-            token: SecretString::from(token),
-            address: self.vault_via.clone().unwrap_or_else(|| target.secret.address.clone()),
-            policies: self.policies.clone(),
-        }))
-    }
-}
-
-fn read(flag: &str, path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| format!("{flag}: cannot read {}: {error}", path.display()))
 }
 
 fn map(pairs: &[(String, String)]) -> BTreeMap<String, String> {

@@ -44,7 +44,7 @@ pub enum Event {
     /// The testbed is up.
     TestbedReady {
         /// The facts so far.
-        facts: RunFacts,
+        facts: Box<RunFacts>,
     },
     /// A scenario starts.
     ScenarioStarted {

@@ -2,13 +2,16 @@
 //! from these alone.
 //!
 //! - [`happening`]: events, in order.
+//! - [`exit`]: what the process ends with.
 //! - [`result`]: the whole run, with its facts and how it ended.
 //! - [`rows`]: the figures of a self-test and of repeated rounds.
 
+pub mod exit;
 pub mod happening;
 pub mod result;
 pub mod rows;
 
+pub use exit::Exit;
 pub use happening::{Event, Events, millis, step};
-pub use result::{Ending, RunFacts, RunResult};
+pub use result::{Ending, RunFacts, RunKind, RunResult};
 pub use rows::{FaultRow, Score, Stability};

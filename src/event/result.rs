@@ -9,12 +9,28 @@ use super::rows::{FaultRow, Score, Stability};
 use crate::ledger::Request;
 use crate::verdict::result::ScenarioResult;
 
+/// What a run is for. Reports word their last sentence by it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunKind {
+    /// Whether the page holds, on a testbed of ours.
+    #[default]
+    Page,
+    /// Whether a customer's cluster and Vault are as they should be.
+    Customer,
+    /// Whether the harness notices what was broken on purpose.
+    SelfTest,
+}
+
 /// The facts of a run, for every report.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct RunFacts {
     /// The run's id.
     pub id: String,
+    /// What it is for.
+    #[serde(default)]
+    pub kind: RunKind,
     /// The harness's version.
     pub harness: String,
     /// Start, UTC, `YYYY-MM-DDTHH:MM:SS`.
@@ -44,7 +60,7 @@ pub enum Ending {
     Complete,
     /// SIGINT.
     Interrupted,
-    /// SIGTERM.
+    /// SIGTERM, or SIGHUP of a closed terminal.
     Terminated,
     /// The testbed or the harness failed, or the time limit was over.
     Failed,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::link::PAGE;
 use super::summary::{self, Counts, Defect};
-use crate::event::{Ending, FaultRow, RunResult, Score, Stability};
+use crate::event::{Ending, Exit, FaultRow, RunKind, RunResult, Score, Stability};
 use crate::ledger::Request;
 use crate::page::{CauseId, Stage};
 use crate::probe::observation::KeyState;
@@ -71,6 +71,9 @@ pub struct Report {
 pub struct Run {
     /// Its id.
     pub id: String,
+    /// What it is for.
+    #[serde(default)]
+    pub kind: RunKind,
     /// The harness's version.
     pub harness: String,
     /// Start, UTC, `YYYY-MM-DDTHH:MM:SS`.
@@ -188,12 +191,13 @@ pub struct NamedCase {
 impl Report {
     /// The report of a run that ends with this exit code.
     #[must_use]
-    pub fn new(result: &RunResult, exit_code: u8, outside_scenarios: Option<String>) -> Self {
+    pub fn new(result: &RunResult, exit: Exit, outside_scenarios: Option<String>) -> Self {
         let facts = result.facts.clone();
         Self {
             schema_version: SCHEMA_VERSION,
             run: Run {
                 id: facts.id,
+                kind: facts.kind,
                 harness: facts.harness,
                 started: facts.started,
                 profile: facts.profile,
@@ -205,7 +209,7 @@ impl Report {
             versions: facts.versions,
             images: facts.images,
             ending: result.ending,
-            exit_code,
+            exit_code: exit.code(),
             summary: Summary {
                 scenarios: Counts::of_scenarios(&result.scenarios),
                 cases: Counts::of_cases(&result.scenarios),

@@ -2,7 +2,7 @@
 //! result, with the exit code that the process must end with.
 
 use super::{json, junit, summary, text};
-use crate::event::RunResult;
+use crate::event::{Exit, RunResult};
 use crate::page::Stage;
 use crate::redact::{REPLACEMENT, Redactor};
 use crate::verdict::result::{Case, ScenarioResult, Subject};
@@ -14,7 +14,7 @@ pub struct Rendered {
     /// The result without secrets, as the reports say it.
     pub result: RunResult,
     /// What the process must end with.
-    pub exit_code: u8,
+    pub exit: Exit,
     /// The JSON report.
     pub json: String,
     /// The JUnit report.
@@ -65,13 +65,13 @@ fn draw(clean: &RunResult, replacements: usize, deny: Deny) -> Result<Rendered, 
             "the output held a secret or a token's shape in {replacements} places; each was replaced by {REPLACEMENT}, and the run proves nothing"
         ));
     }
-    let exit_code = summary::exit_code(clean, deny, replacements);
+    let exit = summary::exit(clean, deny, replacements);
     let outside = summary::outside_scenarios(clean, replacements);
-    let report = json::Report::new(&result, exit_code, outside.clone());
+    let report = json::Report::new(&result, exit, outside.clone());
     let mut json = serde_json::to_string_pretty(&report)?;
     json.push('\n');
     let junit = junit::render(&result, outside.as_deref())?;
-    Ok(Rendered { result, exit_code, json, junit })
+    Ok(Rendered { result, exit, json, junit })
 }
 
 /// JUnit knows cases only. A scenario that did not pass must have one that did

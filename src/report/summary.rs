@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::link::PAGE;
-use crate::event::{Ending, RunResult};
+use crate::event::{Ending, Exit, RunResult};
 use crate::verdict::result::{Case, ScenarioResult};
 use crate::verdict::{Deny, Verdict};
 
@@ -123,19 +123,19 @@ pub fn warnings(scenarios: &[ScenarioResult]) -> impl Iterator<Item = (&Scenario
 /// then 1, 3 and 0. A problem alone changes nothing: what it cost is in the
 /// verdicts and in the ending.
 #[must_use]
-pub fn exit_code(result: &RunResult, deny: Deny, replacements: usize) -> u8 {
+pub fn exit(result: &RunResult, deny: Deny, replacements: usize) -> Exit {
     let counts = Counts::of_scenarios(&result.scenarios);
     match result.ending {
-        Ending::Interrupted => return 130,
-        Ending::Terminated => return 143,
+        Ending::Interrupted => return Exit::Interrupted,
+        Ending::Terminated => return Exit::Terminated,
         Ending::Complete | Ending::Failed => {}
     }
     if result.scenarios.iter().any(|scenario| deny.fails(scenario.verdict)) {
-        1
+        Exit::Failed
     } else if counts.inconclusive > 0 || outside_scenarios(result, replacements).is_some() {
-        3
+        Exit::Inconclusive
     } else {
-        0
+        Exit::Passed
     }
 }
 

@@ -5,11 +5,11 @@
 //! again, and exists on a terminal only.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use super::bars::{Bars, Progress, columns};
+use super::bars::{Bars, Progress};
 use super::fold::fold;
 use super::paint::{Paint, plural, seconds, word};
 use super::render::Rendered;
@@ -39,18 +39,6 @@ impl std::fmt::Debug for Terminal {
 }
 
 impl Terminal {
-    /// Writes to standard output, with long lines folded where that is a
-    /// terminal. There are bars where standard error is a terminal that can
-    /// take them and nobody said that it is a CI.
-    #[must_use]
-    pub fn new(catalogue: CauseCatalogue, redactor: Redactor, bars: Option<Bars>, colour: bool) -> Self {
-        let terminal = Self::to(Box::new(io::stdout()), catalogue, redactor, colour).folded(|| columns(io::stdout()));
-        match bars {
-            Some(bars) => terminal.with_bars(bars),
-            None => terminal,
-        }
-    }
-
     /// Writes there, without progress.
     #[must_use]
     pub fn to(out: Box<dyn Write + Send>, catalogue: CauseCatalogue, redactor: Redactor, colour: bool) -> Self {

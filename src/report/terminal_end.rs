@@ -11,7 +11,7 @@ use super::paint::{Paint, plural, seconds, word};
 use super::render::Rendered;
 use super::summary::{self, Counts};
 use super::text::one_line;
-use crate::event::{Ending, RunResult, rows};
+use crate::event::{Exit, RunKind, RunResult, rows};
 use crate::page::{CauseCatalogue, CauseId};
 use crate::scenario::model::Evidence;
 use crate::verdict::Verdict;
@@ -19,9 +19,6 @@ use crate::verdict::result::ScenarioResult;
 
 /// How many cases with the same message are named; the files have all.
 const CASES: usize = 6;
-
-/// A customer's own cluster and Vault, as the reports name that testbed.
-const EXISTING: &str = "existing";
 
 /// How many trials without a verdict are named: where the testbed fails, all are.
 const UNCLEAR: usize = 20;
@@ -304,40 +301,41 @@ fn verdict(text: &mut String, rendered: &Rendered, paint: Paint) {
         let _ = writeln!(text, "{}", one_line(&rows::sentence(&result.stability)));
     }
     let (verdict, sentence) = sentence(rendered, &counts);
-    let _ = writeln!(text, "{} (exit code {})", paint.verdict(verdict, &sentence), rendered.exit_code);
+    let _ = writeln!(text, "{} (exit code {})", paint.verdict(verdict, &sentence), rendered.exit.code());
 }
 
 fn sentence(rendered: &Rendered, counts: &Counts) -> (Verdict, String) {
-    match (rendered.result.ending, rendered.exit_code) {
-        (Ending::Interrupted, _) => (Verdict::Inconclusive, "The run was interrupted.".to_owned()),
-        (Ending::Terminated, _) => (Verdict::Inconclusive, "The run was terminated.".to_owned()),
-        (_, 0 | 1) if !rendered.result.scores.is_empty() => {
-            let missed: usize = rendered.result.scores.iter().map(|score| score.survivors.len()).sum();
-            match missed {
-                0 => (Verdict::Conformant, "Everything that was broken on purpose was noticed.".to_owned()),
-                _ => (Verdict::Nonconformant, format!("{} on purpose went unnoticed.", plural(missed, "breakage"))),
-            }
+    let result = &rendered.result;
+    match (rendered.exit, result.facts.kind) {
+        (Exit::Interrupted, _) => (Verdict::Inconclusive, "The run was interrupted.".to_owned()),
+        (Exit::Terminated, _) => (Verdict::Inconclusive, "The run was terminated.".to_owned()),
+        (Exit::Passed, RunKind::SelfTest) => {
+            (Verdict::Conformant, "Everything that was broken on purpose was noticed.".to_owned())
         }
-        (_, 0) if counts.known_deviation == 0 => {
+        (Exit::Failed, RunKind::SelfTest) => {
+            let missed: usize = result.scores.iter().map(|score| score.survivors.len()).sum();
+            (Verdict::Nonconformant, format!("{} on purpose went unnoticed.", plural(missed, "breakage")))
+        }
+        (Exit::Passed, RunKind::Page | RunKind::Customer) if counts.known_deviation == 0 => {
             (Verdict::Conformant, "Everything that was observed is as the page says.".to_owned())
         }
-        (_, 0) => {
-            let defects = plural(summary::defects(&rendered.result.scenarios).len(), "known defect");
+        (Exit::Passed, RunKind::Page | RunKind::Customer) => {
+            let defects = plural(summary::defects(&result.scenarios).len(), "known defect");
             (Verdict::Conformant, format!("Everything that was observed is as the page says, but for {defects} of it."))
         }
-        (_, 1) if rendered.result.facts.testbed == EXISTING => (
+        (Exit::Failed, RunKind::Customer) => (
             Verdict::Nonconformant,
             format!("What was observed is not as it should be in {}.", plural(counts.nonconformant, "check")),
         ),
-        (_, 1) if counts.nonconformant == 0 => {
+        (Exit::Failed, RunKind::Page) if counts.nonconformant == 0 => {
             (Verdict::Nonconformant, "The page does not hold: known deviations are denied.".to_owned())
         }
-        (_, 1) => (
+        (Exit::Failed, RunKind::Page) => (
             Verdict::Nonconformant,
             format!("What was observed is not as recorded in {}.", plural(counts.nonconformant, "scenario")),
         ),
-        _ => {
-            let reason = match (summary::without_proof(&rendered.result), counts.inconclusive) {
+        (Exit::Usage | Exit::Inconclusive, _) => {
+            let reason = match (summary::without_proof(result), counts.inconclusive) {
                 (Some(reason), _) => reason.to_owned(),
                 (None, 0) => "see the problems above".to_owned(),
                 (None, count) => format!("{} without a verdict", plural(count, "scenario")),

@@ -14,7 +14,7 @@ use crate::cluster::RUN_LABEL;
 use crate::cluster::operator::{self, Refusals};
 use crate::cluster::pod::Apps;
 use crate::configure::Run;
-use crate::event::{Events, RunFacts, RunResult, millis};
+use crate::event::{Events, RunFacts, RunKind, RunResult, millis};
 use crate::journal::{Hold, Journal, Runs};
 use crate::lifecycle::{After, Job, Sweep};
 use crate::random::random;
@@ -30,6 +30,9 @@ const SCENARIO_LIMIT: Duration = Duration::from_secs(90);
 /// What is done on a testbed that is up.
 #[expect(async_fn_in_trait, reason = "work is awaited where it is made, and never sent to another thread")]
 pub trait Work {
+    /// What it is for.
+    const KIND: RunKind;
+
     /// How many scenarios are planned.
     fn planned(&self) -> usize;
 
@@ -127,7 +130,7 @@ impl<'a, W: Work> OnTestbed<'a, W> {
         result.timings.insert("testbed".to_owned(), millis(started));
         result.facts.versions = testbed.versions.clone();
         result.facts.images = testbed.origins.clone();
-        let _ = self.events.send(crate::event::Event::TestbedReady { facts: result.facts.clone() });
+        let _ = self.events.send(crate::event::Event::TestbedReady { facts: Box::new(result.facts.clone()) });
         let started = Instant::now();
         let work = async {
             let scenarios = async {
@@ -195,6 +198,7 @@ impl<W: Work> Job for OnTestbed<'_, W> {
 
     fn facts(&self) -> RunFacts {
         RunFacts {
+            kind: W::KIND,
             profile: self.options.profile.clone(),
             key_revision: self.catalogue.keys.revision.clone(),
             testbed: self.options.testbed.which().name().to_owned(),

@@ -10,7 +10,7 @@ use super::engine::Work;
 use super::stability::Rounds;
 use super::way::Way;
 use crate::cleanup;
-use crate::event::{Event, RunResult};
+use crate::event::{Event, RunKind, RunResult};
 use crate::scenario::configuration::{Literal, VaultPlace};
 use crate::scenario::load::Catalogue;
 use crate::scenario::select::Planned;
@@ -54,6 +54,8 @@ impl Scenarios<'_> {
 }
 
 impl Work for Scenarios<'_> {
+    const KIND: RunKind = RunKind::Page;
+
     fn planned(&self) -> usize {
         self.planned.len() * self.repeat as usize
     }

@@ -14,7 +14,7 @@ use super::mutants::documented;
 use super::placed::Placed;
 use super::score;
 use super::trial::{End, Obstacle, Outcome, Trial, Want, outcome};
-use crate::event::{Event, FaultRow, RunResult, Score, millis};
+use crate::event::{Event, FaultRow, RunKind, RunResult, Score, millis};
 use crate::page::Stage;
 use crate::probe::observation::Answer;
 use crate::run::engine::Work;
@@ -194,6 +194,8 @@ impl<'a> SelfTest<'a> {
 }
 
 impl Work for SelfTest<'_> {
+    const KIND: RunKind = RunKind::SelfTest;
+
     fn planned(&self) -> usize {
         self.trials.len()
     }

@@ -15,6 +15,9 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// The arguments that mean nothing where there is a testbed already.
+    pub const OF_A_NEW_ONE: [&str; 2] = kind::images::OF_A_NEW_ONE;
+
     /// Which kind of testbed is wanted.
     #[must_use]
     pub const fn which(&self) -> Which {

@@ -136,16 +136,37 @@ fn a_token_file_without_a_token_is_refused_and_its_content_never_said(#[case] co
 #[case::a_cluster(&["run", "--context=x", "--namespace=y", "--secret-name=z"], "looked at by `check`")]
 #[case::a_cluster_in_two_words(&["run", "--context", "x"], "looked at by `check`")]
 #[case::a_dry_run(&["run", "--dry-run"], "looked at by `check`")]
+#[case::an_image_of_vault_where_there_is_one(&["run", "--reuse=rk3f9xa2b", "--vault-image=v"], "cannot be used with")]
+#[case::an_image_of_the_node_that_is_up(&["self-test", "--reuse=rk3f9xa2b", "--node-image=n"], "cannot be used with")]
 #[case::what_a_check_can_deny(&["run", "--deny=warning"], "[possible values: known-deviation]")]
 #[case::a_cluster_of_the_doctor(&["doctor", "--context=x"], "`doctor check`")]
 fn a_flag_of_a_check_is_never_taken_for_one_of_a_run(#[case] arguments: &[&str], #[case] hint: &str) {
     Place::new().program().args(arguments).assert().code(2).stdout(is_empty()).stderr(contains(hint));
 }
 
+#[rstest]
+#[case::a_token_of_the_environment("--vault-token-from-env")]
+#[case::a_token_in_a_file("--vault-token-file=x")]
+#[case::a_piece_of_a_log("--vault-log=x")]
+#[case::a_cluster("--context=customer")]
+#[case::a_report("--junit=x")]
+fn a_job_has_nothing_of_this_machine(#[case] flag: &str) {
+    let flags = ["print", "job", "--namespace=app", SECRET_NAME, "--probe-image=i", flag];
+    Place::new().program().args(flags).assert().code(2).stderr(contains("a Job has no token and no file"));
+}
+
+#[rstest]
+#[case::of_the_doctor(&["doctor", "check"])]
+#[case::of_the_rights(&["print", "rbac"])]
+fn a_policy_that_nobody_would_read_is_wrong_use(#[case] command: &[&str]) {
+    let flags = ["--namespace=app", SECRET_NAME, "--policy=other"];
+    Place::new().program().args(command).args(flags).assert().code(2).stderr(contains("--vault-token-file"));
+}
+
 #[test]
-fn a_job_is_given_no_vault_token() {
-    let flags = ["print", "job", "--namespace=app", SECRET_NAME, "--probe-image=i", "--vault-token-from-env"];
-    Place::new().program().args(flags).assert().code(2).stderr(contains("a Job gets no Vault token"));
+fn the_rights_are_printed_with_the_flags_of_the_check() {
+    let flags = ["--context=customer", "--namespace=app", SECRET_NAME, "--probe-image=i", "--vault-log=x"];
+    Place::new().program().args(["print", "rbac"]).args(flags).assert().code(0).stdout(contains("kind: Role"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 
 use assert_cmd::assert::Assert;
+use pmp_vault_conformance::event::Exit;
 use pmp_vault_conformance::scenario::load::Catalogue;
 use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::{contains, is_empty};
@@ -47,10 +48,27 @@ fn scenarios() -> tempfile::TempDir {
 #[test]
 fn the_help_names_every_command_and_every_exit_code() {
     let help = printed(&ask(&["--help"]).success());
-    for word in ["run", "check", "list", "explain", "doctor", "images", "cleanup", "Exit codes: 0", "130 or 143"] {
+    for word in ["run", "check", "list", "explain", "doctor", "images", "cleanup"] {
         assert!(help.contains(word), "{word}: {help}");
     }
+    let codes = help.split_once("Exit codes: ").unwrap_or_else(|| panic!("{help}")).1.replace('\n', " ");
+    for exit in Exit::ALL {
+        let said = format!("{} {}", exit.code(), exit.meaning());
+        assert!(codes.contains(&said), "{said}: {help}");
+    }
     assert!(!help.contains("probe "), "what runs in the pod is no command for people: {help}");
+}
+
+#[rstest]
+#[case::readme(include_str!("../../README.md"))]
+#[case::reports(include_str!("../../docs/reports.md"))]
+#[case::customers(include_str!("../../docs/customers.md"))]
+fn the_docs_say_when_each_exit_code_comes(#[case] text: &str) {
+    let rows: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next()).collect();
+    for exit in Exit::ALL {
+        let code = exit.code().to_string();
+        assert!(rows.iter().any(|row| row.split(", ").any(|said| said == code)), "{code} has no row: {rows:?}");
+    }
 }
 
 #[test]

@@ -343,7 +343,7 @@ fn judged(target: &Target, sighted: &Sighted) -> Vec<ScenarioResult> {
 }
 
 fn exit_code(scenarios: &[ScenarioResult]) -> u8 {
-    summary::exit_code(&RunResult { scenarios: scenarios.to_vec(), ..RunResult::default() }, Deny::Nothing, 0)
+    summary::exit(&RunResult { scenarios: scenarios.to_vec(), ..RunResult::default() }, Deny::Nothing, 0).code()
 }
 
 fn of<'a>(results: &'a [ScenarioResult], id: &str) -> &'a ScenarioResult {

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use pmp_vault_conformance::event::Exit;
 use pmp_vault_conformance::redact::Redactor;
 use pmp_vault_conformance::report;
 use pmp_vault_conformance::verdict::{Deny, Verdict};
@@ -140,14 +141,14 @@ fn a_writer_finds_a_secret_that_comes_in_pieces() {
 fn a_secret_in_a_result_is_in_no_report_and_makes_the_run_inconclusive() {
     let mut result = support::run_of(&[Verdict::Conformant, Verdict::Conformant]);
     let redactor = knowing(CANARY);
-    assert_eq!(report::render(&result, &redactor, Deny::Nothing).unwrap().exit_code, 0);
+    assert_eq!(report::render(&result, &redactor, Deny::Nothing).unwrap().exit, Exit::Passed);
 
     result.scenarios[0].observed.text = format!("body: {CANARY}");
     result.scenarios[1].cases[0].message = format!("token {}", jwt());
     // An escape sequence in the middle hides a token until it is removed.
     result.problems.push(format!("{}\u{1b}[0m{}", &CANARY[..6], &CANARY[6..]));
     let rendered = report::render(&result, &redactor, Deny::Nothing).unwrap();
-    assert_eq!(rendered.exit_code, 3);
+    assert_eq!(rendered.exit, Exit::Inconclusive);
     for report in [&rendered.json, &rendered.junit] {
         assert!(report.contains("[redacted]"));
         for secret in [CANARY, &quick_xml::escape::escape(CANARY), "eyJa", "0123456789"] {

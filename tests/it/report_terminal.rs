@@ -66,7 +66,7 @@ fn show_with(result: &RunResult, step: &str, notice: &str, colour: bool) -> Stri
     terminal.handle(&Event::RunStarted { run: result.facts.id.clone(), scenarios: result.scenarios.len() });
     terminal.handle(&Event::StepStarted { step: step() });
     terminal.handle(&Event::StepFinished { step: step(), took: Duration::from_millis(2340) });
-    terminal.handle(&Event::TestbedReady { facts: result.facts.clone() });
+    terminal.handle(&Event::TestbedReady { facts: Box::new(result.facts.clone()) });
     for scenario in &result.scenarios {
         terminal.handle(&Event::ScenarioStarted { id: scenario.id.clone(), evidence: scenario.evidence });
         terminal.handle(&Event::ScenarioFinished { result: Box::new(scenario.clone()) });
@@ -177,7 +177,7 @@ fn a_cause_that_the_catalogue_does_not_know_is_shown_by_its_id() {
 #[case::nothing_selected(&[], Deny::Nothing, 3)]
 #[case::all_skipped(&[Skipped, Skipped], Deny::Nothing, 3)]
 fn the_exit_code_of_a_complete_run(#[case] verdicts: &[Verdict], #[case] deny: Deny, #[case] code: u8) {
-    assert_eq!(summary::exit_code(&support::run_of(verdicts), deny, 0), code);
+    assert_eq!(summary::exit(&support::run_of(verdicts), deny, 0).code(), code);
 }
 
 #[rstest]
@@ -194,12 +194,12 @@ fn the_exit_code_of_any_other_run(
     #[case] code: u8,
 ) {
     let result = RunResult { ending, ..support::run_of(verdicts) };
-    assert_eq!(summary::exit_code(&result, Deny::Nothing, replacements), code);
+    assert_eq!(summary::exit(&result, Deny::Nothing, replacements).code(), code);
 }
 
 #[test]
 fn a_problem_alone_does_not_change_the_exit_code() {
     let mut result = support::run_of(&[Conformant]);
     result.problems.push("the kubeconfig has an unknown field".to_owned());
-    assert_eq!(summary::exit_code(&result, Deny::Nothing, 0), 0);
+    assert_eq!(summary::exit(&result, Deny::Nothing, 0).code(), 0);
 }

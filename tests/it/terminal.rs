@@ -18,6 +18,7 @@ use pmp_vault_conformance::report::render;
 use pmp_vault_conformance::report::terminal::Terminal;
 use pmp_vault_conformance::verdict::Deny;
 use rstest::rstest;
+use rustix::process::Signal;
 
 use crate::support::engine::Engine;
 use crate::support::window::Window;
@@ -50,7 +51,7 @@ fn show(mut terminal: Terminal, result: &RunResult, mut during: impl FnMut(&str)
     terminal.handle(&Event::StepStarted { step: "create the kind cluster".to_owned() });
     during("steps go on");
     terminal.handle(&Event::StepFinished { step: step(), took });
-    terminal.handle(&Event::TestbedReady { facts: result.facts.clone() });
+    terminal.handle(&Event::TestbedReady { facts: Box::new(result.facts.clone()) });
     for scenario in &result.scenarios {
         terminal.handle(&Event::ScenarioStarted { id: scenario.id.clone(), evidence: scenario.evidence });
     }
@@ -336,6 +337,41 @@ fn a_ctrl_c_in_the_middle_cleans_up_and_says_what_was_interrupted() {
     }
     assert!(text.contains("The run was interrupted. (exit code 130)"), "{text}");
     assert_eq!(cli::left_in(folder.path()), Vec::<String>::new());
+}
+
+#[rstest]
+#[case::terminated(Signal::TERM)]
+#[case::a_closed_window(Signal::HUP)]
+fn a_run_that_is_ended_from_outside_cleans_up(#[case] signal: Signal) {
+    let folder = folder();
+    let engine = Engine::start(folder.path());
+    let (mut window, mut running) = Window::with(40, 100, hanging(folder.path(), &engine, &[]));
+    window.until("a step", |text| text.contains("create the kind cluster 0s"));
+    running.tell(signal);
+    assert_eq!(running.end(), Some(143), "{}", window.closed());
+    assert!(window.closed().contains("The run was terminated. (exit code 143)"), "{}", window.text());
+    assert_eq!(cli::left_in(folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_run_under_nohup_goes_on_when_the_window_is_closed() {
+    let folder = folder();
+    let engine = Engine::start(folder.path());
+    let program = hanging(folder.path(), &engine, &[]);
+    let mut deaf = Command::new("sh");
+    deaf.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(program.get_program()).args(program.get_args());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => deaf.env(name, value),
+            None => deaf.env_remove(name),
+        };
+    }
+    let (mut window, mut running) = Window::with(40, 100, deaf);
+    window.until("a step", |text| text.contains("create the kind cluster 0s"));
+    running.tell(Signal::HUP);
+    window.until("it goes on", |text| text.contains("create the kind cluster 2s"));
+    running.tell(Signal::TERM);
+    assert_eq!(running.end(), Some(143), "{}", window.closed());
 }
 
 #[test]

@@ -1,22 +1,34 @@
 //! Which images a run uses. The official ones are the default, pinned; flags
 //! and environment variables replace each.
 
+use std::env;
+
 /// Vault's official image. Its tags are not moved once they are published.
 pub const VAULT: &str = "hashicorp/vault:1.21.0";
 
 /// The node image that kind 0.33.0 itself takes by default.
 pub const NODE: &str = "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5";
 
+/// The flags that say what a new testbed is made of, and mean nothing where there is one already.
+pub const OF_A_NEW_ONE: [&str; 2] = ["vault_image", "node_image"];
+
 /// The images of a run.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Images {
-    /// Image of Vault
-    #[arg(long, value_name = "REF", env = "PMP_VAULT_IMAGE", default_value = VAULT)]
+    /// Image of Vault [env: PMP_VAULT_IMAGE]
+    #[arg(long, value_name = "REF", default_value_t = set_or("PMP_VAULT_IMAGE", VAULT))]
     pub vault_image: String,
-    /// Image of the cluster's node
-    #[arg(long, value_name = "REF", env = "PMP_NODE_IMAGE", default_value = NODE)]
+    /// Image of the cluster's node [env: PMP_NODE_IMAGE]
+    #[arg(long, value_name = "REF", default_value_t = set_or("PMP_NODE_IMAGE", NODE))]
     pub node_image: String,
     /// Image of the probe, in place of the one made of this program; it must be of the same version
     #[arg(long, value_name = "REF", env = "PMP_PROBE_IMAGE")]
     pub probe_image: Option<String>,
+}
+
+/// What a variable of the environment is set to, or else the default. A variable
+/// that is set for all runs is the default of this machine, and so, unlike a flag,
+/// no wrong use where a run has no new testbed.
+fn set_or(variable: &str, default: &str) -> String {
+    env::var(variable).ok().filter(|value| !value.is_empty()).unwrap_or_else(|| default.to_owned())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pmp_vault_conformance::event::{Ending, RunFacts, RunResult, Score, Stability};
+use pmp_vault_conformance::event::{Ending, RunFacts, RunKind, RunResult, Score, Stability};
 use pmp_vault_conformance::ledger::{Request, Server};
 use pmp_vault_conformance::page::{CauseId, Stage};
 use pmp_vault_conformance::probe::observation::KeyState;
@@ -173,6 +173,7 @@ pub fn run() -> RunResult {
     let pairs = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     RunResult {
         facts: RunFacts {
+            kind: RunKind::Page,
             id: "r4k2".to_owned(),
             harness: "0.1.0".to_owned(),
             started: "2026-01-02T03:04:05".to_owned(),
@@ -212,6 +213,7 @@ pub fn run() -> RunResult {
 /// The same with everything that only some runs have.
 pub fn everything() -> RunResult {
     let mut result = run();
+    result.facts.kind = RunKind::SelfTest;
     result.facts.reused = Some("r0aa".to_owned());
     result.problems = vec!["a problem".to_owned(), "another".to_owned()];
     result.ledger.push(Request {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use pty_process::Size;
 use pty_process::blocking::{Pts, Pty, open};
+use rustix::process::{Pid, Signal, kill_process};
 use vt100::Parser;
 
 /// How long anything in a window may take.
@@ -145,6 +146,11 @@ impl Window {
 pub struct Running(Child);
 
 impl Running {
+    /// Sends a signal, such as SIGHUP, which the system sends when a window is closed.
+    pub fn tell(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+
     /// Waits for its end and gives its exit code.
     pub fn end(&mut self) -> Option<i32> {
         let started = Instant::now();
