@@ -1,5 +1,8 @@
 //! Removes what a run created, backwards, and nothing else: what has no UID in
 //! the journal must carry the run's label, what has one is removed by it.
+//! [`by_hand`] says the same as commands.
+
+pub mod by_hand;
 
 use std::time::Duration;
 
@@ -10,7 +13,6 @@ use kube::{Client, Resource as _, ResourceExt};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use crate::cluster::connect::ClusterChoice;
 use crate::cluster::patience::why;
 use crate::cluster::{RUN_LABEL, connect};
 use crate::configure::names::Names;
@@ -182,29 +184,6 @@ pub async fn clean_scenario(journal: &Journal, testbed: &Testbed, scenario: &str
         }
     }
     left
-}
-
-/// The command that removes an item by hand.
-#[must_use]
-pub fn by_hand(item: &Item, cluster: Option<&ClusterChoice>) -> String {
-    match item {
-        Item::Part(part) => testbed::by_hand(part),
-        Item::Vault { path } => format!("vault delete sys/{path}"),
-        Item::Object { resource, namespace, name } => {
-            let mut command = "kubectl".to_owned();
-            if let Some(path) = cluster.and_then(|cluster| cluster.kubeconfig.as_ref()) {
-                command.push_str(&format!(" --kubeconfig {}", path.display()));
-            }
-            if let Some(context) = cluster.and_then(|cluster| cluster.context.as_ref()) {
-                command.push_str(&format!(" --context {context}"));
-            }
-            command.push_str(&format!(" delete {resource} {name}"));
-            if let Some(namespace) = namespace {
-                command.push_str(&format!(" --namespace {namespace}"));
-            }
-            command
-        }
-    }
 }
 
 /// Removes the objects that a journal names on a customer's cluster, the last

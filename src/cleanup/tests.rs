@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::cluster::api_server::{ACCOUNT, ApiServer, NAMESPACE, OTHER_UID, POD, REFUSAL, RUN, Scenario, UID};
+use crate::cluster::connect::ClusterChoice;
 
 /// A run's journal, and where it is.
 struct Written {
@@ -150,7 +151,18 @@ fn an_object_is_removed_by_hand_on_the_cluster_that_it_is_on() {
     let item = Item::Object { resource: Resource::ServiceAccount, namespace, name: "probe".to_owned() };
     let cluster = ClusterChoice { kubeconfig: None, context: Some("production".to_owned()) };
     assert_eq!(
-        by_hand(&item, Some(&cluster)),
-        "kubectl --context production delete serviceaccount probe --namespace app"
+        by_hand::command(&item, Some(&cluster), None).as_deref(),
+        Some("kubectl --context production delete serviceaccount probe --namespace app")
     );
+    assert_eq!(by_hand::command(&item, None, None), None, "it goes with its testbed");
+}
+
+#[test]
+fn a_mount_of_a_vault_that_stays_is_removed_by_hand_with_what_opens_that_vault() {
+    let item = Item::Vault { path: "mounts/pmp-dev".to_owned() };
+    assert_eq!(
+        by_hand::command(&item, None, Some("VAULT_ADDR=http://127.0.0.1:1")).as_deref(),
+        Some("VAULT_ADDR=http://127.0.0.1:1 vault delete sys/mounts/pmp-dev")
+    );
+    assert_eq!(by_hand::command(&item, None, None), None, "it goes with its testbed");
 }

@@ -140,10 +140,9 @@ impl Frame {
     fn abandoned(&self, run: &str, ending: Option<Ending>) -> Exit {
         complain!("stopped at once; no report was written, and this may be left of run {run}:");
         if let Ok(journal) = Journal::open(&self.runs, run) {
-            let cluster = journal.cluster();
-            for entry in journal.open_entries() {
+            for command in by_hand::commands(&journal, &self.runs) {
                 // As it is: a command that was folded is none.
-                say::problem(format_args!("  {}\n", by_hand(&entry.item, cluster.as_ref())));
+                say::problem(format_args!("  {command}\n"));
             }
         }
         complain!("`cleanup --run-id {run}` does all of it");

@@ -16,6 +16,7 @@ use super::given::{Testbed, VaultSite};
 use super::machine::{Kept, Machine};
 use super::terms::{ApiServer, Creation, StartedVault};
 use super::wanted::Wanted;
+use crate::cluster::connect::ClusterChoice;
 use crate::cluster::patience::Outages;
 use crate::event::Events;
 use crate::journal::{Journal, Runs};
@@ -61,6 +62,25 @@ pub fn save(runs: &Runs, testbed: &Testbed) -> Result<(), Error> {
     std::io::Write::write_all(&mut file, &json).map_err(|e| error(e.to_string()))?;
     file.persist(folder.join(FILE)).map_err(|e| error(e.to_string()))?;
     Ok(())
+}
+
+/// What a command line needs on a kept testbed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entrance {
+    /// The cluster.
+    pub cluster: ClusterChoice,
+    /// The variables before a `vault` command. The root token is read from where it lies, never said.
+    pub vault: String,
+}
+
+/// What a command line needs on a kept testbed; none where its file cannot be read.
+#[must_use]
+pub fn entrance(runs: &Runs, run: &str) -> Option<Entrance> {
+    let path = runs.folder(run).join(FILE);
+    let record: Record = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
+    let token = format!("$(jq -r '.\"root-token\"' {})", path.display());
+    let vault = format!("VAULT_ADDR={} VAULT_TOKEN=\"{token}\"", record.vault_address);
+    Some(Entrance { cluster: ClusterChoice { kubeconfig: Some(record.kubeconfig), context: None }, vault })
 }
 
 /// A kept testbed, to clean up what runs left on it: it has no probe. None where

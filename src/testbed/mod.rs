@@ -28,7 +28,7 @@ mod which;
 
 pub use error::Error;
 pub use given::{Testbed, VaultSite};
-pub use kept::{reuse, save, still_there};
+pub use kept::{entrance, reuse, save, still_there};
 pub use part::{Remover, by_hand, remove_labelled};
 pub use start::Start;
 pub use terms::{ApiServer, Exported, Need, Origin, VaultWanted};
