@@ -192,12 +192,15 @@ fn ids<'a>(ids: impl Iterator<Item = &'a str>) -> String {
     text
 }
 
+/// Those that no scenario gave as its reason above.
 fn problems(text: &mut String, result: &RunResult, paint: Paint) {
-    if result.problems.is_empty() {
+    let said = |problem: &&String| with(result, Verdict::Inconclusive).any(|it| it.reason.contains(problem.as_str()));
+    let problems: Vec<&String> = result.problems.iter().filter(|problem| !said(problem)).collect();
+    if problems.is_empty() {
         return;
     }
     let _ = writeln!(text, "\n{}", paint.heading("Problems"));
-    for problem in &result.problems {
+    for problem in problems {
         let _ = writeln!(text, "  {}", one_line(problem));
     }
 }
@@ -217,7 +220,8 @@ fn findings(text: &mut String, result: &RunResult, paint: Paint) {
 }
 
 fn stand_ins(text: &mut String, result: &RunResult, paint: Paint) {
-    let decided = result.scenarios.iter().filter(|scenario| scenario.evidence == Evidence::StandIn);
+    let by_one = |it: &&ScenarioResult| it.evidence == Evidence::StandIn && it.verdict != Verdict::Inconclusive;
+    let decided = result.scenarios.iter().filter(by_one);
     let decided: Vec<&str> = decided.map(|scenario| scenario.id.as_str()).collect();
     if decided.is_empty() {
         return;
