@@ -8,12 +8,16 @@ use serde_json::{Value, json};
 use crate::check::rights;
 use crate::check::rights::{NAME, Rule};
 use crate::check::target::Target;
+use crate::cluster::pod_spec::{Lifetime, Mount, PodTemplate, Size, Source};
 
 /// A day, after which Kubernetes removes the Job; its log is read before.
 const KEPT_SECONDS: u32 = 24 * 3600;
 
 /// Where the certificate authorities are mounted.
 const CA_FOLDER: &str = "/etc/pmp-vault-conformance";
+
+/// Where the run's journal is.
+const STATE_FOLDER: &str = "/state";
 
 /// The Roles, and the ClusterRole where one is needed, with bindings to a
 /// subject where one is named.
@@ -58,50 +62,26 @@ pub fn job(target: &Target, mut arguments: Vec<String>, api_server: Option<(&str
     };
     let mut objects = vec![json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta })];
     objects.extend(rbac(&rights::rules(target), Some(&subject)));
-    let mut volumes = vec![json!({ "name": "state", "emptyDir": {} })];
-    let mut mounts = vec![json!({ "name": "state", "mountPath": "/state" })];
+    let mut mounts = vec![Mount { name: "state", path: STATE_FOLDER, source: Source::Empty }];
     if let Some(ca) = &target.ca {
         objects.push(json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": { "ca.crt": ca } }));
-        volumes.push(json!({ "name": "ca", "configMap": { "name": NAME } }));
-        mounts.push(json!({ "name": "ca", "mountPath": CA_FOLDER, "readOnly": true }));
+        mounts.push(Mount { name: "ca", path: CA_FOLDER, source: Source::ConfigMap(NAME) });
         arguments.extend(["--ca-file".to_owned(), format!("{CA_FOLDER}/ca.crt")]);
     }
-    let mut env = vec![json!({ "name": "PMP_STATE_DIR", "value": "/state" })];
+    let mut env = vec![("PMP_STATE_DIR", STATE_FOLDER.to_owned())];
     if let Some((host, port)) = api_server {
-        env.push(json!({ "name": "KUBERNETES_SERVICE_HOST", "value": host }));
-        env.push(json!({ "name": "KUBERNETES_SERVICE_PORT", "value": port }));
+        env.push(("KUBERNETES_SERVICE_HOST", host.to_owned()));
+        env.push(("KUBERNETES_SERVICE_PORT", port.to_owned()));
     }
-    let pod = &target.pod;
-    let mut spec = json!({
-        "serviceAccountName": NAME,
-        "restartPolicy": "Never",
-        "enableServiceLinks": true,
-        "securityContext": { "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } },
-        "volumes": volumes,
-        "containers": [{
-            "name": "check",
-            "image": pod.image,
-            "imagePullPolicy": "IfNotPresent",
-            "args": arguments,
-            "env": env,
-            "volumeMounts": mounts,
-            "resources": {
-                "requests": { "cpu": "50m", "memory": "64Mi" },
-                "limits": { "cpu": "1", "memory": "256Mi" },
-            },
-            "securityContext": {
-                "allowPrivilegeEscalation": false,
-                "readOnlyRootFilesystem": true,
-                "capabilities": { "drop": ["ALL"] },
-            },
-        }],
-    });
-    if !pod.pull_secrets.is_empty() {
-        spec["imagePullSecrets"] = pod.pull_secrets.iter().map(|name| json!({ "name": name })).collect();
-    }
-    if !pod.node_selector.is_empty() {
-        spec["nodeSelector"] = json!(pod.node_selector);
-    }
+    let pod = PodTemplate {
+        args: arguments,
+        env,
+        mounts,
+        service_account: Some(NAME.to_owned()),
+        lifetime: Lifetime::Once(None),
+        options: target.pod.clone(),
+        ..PodTemplate::new("check", &target.probe_image, Size::Program)
+    };
     objects.push(json!({
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -111,11 +91,31 @@ pub fn job(target: &Target, mut arguments: Vec<String>, api_server: Option<(&str
             "backoffLimit": 0,
             "activeDeadlineSeconds": 900,
             "ttlSecondsAfterFinished": KEPT_SECONDS,
-            "template": {
-                "metadata": { "labels": pod.labels, "annotations": pod.annotations },
-                "spec": spec,
-            },
+            "template": pod.template(),
         },
     }));
     objects
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::target::tests::target;
+    use crate::cluster::pod_spec::Toleration;
+
+    #[test]
+    fn the_job_has_what_it_needs_and_what_the_cluster_asks_of_every_pod() {
+        let mut target = target();
+        target.ca = Some("PEM".to_owned());
+        target.pod.pull_secrets = vec!["registry".to_owned()];
+        target.pod.node_selector.insert("pool".to_owned(), "apps".to_owned());
+        target.pod.labels.insert("sidecar.istio.io/inject".to_owned(), "false".to_owned());
+        target.pod.annotations.insert("team".to_owned(), "platform".to_owned());
+        target.pod.limits.insert("ephemeral-storage".to_owned(), "64Mi".to_owned());
+        target.pod.tolerations =
+            vec![Toleration { key: "dedicated".to_owned(), value: Some("apps".to_owned()), effect: None }];
+        let objects = job(&target, vec!["check".to_owned()], Some(("10.0.0.1", "6443")));
+        let [.., authorities, job] = &objects[..] else { panic!("{objects:?}") };
+        insta::assert_json_snapshot!((authorities, job));
+    }
 }

@@ -2,10 +2,10 @@
 
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::api::ObjectMeta;
-use serde_json::{Value, json};
 
 use crate::check::target::Target;
 use crate::cluster::objects::Owner;
+use crate::cluster::pod_spec::{Lifetime, PodTemplate, Size};
 use crate::page::KeyCatalogue;
 use crate::probe::input::{Ask, Input, VARIABLE};
 
@@ -91,11 +91,10 @@ pub fn input(target: &Target, owner: &Owner, keys: &KeyCatalogue, login_only: bo
     }
 }
 
-/// One probe pod: Pod Security "restricted", no user id of ours (OpenShift gives
-/// one), ended by Kubernetes where nobody else does it.
+/// One probe pod, ended by Kubernetes where nobody else does it.
 ///
 /// # Errors
-/// The probe's input or the pod cannot be written.
+/// The probe's input cannot be written.
 pub fn pod(
     target: &Target,
     mark: &Mark<'_>,
@@ -104,81 +103,24 @@ pub fn pod(
     (account, automount): (&str, Option<bool>),
     input: &Input,
 ) -> Result<Pod, serde_json::Error> {
-    let options = &target.pod;
-    let mut meta = mark.meta(target, namespace, name);
-    let labels = meta.labels.get_or_insert_default();
-    labels.extend(options.labels.clone());
-    labels.extend(mark.owner.labels());
-    meta.annotations.get_or_insert_default().extend(options.annotations.clone());
-    let mut requests = std::collections::BTreeMap::from([
-        ("cpu".to_owned(), "10m".to_owned()),
-        ("memory".to_owned(), "32Mi".to_owned()),
-    ]);
-    let mut limits = std::collections::BTreeMap::from([
-        ("cpu".to_owned(), "1".to_owned()),
-        ("memory".to_owned(), "128Mi".to_owned()),
-    ]);
-    requests.extend(options.requests.clone());
-    limits.extend(options.limits.clone());
-    let tolerations: Vec<Value> = options
-        .tolerations
-        .iter()
-        .map(|toleration| {
-            let mut value = json!({ "key": toleration.key });
-            match &toleration.value {
-                Some(wanted) => {
-                    value["operator"] = json!("Equal");
-                    value["value"] = json!(wanted);
-                }
-                None => value["operator"] = json!("Exists"),
-            }
-            if let Some(effect) = &toleration.effect {
-                value["effect"] = json!(effect);
-            }
-            value
-        })
-        .collect();
-    let mut spec = json!({
-        "serviceAccountName": account,
-        "restartPolicy": "Never",
-        "activeDeadlineSeconds": DEADLINE_SECONDS,
-        "terminationGracePeriodSeconds": 1,
-        "enableServiceLinks": false,
-        "securityContext": { "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } },
-        "containers": [{
-            "name": "probe",
-            "image": options.image,
-            "imagePullPolicy": "IfNotPresent",
-            "args": ["probe"],
-            "env": [{ "name": VARIABLE, "value": serde_json::to_string(input)? }],
-            "resources": { "requests": requests, "limits": limits },
-            "securityContext": {
-                "allowPrivilegeEscalation": false,
-                "readOnlyRootFilesystem": true,
-                "capabilities": { "drop": ["ALL"] },
-            },
-        }],
-    });
-    if let Some(automount) = automount {
-        spec["automountServiceAccountToken"] = json!(automount);
-    }
-    if !options.pull_secrets.is_empty() {
-        spec["imagePullSecrets"] = options.pull_secrets.iter().map(|name| json!({ "name": name })).collect();
-    }
-    if !options.node_selector.is_empty() {
-        spec["nodeSelector"] = json!(options.node_selector);
-    }
-    if !tolerations.is_empty() {
-        spec["tolerations"] = json!(tolerations);
-    }
-    serde_json::from_value(json!({ "apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec }))
+    let template = PodTemplate {
+        args: vec!["probe".to_owned()],
+        env: vec![(VARIABLE, serde_json::to_string(input)?)],
+        service_account: Some(account.to_owned()),
+        automount,
+        lifetime: Lifetime::Once(Some(DEADLINE_SECONDS)),
+        grace_seconds: Some(1),
+        options: target.pod.clone(),
+        ..PodTemplate::new("probe", &target.probe_image, Size::Probe)
+    };
+    Ok(template.pod(mark.meta(target, namespace, name)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::target::Toleration;
     use crate::check::target::tests::target;
+    use crate::cluster::pod_spec::Toleration;
 
     #[test]
     fn what_a_check_creates_is_labelled_bounded_and_restricted() {

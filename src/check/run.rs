@@ -157,7 +157,7 @@ impl Job for Check<'_> {
             profile: "existing".to_owned(),
             key_revision: self.catalogue.keys.revision.clone(),
             testbed: "existing".to_owned(),
-            images: BTreeMap::from([("probe".to_owned(), self.target.pod.image.clone())]),
+            images: BTreeMap::from([("probe".to_owned(), self.target.probe_image.clone())]),
             stand_ins: vec!["the Mendix app: the probe takes its Secret Name URL apart".to_owned()],
             ..RunFacts::default()
         }

@@ -1,11 +1,10 @@
 //! What the customer named: where the app is, how it reaches Vault, and what
 //! it needs there.
 
-use std::collections::BTreeMap;
-
 use secrecy::SecretString;
 
 use crate::cluster::connect::ClusterChoice;
+use crate::cluster::pod_spec::PodOptions;
 use crate::page::Reads;
 use crate::probe::input::SecretName;
 
@@ -16,38 +15,6 @@ pub struct AccountRef {
     pub namespace: String,
     /// Its name.
     pub name: String,
-}
-
-/// What the probe's pods carry beside what the check needs.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PodOptions {
-    /// The image, as a pod names it.
-    pub image: String,
-    /// `imagePullSecrets`.
-    pub pull_secrets: Vec<String>,
-    /// `nodeSelector`.
-    pub node_selector: BTreeMap<String, String>,
-    /// `tolerations`.
-    pub tolerations: Vec<Toleration>,
-    /// Labels, such as one that keeps a service mesh away.
-    pub labels: BTreeMap<String, String>,
-    /// Annotations.
-    pub annotations: BTreeMap<String, String>,
-    /// `resources.requests`.
-    pub requests: BTreeMap<String, String>,
-    /// `resources.limits`.
-    pub limits: BTreeMap<String, String>,
-}
-
-/// `KEY=VALUE:EFFECT`, `KEY:EFFECT` or `KEY`, as `kubectl taint` writes taints.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Toleration {
-    /// The taint's key.
-    pub key: String,
-    /// Its value; any where absent.
-    pub value: Option<String>,
-    /// Its effect; any where absent.
-    pub effect: Option<String>,
 }
 
 /// A Vault token for the second depth, with which roles, policies and mounts
@@ -105,7 +72,9 @@ pub struct Target {
     pub vault_log: Option<String>,
     /// A namespace from which the login must be refused.
     pub other_namespace: Option<String>,
-    /// The probe's pods.
+    /// The image of the program, which is also the probe's, as a pod names it.
+    pub probe_image: String,
+    /// What the cluster asks of the pods.
     pub pod: PodOptions,
     /// Who is named as the owner of what is created.
     pub owner: String,
@@ -147,7 +116,8 @@ pub(crate) mod tests {
             diagnose_reviewer: false,
             vault_log: None,
             other_namespace: None,
-            pod: PodOptions { image: "probe:1".to_owned(), ..PodOptions::default() },
+            probe_image: "probe:1".to_owned(),
+            pod: PodOptions::default(),
             owner: "somebody".to_owned(),
         }
     }

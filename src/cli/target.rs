@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::access::{Access, read};
-use crate::check::target::{AccountRef, PodOptions, Target, Toleration};
+use crate::check::target::{AccountRef, Target};
+use crate::cluster::pod_spec::{PodOptions, Toleration};
 use crate::page::{KeyCatalogue, Reads};
 use crate::probe::input::{SecretName, TOKEN_FILE};
 use crate::scenario::near::near;
@@ -155,8 +156,8 @@ impl Arguments {
             diagnose_reviewer: self.diagnose_reviewer,
             vault_log: None,
             other_namespace: self.other_namespace.clone(),
+            probe_image: self.probe_image.clone().unwrap_or_default(),
             pod: PodOptions {
-                image: self.probe_image.clone().unwrap_or_default(),
                 pull_secrets: self.image_pull_secret.clone(),
                 node_selector: map(&self.node_selector),
                 tolerations: self.toleration.clone(),
@@ -183,7 +184,7 @@ impl Arguments {
     pub fn for_job(&self, target: &Target) -> Vec<String> {
         let mut arguments = vec!["check".to_owned()];
         let mut add = |flag: &str, value: &str| arguments.push(format!("--{flag}={value}"));
-        add("probe-image", &target.pod.image);
+        add("probe-image", &target.probe_image);
         add("namespace", &target.namespace);
         add("operator-namespace", &target.operator_namespace);
         add("runtime", &target.runtime);

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::objects::Owner;
+use super::pod_spec::{PodTemplate, Size};
 use super::{RUN_LABEL, SCENARIO_LABEL};
 
 /// The name of the `OperatorConfiguration` that the page edits.
@@ -130,52 +131,26 @@ pub fn operator_configuration(owner: &Owner, namespace: &str, automount: Option<
 }
 
 /// `Runtime` `mxplatform` (`#configure-k8s-for-pmp`): the app, here the probe.
-#[must_use]
-pub fn runtime(
-    owner: &Owner,
-    namespace: &str,
-    service_account: Option<&str>,
-    container: Value,
-    replicas: i32,
-) -> Runtime {
-    let mut pod = json!({
-        "containers": [container],
-        // Pod Security "restricted". No user id of ours: the image's own, or
-        // the one that OpenShift gives.
-        "securityContext": { "runAsNonRoot": true },
-        "enableServiceLinks": false,
-        "terminationGracePeriodSeconds": 2,
-    });
-    if let Some(name) = service_account {
-        pod["serviceAccountName"] = json!(name);
-    }
-    let mut object = Runtime::new(RUNTIME, RuntimeSpec { template: json!({ "spec": pod }), replicas: Some(replicas) });
+///
+/// # Errors
+/// Never in practice: a pod can be written as JSON.
+pub fn runtime(owner: &Owner, namespace: &str, app: &PodTemplate, replicas: i32) -> Result<Runtime, serde_json::Error> {
+    let template = json!({ "spec": serde_json::to_value(app.spec())? });
+    let mut object = Runtime::new(RUNTIME, RuntimeSpec { template, replicas: Some(replicas) });
     object.metadata = owner.meta(RUNTIME, Some(namespace));
-    object
+    Ok(object)
 }
 
-/// The probe's container.
+/// The app's pod: the probe, with the Service Account that the page sets, or none.
 #[must_use]
-pub fn probe_container(image: &str, input: &str) -> Value {
-    json!({
-        "name": "app",
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "args": ["probe"],
-        "env": [{ "name": crate::probe::input::VARIABLE, "value": input }],
-        "resources": {
-            "requests": { "cpu": "10m", "memory": "32Mi" },
-            "limits": { "cpu": "1", "memory": "128Mi" },
-        },
-        "securityContext": {
-            "allowPrivilegeEscalation": false,
-            "readOnlyRootFilesystem": true,
-            "capabilities": { "drop": ["ALL"] },
-            // Here and not for the whole pod: a filter for the pod's sandbox as
-            // well takes much of the time that a pod needs to start.
-            "seccompProfile": { "type": "RuntimeDefault" },
-        },
-    })
+pub fn app(image: &str, input: String, service_account: Option<&str>) -> PodTemplate {
+    PodTemplate {
+        args: vec!["probe".to_owned()],
+        env: vec![(crate::probe::input::VARIABLE, input)],
+        service_account: service_account.map(str::to_owned),
+        grace_seconds: Some(2),
+        ..PodTemplate::new("app", image, Size::Probe)
+    }
 }
 
 /// What the stand-in makes of a `Runtime`: a Deployment of its pod template,
@@ -239,9 +214,9 @@ mod tests {
         Owner { run: "run".to_owned(), scenario: "scenario".to_owned() }
     }
 
-    fn app(annotation: Option<&str>) -> Runtime {
-        let mut app =
-            runtime(&owner(), "feature-test", Some("pmp-secret-accessor"), probe_container("probe:1", "{}"), 1);
+    fn annotated(annotation: Option<&str>) -> Runtime {
+        let pod = app("probe:1", "{}".to_owned(), Some("pmp-secret-accessor"));
+        let mut app = runtime(&owner(), "feature-test", &pod, 1).unwrap();
         app.metadata.uid = Some("uid".to_owned());
         if let Some(value) = annotation {
             app.annotations_mut().insert(POD_AUTOMOUNT_ANNOTATION.to_owned(), value.to_owned());
@@ -255,8 +230,8 @@ mod tests {
         insta::assert_json_snapshot!((
             custom_resource_definitions().unwrap(),
             &configuration,
-            app(None),
-            deployment(&app(None), Some(&configuration)).unwrap(),
+            annotated(None),
+            deployment(&annotated(None), Some(&configuration)).unwrap(),
         ));
     }
 
@@ -273,7 +248,7 @@ mod tests {
         #[case] pod: Option<bool>,
     ) {
         let configuration = operator_configuration(&owner(), "feature-test", operator);
-        let made = deployment(&app(annotation), Some(&configuration)).unwrap();
+        let made = deployment(&annotated(annotation), Some(&configuration)).unwrap();
         let spec = made.spec.unwrap().template.spec.unwrap();
         assert_eq!(spec.automount_service_account_token, pod);
     }

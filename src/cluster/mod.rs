@@ -7,6 +7,7 @@
 //!   operator makes of them.
 //! - [`operator`]: the stand-in for the Mendix Operator: a controller around [`mendix`].
 //! - [`patience`]: the one way to make a Kubernetes client, which tries again what passes.
+//! - [`pod_spec`]: the one place that makes pods, and what all of them have.
 //! - [`pod`]: from the app's start to its observation, or to why there is none.
 //! - [`portforward`]: a loopback port that leads into a pod.
 
@@ -18,6 +19,7 @@ pub mod objects;
 pub mod operator;
 pub mod patience;
 pub mod pod;
+pub mod pod_spec;
 pub mod portforward;
 
 /// The label that every object of a run carries, with the run's id.

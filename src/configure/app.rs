@@ -136,13 +136,14 @@ pub async fn start(site: Site<'_>, configuration: &Configuration, replicas: i32)
     create(run, &Api::<OperatorConfiguration>::namespaced(kube.clone(), &names.namespace), None, &settings).await?;
     let input = serde_json::to_string(&probe_input(site, configuration))
         .map_err(|error| Error::Other { what: "write the probe's input", reason: error.to_string() })?;
-    let container = mendix::probe_container(&run.testbed.probe, &input);
     let (named, account) = service_account(configuration);
-    let mut runtime = mendix::runtime(site.owner, &names.namespace, named, container, replicas);
+    let mut app = mendix::app(&run.testbed.probe, input, named);
     if configuration.app_token == AppToken::Expired {
         expired_token::store(site, account).await?;
-        expired_token::mount(&mut runtime.spec.template["spec"]);
+        app.mounts.push(expired_token::MOUNT);
     }
+    let mut runtime = mendix::runtime(site.owner, &names.namespace, &app, replicas)
+        .map_err(|error| Error::Other { what: "write the app's pod", reason: error.to_string() })?;
     let automount = match configuration.pod_automount {
         PodAutomount::FromOperator => None,
         PodAutomount::On => Some("true"),

@@ -15,12 +15,16 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::site::{Error, Site, create};
+use crate::cluster::pod_spec::{Mount, Source};
 
 /// The Secret that holds it.
 pub const SECRET: &str = "expired-token";
 
 /// Where the app finds it.
 pub const FILE: &str = "/var/run/secrets/expired/token";
+
+/// What puts it there.
+pub const MOUNT: Mount = Mount { name: SECRET, path: "/var/run/secrets/expired", source: Source::Secret(SECRET) };
 
 /// How long ago it ended, in seconds; Vault allows for a minute.
 const AGO: i64 = 3600;
@@ -62,16 +66,14 @@ fn expire(token: &SecretString, end: i64) -> Option<SecretString> {
     Some(format!("{header}.{payload}.{signature}").into())
 }
 
-/// Mounts it into the app's pod.
-pub fn mount(pod: &mut Value) {
-    let folder = FILE.trim_end_matches("/token");
-    pod["volumes"] = json!([{ "name": SECRET, "secret": { "secretName": SECRET } }]);
-    pod["containers"][0]["volumeMounts"] = json!([{ "name": SECRET, "mountPath": folder, "readOnly": true }]);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_token_is_where_the_app_looks_for_it() {
+        assert_eq!(FILE.strip_prefix(MOUNT.path), Some("/token"));
+    }
 
     #[test]
     fn only_the_times_of_a_token_are_changed() {

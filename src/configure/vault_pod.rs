@@ -7,13 +7,13 @@ use futures::{AsyncBufReadExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::api::{Api, LogParams};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
 
 use super::auth;
 use super::names::Names;
 use super::site::{Error, Run, create};
 use crate::cluster::objects::{self as k8s, Owner};
 use crate::cluster::patience::why;
+use crate::cluster::pod_spec::{PodTemplate, RootFilesystem, Size};
 use crate::cluster::portforward;
 use crate::random::random;
 use crate::testbed::VaultSite;
@@ -44,7 +44,7 @@ pub async fn start(
     let root_token = SecretString::from(format!("root-{}", random(40)));
     run.redactor.add(&root_token);
     let pods = Api::<Pod>::namespaced(kube.clone(), &names.namespace);
-    create(run, &pods, None, &pod(owner, &names.namespace, run.testbed.vault_for_pods(), &root_token)?).await?;
+    create(run, &pods, None, &pod(owner, &names.namespace, run.testbed.vault_for_pods(), &root_token)).await?;
     let subject = format!("pod {}/{NAME} to run", names.namespace);
     let pod_host = wait::until(&subject, limit, Duration::from_millis(150), || async {
         let status = match pods.get(NAME).await {
@@ -76,36 +76,27 @@ pub async fn start(
     Ok(VaultSite::in_cluster(admin, root_token, pod_host, log))
 }
 
-fn pod(owner: &Owner, namespace: &str, image: &str, root_token: &SecretString) -> Result<Pod, Error> {
-    serde_json::from_value(json!({
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": owner.meta(NAME, Some(namespace)),
-        "spec": {
-            "serviceAccountName": NAME,
-            "enableServiceLinks": false,
-            "terminationGracePeriodSeconds": 1,
-            // The official image runs as root unless it is told otherwise; 100 is its own user.
-            "securityContext": { "runAsNonRoot": true, "runAsUser": 100, "runAsGroup": 1000, "seccompProfile": { "type": "RuntimeDefault" } },
-            "containers": [{
-                "name": "vault",
-                "image": image,
-                "imagePullPolicy": "IfNotPresent",
-                "args": ["server", "-dev", "-dev-no-store-token"],
-                "env": [
-                    { "name": "VAULT_DEV_ROOT_TOKEN_ID", "value": root_token.expose_secret() },
-                    { "name": "VAULT_DEV_LISTEN_ADDRESS", "value": "0.0.0.0:8200" },
-                    { "name": "VAULT_LOG_LEVEL", "value": "debug" },
-                    { "name": "VAULT_LOG_FORMAT", "value": "json" },
-                    { "name": "SKIP_SETCAP", "value": "true" },
-                    { "name": "SKIP_CHOWN", "value": "true" },
-                ],
-                "resources": { "requests": { "cpu": "50m", "memory": "128Mi" }, "limits": { "memory": "1Gi" } },
-                "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
-            }],
-        },
-    }))
-    .map_err(|error| Error::Other { what: "make Vault's pod", reason: error.to_string() })
+fn pod(owner: &Owner, namespace: &str, image: &str, root_token: &SecretString) -> Pod {
+    let setting = |name, value: &str| (name, value.to_owned());
+    let template = PodTemplate {
+        args: ["server", "-dev", "-dev-no-store-token"].map(str::to_owned).into(),
+        env: vec![
+            setting("VAULT_DEV_ROOT_TOKEN_ID", root_token.expose_secret()),
+            setting("VAULT_DEV_LISTEN_ADDRESS", "0.0.0.0:8200"),
+            setting("VAULT_LOG_LEVEL", "debug"),
+            setting("VAULT_LOG_FORMAT", "json"),
+            setting("SKIP_SETCAP", "true"),
+            setting("SKIP_CHOWN", "true"),
+        ],
+        // The image's own start script writes.
+        root: RootFilesystem::Writable,
+        // The official image runs as root unless it is told otherwise; 100 is its own user.
+        user: Some((100, 1000)),
+        service_account: Some(NAME.to_owned()),
+        grace_seconds: Some(1),
+        ..PodTemplate::new("vault", image, Size::Vault)
+    };
+    template.pod(owner.meta(NAME, Some(namespace)))
 }
 
 fn follow(pods: Api<Pod>, book: LogBook) {
@@ -123,4 +114,15 @@ fn follow(pods: Api<Pod>, book: LogBook) {
             book.take(&line);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vaults_pod_has_a_service_account_and_a_user_of_its_own() {
+        let owner = Owner { run: "run".to_owned(), scenario: "scenario".to_owned() };
+        insta::assert_json_snapshot!(pod(&owner, "feature-test", "vault:1", &"root".into()));
+    }
 }

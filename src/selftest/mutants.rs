@@ -103,7 +103,7 @@ pub fn documented(keys: &KeyCatalogue) -> Result<Vec<Documented>, serde_json::Er
         ),
         entry(
             Object::Runtime,
-            form(mendix::runtime(&owner, namespace, Some(account), json!({}), 1))?,
+            form(mendix::runtime(&owner, namespace, &mendix::app("probe", String::new(), Some(account)), 1)?)?,
             REVIEWER,
             &[Pod, Login],
         ),

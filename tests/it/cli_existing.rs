@@ -169,6 +169,27 @@ fn the_rights_are_printed_with_the_flags_of_the_check() {
     Place::new().program().args(["print", "rbac"]).args(flags).assert().code(0).stdout(contains("kind: Role"));
 }
 
+#[rstest]
+#[case::a_toleration("--toleration=dedicated=apps:NoSchedule", "/tolerations/0", json!({
+    "key": "dedicated", "operator": "Equal", "value": "apps", "effect": "NoSchedule" }))]
+#[case::a_node_selector("--node-selector=pool=apps", "/nodeSelector", json!({ "pool": "apps" }))]
+#[case::a_pull_secret("--image-pull-secret=registry", "/imagePullSecrets/0/name", json!("registry"))]
+#[case::a_limit("--limit=ephemeral-storage=64Mi", "/containers/0/resources/limits/ephemeral-storage", json!("64Mi"))]
+fn what_the_cluster_asks_of_pods_the_job_has_itself_and_hands_on(
+    #[case] flag: &str,
+    #[case] place: &str,
+    #[case] written: Value,
+) {
+    let flags = ["print", "job", "--namespace=app", SECRET_NAME, "--probe-image=i", flag];
+    let printed = Place::new().program().args(flags).assert().success().get_output().stdout.clone();
+    let printed = String::from_utf8(printed).unwrap();
+    let job: Value = serde_saphyr::from_str(printed.split("---\n").last().unwrap()).unwrap();
+    let pod = &job["spec"]["template"]["spec"];
+    assert_eq!(pod.pointer(place), Some(&written), "{printed}");
+    let handed_on = pod["containers"][0]["args"].as_array().unwrap();
+    assert!(handed_on.contains(&json!(flag)), "{printed}");
+}
+
 #[test]
 fn a_context_that_is_not_there_is_answered_with_those_that_are() {
     let place = Place::new();

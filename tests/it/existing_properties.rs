@@ -11,8 +11,9 @@ use pmp_vault_conformance::check::app::{App, Source};
 use pmp_vault_conformance::check::inspect::{ClusterSide, Found, Inspection, VaultSide};
 use pmp_vault_conformance::check::judge::{ALL, APP, FRESH_ACCOUNT, Judge, OTHER_NAMESPACE, SET_UP, WITHOUT_TOKEN};
 use pmp_vault_conformance::check::sighted::{Probed, Sighted};
-use pmp_vault_conformance::check::target::{AccountRef, PodOptions, Target};
+use pmp_vault_conformance::check::target::{AccountRef, Target};
 use pmp_vault_conformance::cluster::connect::ClusterChoice;
+use pmp_vault_conformance::cluster::pod_spec::PodOptions;
 use pmp_vault_conformance::event::RunResult;
 use pmp_vault_conformance::page::{Reads, Stage};
 use pmp_vault_conformance::probe::input::SecretName;
@@ -114,6 +115,7 @@ fn target() -> BoxedStrategy<Target> {
                 diagnose_reviewer: reviewer && diagnose,
                 vault_log,
                 other_namespace: other.then(|| "elsewhere".to_owned()),
+                probe_image: String::new(),
                 pod: PodOptions::default(),
                 owner: "somebody".to_owned(),
             }

@@ -1,5 +1,6 @@
 //! Arrows point one way: a room imports only rooms below it, and inside a room
-//! no file imports, by whatever way round, a file that imports it.
+//! no file imports, by whatever way round, a file that imports it. Pods are made
+//! in one file alone.
 //!
 //! What counts is what stands in `src/`, tests left aside: `use`, and paths that
 //! begin with `crate`, `super` or `self`. A `mod.rs` that says `pub use` imports
@@ -37,6 +38,18 @@ const LAYERS: [&str; 22] = [
 /// Rooms that are next to each other and know nothing of each other.
 const APART: [(&str, &str); 3] = [("check", "run"), ("selftest", "check"), ("report", "testbed")];
 
+/// The one file that makes pods, and how others would go past it, typed or as JSON.
+const POD_MAKER: &str = "cluster::pod_spec";
+const POD_MARKS: [&str; 7] = [
+    "PodSpec {",
+    "Container {",
+    "PodSecurityContext {",
+    "\"containers\": [{",
+    "\"initContainers\"",
+    "\"imagePullPolicy\"",
+    "\"allowPrivilegeEscalation\"",
+];
+
 /// What each file imports, by module: `run::way` → `verdict::oracle`, ….
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
@@ -48,6 +61,21 @@ fn a_room_imports_only_rooms_below_it() {
 #[test]
 fn no_file_imports_a_file_that_imports_it() {
     assert_eq!(circles(&imports(&sources())), Vec::<String>::new());
+}
+
+#[test]
+fn pods_are_made_in_one_file() {
+    assert_eq!(pod_makers(&sources()), [POD_MAKER]);
+    for line in ["let spec = PodSpec { containers, ..x };", "json!({ \"containers\": [{ \"name\": \"app\" }] })"] {
+        let mut sources = sources();
+        sources.insert("check::job".to_owned(), line.to_owned());
+        assert_eq!(pod_makers(&sources), ["check::job", POD_MAKER], "{line}");
+    }
+}
+
+fn pod_makers(sources: &BTreeMap<String, String>) -> Vec<&str> {
+    let makes = |code: &str| POD_MARKS.iter().any(|mark| code.contains(mark));
+    sources.iter().filter(|(_, code)| makes(code)).map(|(module, _)| &**module).collect()
 }
 
 #[test]
