@@ -6,6 +6,7 @@ mod cli_images_export;
 mod cli_usage;
 mod cli_without_engine;
 mod docs_causes;
+mod docs_commands;
 mod existing_properties;
 mod layers;
 mod probe_observation;

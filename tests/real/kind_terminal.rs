@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::support::customer::Customer;
+use crate::support::servers::documented_names;
 use crate::support::testbed::{Reports, left_of, program};
 use crate::support::window::Window;
 
@@ -55,6 +56,7 @@ fn a_ctrl_c_in_the_middle_of_a_run_cleans_up() {
     let reports = Reports::new();
     // Those that type commands have children, which are in the terminal's session too.
     let globs = ["--scenario", "binding.*", "--scenario", "literal.example-a"];
+    let _names = documented_names();
     let (mut window, mut running) = Window::with(60, 40, at_a_terminal(reports.command(&globs)));
     window.until("the bar", |text| done(text).is_some());
     std::thread::sleep(std::time::Duration::from_millis(300));

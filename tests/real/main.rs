@@ -8,6 +8,7 @@
     reason = "a test may panic, and says what it tried"
 )]
 
+mod kind_docs_commands;
 mod kind_end;
 mod kind_existing;
 mod kind_existing_broken;

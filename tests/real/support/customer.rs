@@ -70,9 +70,36 @@ impl Customer {
             policies: Mutex::default(),
             name,
         };
-        customer.in_the_cluster();
-        customer.in_vault();
+        customer.set_up();
         customer
+    }
+
+    /// With the names of the page, which only one can have at a time: see `documented_names`.
+    pub fn documented() -> Self {
+        let customer = Self {
+            name: "documented".to_owned(),
+            namespace: "feature-test".to_owned(),
+            other: "feature-test-other".to_owned(),
+            mount: "pmp-dev".to_owned(),
+            auth: "kubernetes".to_owned(),
+            policy: "pmp-secret-access".to_owned(),
+            reviewer: "vault-reviewer".to_owned(),
+            state: tempfile::tempdir().unwrap(),
+            tokens: Mutex::default(),
+            policies: Mutex::default(),
+        };
+        // Those of a run before may be on their way out.
+        eventually("the documented namespace is free", LIMIT, || {
+            kubectl(&["get", "namespace", &customer.namespace, "--ignore-not-found"]).is_empty()
+        });
+        customer.set_up();
+        customer.start_app(ACCOUNT);
+        customer
+    }
+
+    fn set_up(&self) {
+        self.in_the_cluster();
+        self.in_vault();
     }
 
     /// The same, with the app's pod running.

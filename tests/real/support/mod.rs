@@ -2,6 +2,9 @@
 
 pub mod broken;
 pub mod check;
+#[path = "../../it/support/commands.rs"]
+#[expect(dead_code, reason = "the tests without servers use the rest of it")]
+pub mod commands;
 pub mod customer;
 pub mod ledger;
 pub mod servers;

@@ -117,6 +117,12 @@ pub fn filling_the_machine() -> MutexGuard<'static, ()> {
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Held by who uses the documented names, which are there once in a cluster.
+pub fn documented_names() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Does something with each of these on a few threads, and gives what came of it in order.
 pub fn on_threads<T: Sync, R: Send>(threads: usize, items: &[T], each: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
     let _one = filling_the_machine();
