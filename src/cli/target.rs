@@ -80,22 +80,22 @@ pub struct Arguments {
     /// A pull secret for the probe's image, may be given more than once
     #[arg(long, value_name = "NAME")]
     image_pull_secret: Vec<String>,
-    /// Node selector of the probe's pods
+    /// Node selector of the pods, the probe's and that of a printed Job
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     node_selector: Vec<(String, String)>,
-    /// Toleration of the probe's pods
+    /// Toleration of these pods
     #[arg(long, value_name = "KEY[=VALUE][:EFFECT]", value_parser = toleration)]
     toleration: Vec<Toleration>,
-    /// Label of the probe's pods, such as sidecar.istio.io/inject=false
+    /// Label of these pods, such as sidecar.istio.io/inject=false
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     label: Vec<(String, String)>,
-    /// Annotation of the probe's pods
+    /// Annotation of these pods
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     annotation: Vec<(String, String)>,
-    /// Resource request of the probe's pods
+    /// Resource request of these pods
     #[arg(long, value_name = "RESOURCE=QUANTITY", value_parser = pair)]
     request: Vec<(String, String)>,
-    /// Resource limit of the probe's pods
+    /// Resource limit of these pods
     #[arg(long, value_name = "RESOURCE=QUANTITY", value_parser = pair)]
     limit: Vec<(String, String)>,
     /// Who is named as the owner of what is created [default: your login name]

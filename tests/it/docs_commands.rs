@@ -84,6 +84,8 @@ fn what_is_not_run_here_is_understood_by_the_program() {
         let line = shown.line();
         // What stands behind a pipe is another program's.
         let own = line.split(" | ").next().unwrap_or_default();
+        // That script gives its arguments to `run`.
+        let own = own.replace("scripts/run ", &format!("{NAME} run "));
         if own.starts_with(&format!("{NAME} ")) {
             // Behind the arguments, it makes the program do nothing else than look at them.
             let asked = Shell::new().bash(&format!("{own} --help")).env("run", "rk3f9xa2b").output().unwrap();
