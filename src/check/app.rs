@@ -8,6 +8,7 @@ use kube::{Client, ResourceExt};
 
 use crate::check::target::Target;
 use crate::cluster::mendix::OPERATOR_CONFIGURATION;
+use crate::page::cause::{CauseId, ids};
 
 /// Where it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +30,8 @@ pub struct App {
     pub automount: Option<bool>,
     /// Where both were read.
     pub source: Source,
-    /// What was noticed, each with the cause's identity.
-    pub notes: Vec<(&'static str, String)>,
+    /// What was noticed, each with its cause.
+    pub notes: Vec<(CauseId, String)>,
 }
 
 /// What the custom resources say.
@@ -63,7 +64,7 @@ fn decide(target: &Target, declared: &Declared, pod: Option<&Pod>) -> Result<App
     };
     if declared.configuration && declared.automount != Some(true) {
         notes.push((
-            "token.operator-automount-off",
+            ids::token::OPERATOR_AUTOMOUNT_OFF,
             format!(
                 "OperatorConfiguration {}/{OPERATOR_CONFIGURATION} has runtimeAutomountServiceAccountToken {}",
                 target.operator_namespace,
@@ -80,14 +81,14 @@ fn decide(target: &Target, declared: &Declared, pod: Option<&Pod>) -> Result<App
         let name = pod.name_any();
         if declared.runtime && account != wanted {
             notes.push((
-                "pod.not-as-runtime",
+                ids::pod::NOT_AS_RUNTIME,
                 format!("pod {name} runs as {account}, and Runtime {} says {wanted}", target.runtime),
             ));
         }
         if declared.configuration && spec.automount_service_account_token != operator {
             let has = spec.automount_service_account_token.map_or("unset".to_owned(), |value| value.to_string());
             notes.push((
-                "pod.not-as-runtime",
+                ids::pod::NOT_AS_RUNTIME,
                 format!(
                     "pod {name} has automountServiceAccountToken {has}, and the operator's setting comes to {}",
                     operator.unwrap_or_default()
@@ -184,7 +185,7 @@ mod tests {
         let app = decide(&target(), &declared(Some("pmp-secret-accessor"), Some(true)), Some(&pod(None, Some(false))));
         let app = app.unwrap();
         assert_eq!((&*app.service_account, app.automount), ("default", Some(false)));
-        assert_eq!(app.notes.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["pod.not-as-runtime"; 2]);
+        assert_eq!(app.notes.iter().map(|(cause, _)| cause.as_str()).collect::<Vec<_>>(), ["pod.not-as-runtime"; 2]);
     }
 
     #[rstest]

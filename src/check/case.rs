@@ -9,12 +9,12 @@ pub(super) fn check(id: &str, verdict: Verdict, message: impl Into<String>) -> C
     Case::new(Subject::Check(id.to_owned()), verdict, message)
 }
 
-pub(super) fn failed(id: &str, cause: &str, message: impl Into<String>) -> Case {
-    Case { cause: Some(CauseId(cause.to_owned())), ..check(id, Verdict::Nonconformant, message) }
+pub(super) fn failed(id: &str, cause: CauseId, message: impl Into<String>) -> Case {
+    Case { cause: Some(cause), ..check(id, Verdict::Nonconformant, message) }
 }
 
-pub(super) fn warning(id: &str, cause: &str, message: impl Into<String>) -> Case {
-    Case { cause: Some(CauseId(cause.to_owned())), warning: true, ..check(id, Verdict::Conformant, message) }
+pub(super) fn warning(id: &str, cause: CauseId, message: impl Into<String>) -> Case {
+    Case { cause: Some(cause), warning: true, ..check(id, Verdict::Conformant, message) }
 }
 
 pub(super) fn words(answer: &Answer) -> String {

@@ -3,8 +3,8 @@
 
 use crate::check::case::{check, failed, warning, words};
 use crate::check::target::Target;
-use crate::page::cause::Fact;
-use crate::page::{CauseId, KeyCatalogue, Stage};
+use crate::page::cause::{CauseId, Fact, SaysOf, ids};
+use crate::page::{KeyCatalogue, Stage};
 use crate::probe::observation::{Asked, Observation};
 use crate::vault::client::fails;
 use crate::vault::transport::Transport;
@@ -55,7 +55,7 @@ pub(super) fn cases(
         Some(secret) if secret.unexpected == 0 => check("only-documented-keys", Verdict::Conformant, ""),
         Some(secret) => warning(
             "only-documented-keys",
-            "keys.unexpected",
+            ids::keys::UNEXPECTED,
             format!(
                 "the secret holds {} keys that revision {} of the page does not name",
                 secret.unexpected, keys.revision
@@ -66,8 +66,8 @@ pub(super) fn cases(
     cases.push(match (capabilities::survives(asked), &asked.revoke) {
         (_, None) => check("token-revoked", Verdict::Skipped, "no login succeeded"),
         (None, Some(_)) => check("token-revoked", Verdict::Conformant, ""),
-        (Some((Fact::VaultFailing, text)), Some(_)) => failed("token-revoked", "boundary.vault-failing", text),
-        (Some((_, text)), Some(_)) => failed("token-revoked", "boundary.token-survives-revocation", text),
+        (Some((Fact::VaultFailing, text)), Some(_)) => failed("token-revoked", ids::boundary::VAULT_FAILING, text),
+        (Some((_, text)), Some(_)) => failed("token-revoked", ids::boundary::TOKEN_SURVIVES_REVOCATION, text),
     });
     cases.extend(boundary(asked, &observation.read_path));
     cases
@@ -88,16 +88,16 @@ fn reach(target: &Target, asked: &Asked, observed: &Observed) -> Vec<Case> {
         cases.push(match blamed {
             Some(blamed) if number == blamed => {
                 let cause = match health.transport {
-                    Some(Transport::Tls) => "login.vault-tls",
-                    Some(Transport::Other) => "login.vault-failing",
-                    _ => "login.vault-unreachable",
+                    Some(Transport::Tls) => ids::login::VAULT_TLS,
+                    Some(Transport::Other) => ids::login::VAULT_FAILING,
+                    _ => ids::login::VAULT_UNREACHABLE,
                 };
                 failed(id, cause, format!("{}: {}", target.secret.address, health.text))
             }
             Some(blamed) if number > blamed => check(id, Verdict::Skipped, "not reached"),
             _ if id == "vault-tls" && !tls => warning(
                 id,
-                "login.http-without-tls",
+                ids::login::HTTP_WITHOUT_TLS,
                 "the Secret Name URL is http: tokens and credentials go over the network unencrypted",
             ),
             _ => check(id, Verdict::Conformant, ""),
@@ -107,19 +107,20 @@ fn reach(target: &Target, asked: &Asked, observed: &Observed) -> Vec<Case> {
         (None, _) if health.transport != Some(Transport::Garbled) => {
             check("vault-health", Verdict::Skipped, "not reached")
         }
-        (Some(_), Some(false)) => failed("vault-health", "login.vault-not-initialized", "Vault is not initialized"),
+        (Some(_), Some(false)) => failed("vault-health", ids::login::VAULT_NOT_INITIALIZED, "Vault is not initialized"),
         // 429 and 473 are standbys, which forward; 472 is a disaster recovery secondary, which does not.
         // Vault itself says beside it that it is initialized; what only stands in front of it does not.
         (Some(200 | 429 | 473), Some(true)) => check("vault-health", Verdict::Conformant, ""),
-        (Some(503), Some(true)) => failed("vault-health", "login.vault-sealed", "Vault is sealed"),
+        (Some(503), Some(true)) => failed("vault-health", ids::login::VAULT_SEALED, "Vault is sealed"),
         (Some(400), _) if health.text.contains("HTTPS server") => {
-            failed("vault-health", "login.plain-http-to-tls", health.text.clone())
+            failed("vault-health", ids::login::PLAIN_HTTP_TO_TLS, health.text.clone())
         }
         // Where the login went on, only the health is not known.
-        _ => match observed.cause.as_ref().filter(|cause| observed.stage == Some(Stage::Login) && cause.is_no_answer())
-        {
-            Some(cause) => failed("vault-health", cause.as_str(), words(health)),
-            None => check("vault-health", Verdict::Inconclusive, words(health)),
+        _ => match &observed.cause {
+            Some(cause) if observed.stage == Some(Stage::Login) && observed.says_of == SaysOf::NoAnswer => {
+                failed("vault-health", cause.clone(), words(health))
+            }
+            _ => check("vault-health", Verdict::Inconclusive, words(health)),
         },
     });
     cases
@@ -134,7 +135,7 @@ fn version(asked: &Asked) -> Case {
             check(id, Verdict::Conformant, format!("Vault {version}"))
         }
         (Some(Ok(_)), Some(Ok(_))) => {
-            warning(id, "login.vault-too-old", format!("Vault {version}; the page recommends 1.9 or newer"))
+            warning(id, ids::login::VAULT_TOO_OLD, format!("Vault {version}; the page recommends 1.9 or newer"))
         }
         _ => check(id, Verdict::Inconclusive, format!("`{version}` is no version")),
     }
@@ -142,12 +143,11 @@ fn version(asked: &Asked) -> Case {
 
 fn auth_method(observation: &Observation, observed: &Observed) -> Case {
     let id = "auth-method";
-    let cause = observed.cause.as_ref().map(CauseId::as_str).filter(|_| observed.stage == Some(Stage::Login));
+    const OF_THE_METHOD: &[CauseId] =
+        &[ids::login::AUTH_MOUNT_MISSING, ids::login::OTHER_AUTH_METHOD, ids::login::NOT_CONFIGURED];
     let status = observation.login.as_ref().and_then(|login| login.answer.status);
-    match cause {
-        Some(cause @ ("login.auth-mount-missing" | "login.other-auth-method" | "login.not-configured")) => {
-            failed(id, cause, observed.in_full())
-        }
+    match &observed.cause {
+        Some(cause) if OF_THE_METHOD.contains(cause) => failed(id, cause.clone(), observed.in_full()),
         _ if observation.login.is_none() => check(id, Verdict::Skipped, "no token, so no login was tried"),
         _ => match status {
             Some(200 | 400 | 403) => check(id, Verdict::Conformant, ""),
@@ -161,7 +161,7 @@ fn kv_version(asked: &Asked) -> Case {
     match (asked.kv_version, &asked.mount) {
         (Some(2), _) => check(id, Verdict::Conformant, ""),
         (Some(version), _) => {
-            failed(id, "read.kv-version-1", format!("the mount is KV version {version}; the page needs version 2"))
+            failed(id, ids::read::KV_VERSION_1, format!("the mount is KV version {version}; the page needs version 2"))
         }
         (None, None) => check(id, Verdict::Skipped, "no login succeeded"),
         (None, Some(answer)) => {
@@ -178,7 +178,7 @@ fn age(asked: &Asked, now: i64) -> Case {
     let Some(created) = created else { return check(id, Verdict::Skipped, "Vault did not say when it was stored") };
     let seconds = now - created.as_second();
     let text = format!("stored {} days ago", seconds / (24 * 3600));
-    if seconds > YEAR { warning(id, "read.version-old", text) } else { check(id, Verdict::Conformant, text) }
+    if seconds > YEAR { warning(id, ids::read::VERSION_OLD, text) } else { check(id, Verdict::Conformant, text) }
 }
 
 /// The page gives the role `ttl=24h`.
@@ -192,7 +192,7 @@ fn lifetime(observation: &Observation, asked: &Asked) -> Case {
         Some(DOCUMENTED) => check(id, Verdict::Conformant, format!("{DOCUMENTED} s, type {kind}")),
         Some(seconds) => warning(
             id,
-            "boundary.lease-not-ttl",
+            ids::boundary::LEASE_NOT_TTL,
             format!(
                 "the Vault token lasts {seconds} s (type {kind}); with the documented ttl=24h it would be {DOCUMENTED} s"
             ),
@@ -201,12 +201,12 @@ fn lifetime(observation: &Observation, asked: &Asked) -> Case {
 }
 
 fn boundary(asked: &Asked, read_path: &str) -> Vec<Case> {
-    const CHECKS: [(&str, Fact, &str); 5] = [
-        ("no-list", Fact::ListAllowed, "boundary.list-allowed"),
-        ("no-write", Fact::WriteAllowed, "boundary.write-allowed"),
-        ("no-patch", Fact::PatchAllowed, "boundary.patch-allowed"),
-        ("no-delete", Fact::DeleteAllowed, "boundary.delete-allowed"),
-        ("no-sibling", Fact::SiblingAllowed, "boundary.sibling-allowed"),
+    const CHECKS: [(&str, Fact, CauseId); 5] = [
+        ("no-list", Fact::ListAllowed, ids::boundary::LIST_ALLOWED),
+        ("no-write", Fact::WriteAllowed, ids::boundary::WRITE_ALLOWED),
+        ("no-patch", Fact::PatchAllowed, ids::boundary::PATCH_ALLOWED),
+        ("no-delete", Fact::DeleteAllowed, ids::boundary::DELETE_ALLOWED),
+        ("no-sibling", Fact::SiblingAllowed, ids::boundary::SIBLING_ALLOWED),
     ];
     let excess = capabilities::excess(asked, read_path);
     let unknown = match &asked.capabilities {

@@ -15,8 +15,7 @@ use crate::check::rights;
 use crate::check::rights::ROOT_CA;
 use crate::check::target::{Target, VaultAccess};
 use crate::cluster::objects::{may_review, user_name};
-use crate::page::CauseId;
-use crate::page::cause::Fact;
+use crate::page::cause::{CauseId, Fact, ids};
 use crate::probe::asking::kv_version;
 use crate::vault::client::{Client as Vault, Error as VaultError};
 use crate::vault::log;
@@ -229,33 +228,33 @@ impl Inspection {
     #[must_use]
     pub fn clues(&self, target: &Target, account: &str) -> Clues {
         let mut clues = Clues::default();
-        let mut rule_out = |ids: &[&str]| clues.ruled_out.extend(ids.iter().map(|id| CauseId((*id).to_owned())));
+        let mut rule_out = |causes: &[CauseId]| clues.ruled_out.extend(causes.iter().cloned());
         let reviewer = self.reviewer_configured();
         if reviewer == Some(true) {
-            rule_out(&["login.app-may-not-review", "login.vault-may-not-review"]);
+            rule_out(&[ids::login::APP_MAY_NOT_REVIEW, ids::login::VAULT_MAY_NOT_REVIEW]);
         }
         if reviewer == Some(false) {
-            rule_out(&["login.reviewer-may-not-review", "login.reviewer-unauthorized"]);
+            rule_out(&[ids::login::REVIEWER_MAY_NOT_REVIEW, ids::login::REVIEWER_UNAUTHORIZED]);
         }
         if self.cluster.app_may == Some(true) {
-            rule_out(&["login.app-may-not-review"]);
+            rule_out(&[ids::login::APP_MAY_NOT_REVIEW]);
         }
         if self.cluster.reviewer_may == Some(true) {
-            rule_out(&["login.reviewer-may-not-review"]);
+            rule_out(&[ids::login::REVIEWER_MAY_NOT_REVIEW]);
         }
         if self.own_ca() == Some(true) {
             // Whoever shows a certificate of this cluster is this cluster, which knows its own tokens.
-            rule_out(&["login.api-server-certificate", "login.app-token-rejected"]);
+            rule_out(&[ids::login::API_SERVER_CERTIFICATE, ids::login::APP_TOKEN_REJECTED]);
         }
         if let Some(config) = self.vault.as_ref().and_then(|vault| vault.config.there()) {
             if config["disable_local_ca_jwt"].as_bool() == Some(true) {
-                rule_out(&["login.vault-may-not-review"]);
+                rule_out(&[ids::login::VAULT_MAY_NOT_REVIEW]);
                 if reviewer == Some(false) && self.cluster.app_may == Some(false) {
                     clues.facts.insert(Fact::AppReviewsWithoutRight);
                 }
             }
             if config["pem_keys"].as_array().is_none_or(Vec::is_empty) {
-                rule_out(&["login.malformed-token"]);
+                rule_out(&[ids::login::MALFORMED_TOKEN]);
             }
         }
         if self.host_is_loopback() {
@@ -274,7 +273,7 @@ impl Inspection {
         if let Some(vault) = &self.vault {
             if let Some(role) = vault.role.there() {
                 if role["token_bound_cidrs"].as_array().is_none_or(Vec::is_empty) {
-                    rule_out(&["login.cidr-mismatch"]);
+                    rule_out(&[ids::login::CIDR_MISMATCH]);
                 }
                 let named = strings(&role["token_policies"]);
                 let missing = |name: &String| matches!(vault.policies.get(name), Some(Found::Missing(_)));
@@ -282,21 +281,21 @@ impl Inspection {
                 if named.iter().any(missing) {
                     clues.facts.insert(Fact::PolicyMissing);
                 } else if named.iter().all(there) {
-                    rule_out(&["read.policy-missing"]);
+                    rule_out(&[ids::read::POLICY_MISSING]);
                 }
             }
             match &vault.mount {
                 Found::Missing(_) => {
                     clues.facts.insert(Fact::MountMissing);
                 }
-                Found::There(_) => rule_out(&["read.mount-missing"]),
+                Found::There(_) => rule_out(&[ids::read::MOUNT_MISSING]),
                 Found::Unknown(_) => {}
             }
             match &vault.stray {
                 Found::There(_) => {
                     clues.facts.insert(Fact::SecretAtDataData);
                 }
-                Found::Missing(_) => rule_out(&["read.secret-at-data-data"]),
+                Found::Missing(_) => rule_out(&[ids::read::SECRET_AT_DATA_DATA]),
                 Found::Unknown(_) => {}
             }
         }
@@ -340,7 +339,7 @@ impl Inspection {
             clues.facts.insert(Fact::ReviewByVault);
         }
         if !clues.facts.contains(&Fact::ReviewByApp) {
-            clues.ruled_out.insert(CauseId("login.app-may-not-review".to_owned()));
+            clues.ruled_out.insert(ids::login::APP_MAY_NOT_REVIEW);
         }
         clues.log = Some(line.clone());
     }

@@ -8,7 +8,8 @@ use crate::check::inspect::{Clues, Inspection};
 use crate::check::sighted::{Probed, Sighted};
 use crate::check::target::Target;
 use crate::check::{checks, setup};
-use crate::page::{CauseCatalogue, CauseId, KeyCatalogue, Stage};
+use crate::page::cause::{CauseCatalogue, CauseId, ids};
+use crate::page::{KeyCatalogue, Stage};
 use crate::probe::observation::Answer;
 use crate::verdict::oracle::Oracle;
 use crate::verdict::question::{Expected, Question, Servers};
@@ -34,22 +35,22 @@ pub const ALL: [&str; 5] = [SET_UP, APP, WITHOUT_TOKEN, FRESH_ACCOUNT, OTHER_NAM
 struct Denial<'a> {
     id: &'a str,
     title: &'a str,
-    cause: &'a str,
+    cause: CauseId,
     /// What it is called where it is not refused.
-    accepted: &'a str,
+    accepted: CauseId,
 }
 
 const FRESH: Denial<'_> = Denial {
     id: FRESH_ACCOUNT,
     title: "A Service Account without rights is not let in",
-    cause: "login.service-account-not-authorized",
-    accepted: "login.fresh-account-accepted",
+    cause: ids::login::SERVICE_ACCOUNT_NOT_AUTHORIZED,
+    accepted: ids::login::FRESH_ACCOUNT_ACCEPTED,
 };
 const ELSEWHERE: Denial<'_> = Denial {
     id: OTHER_NAMESPACE,
     title: "A pod of another namespace is not let in",
-    cause: "login.namespace-not-authorized",
-    accepted: "login.other-namespace-accepted",
+    cause: ids::login::NAMESPACE_NOT_AUTHORIZED,
+    accepted: ids::login::OTHER_NAMESPACE_ACCEPTED,
 };
 
 /// Judges.
@@ -128,14 +129,14 @@ impl Judge<'_> {
     /// What the app's twin saw, with everything that speaks for and against causes.
     fn sighting(self, sighted: &Sighted, clues: &Clues) -> Sighting {
         let mut ruled_out = clues.ruled_out.clone();
-        let mut rule_out = |ids: &[&str]| ruled_out.extend(ids.iter().map(|id| CauseId((*id).to_owned())));
+        let mut rule_out = |causes: &[CauseId]| ruled_out.extend(causes.iter().cloned());
         if let Some(asked) = sighted.twin.observation().and_then(|observation| observation.asked.as_ref()) {
             let status = |answer: &Option<Answer>| answer.as_ref().and_then(|answer| answer.status);
             if status(&asked.at_data_data) == Some(404) {
-                rule_out(&["read.secret-at-data-data"]);
+                rule_out(&[ids::read::SECRET_AT_DATA_DATA]);
             }
             if status(&asked.mount) == Some(200) {
-                rule_out(&["read.mount-missing"]);
+                rule_out(&[ids::read::MOUNT_MISSING]);
             }
         }
         rule_out(by_the_fresh_account(sighted));
@@ -184,12 +185,16 @@ impl Judge<'_> {
     }
 
     fn denied(self, denial: &Denial<'_>, probed: Option<&Probed>, way: &Observed, clues: &Clues) -> ScenarioResult {
-        let cause = CauseId(denial.cause.to_owned());
         let question = Question {
             servers: Servers::Customers,
             control: Some(APP),
             only: Some(Stage::Login),
-            ..Question::new(denial.id, denial.title, "#configure-k8s-auth", Expected::Stops(Stage::Login, &cause))
+            ..Question::new(
+                denial.id,
+                denial.title,
+                "#configure-k8s-auth",
+                Expected::Stops(Stage::Login, &denial.cause),
+            )
         };
         let Some(probed) = probed else {
             let subject = Subject::Stage(Stage::Login);
@@ -204,7 +209,7 @@ impl Judge<'_> {
             Sighting { seen: probed.seen.clone(), ruled_out: Some(clues.ruled_out.clone()), ..Sighting::nothing("") };
         let mut result = self.oracle().judge(question, &sighting, probed.timings());
         if result.observed.passed(Stage::Login) {
-            result.observed.cause = Some(CauseId(denial.accepted.to_owned()));
+            result.observed.cause = Some(denial.accepted.clone());
             result.reason = "the login succeeded; its token was revoked, and nothing was read with it".to_owned();
             for case in &mut result.cases {
                 case.cause.clone_from(&result.observed.cause);
@@ -219,16 +224,16 @@ impl Judge<'_> {
 /// What the login of the fresh Service Account says of the app's. Vault
 /// looks at the token's form and at the client's address first, then at the
 /// name, and makes the TokenReview last.
-fn by_the_fresh_account(sighted: &Sighted) -> &'static [&'static str] {
-    const BEFORE_THE_NAME: &[&str] = &["login.malformed-token", "login.cidr-mismatch"];
-    const TOKEN_REVIEW: &[&str] = &[
-        "login.app-may-not-review",
-        "login.reviewer-may-not-review",
-        "login.vault-may-not-review",
-        "login.reviewer-unauthorized",
-        "login.app-token-rejected",
-        "login.api-server-certificate",
-        "login.api-server-unreachable",
+fn by_the_fresh_account(sighted: &Sighted) -> &'static [CauseId] {
+    const BEFORE_THE_NAME: &[CauseId] = &[ids::login::MALFORMED_TOKEN, ids::login::CIDR_MISMATCH];
+    const TOKEN_REVIEW: &[CauseId] = &[
+        ids::login::APP_MAY_NOT_REVIEW,
+        ids::login::REVIEWER_MAY_NOT_REVIEW,
+        ids::login::VAULT_MAY_NOT_REVIEW,
+        ids::login::REVIEWER_UNAUTHORIZED,
+        ids::login::APP_TOKEN_REJECTED,
+        ids::login::API_SERVER_CERTIFICATE,
+        ids::login::API_SERVER_UNREACHABLE,
     ];
     let login = sighted.fresh.observation().and_then(|observation| observation.login.as_ref());
     let Some(answer) = login.map(|login| &login.answer).filter(|answer| answer.status == Some(403)) else {
@@ -254,7 +259,7 @@ fn without_token(twin: &Probed, app: &Observed) -> ScenarioResult {
         _ if !app.complete => check(id, Verdict::Inconclusive, app.text.clone()),
         None => check(id, Verdict::Skipped, "Vault was not reached, so nothing was asked of it"),
         Some(Answer { status: Some(200), .. }) => {
-            failed(id, "read.open-without-token", "the secret was given without a Vault token")
+            failed(id, ids::read::OPEN_WITHOUT_TOKEN, "the secret was given without a Vault token")
         }
         Some(Answer { status: Some(400 | 403), .. }) => check(id, Verdict::Conformant, ""),
         Some(answer) => check(id, Verdict::Inconclusive, format!("neither given nor refused: {}", words(answer))),

@@ -8,6 +8,7 @@ use crate::check::inspect::{Found, Inspection, VaultSide, mount_version, strings
 use crate::check::sighted::Sighted;
 use crate::check::target::Target;
 use crate::page::Stage;
+use crate::page::cause::{CauseId, ids};
 use crate::verdict::Verdict;
 use crate::verdict::result::{Case, Observed};
 use globset::Glob;
@@ -28,7 +29,7 @@ pub(super) fn cases(target: &Target, sighted: &Sighted, observed: &Observed) -> 
     cases
 }
 
-fn noted(sighted: &Sighted, id: &str, cause: &str) -> Option<Case> {
+fn noted(sighted: &Sighted, id: &str, cause: CauseId) -> Option<Case> {
     let texts: Vec<&str> =
         sighted.app.notes.iter().filter(|(known, _)| *known == cause).map(|(_, text)| text.as_str()).collect();
     (!texts.is_empty()).then(|| warning(id, cause, texts.join("; ")))
@@ -36,13 +37,13 @@ fn noted(sighted: &Sighted, id: &str, cause: &str) -> Option<Case> {
 
 fn custom_resources(sighted: &Sighted) -> Case {
     let id = "custom-resources";
-    noted(sighted, id, "token.operator-automount-off").unwrap_or_else(|| check(id, Verdict::Conformant, ""))
+    noted(sighted, id, ids::token::OPERATOR_AUTOMOUNT_OFF).unwrap_or_else(|| check(id, Verdict::Conformant, ""))
 }
 
 fn app_pod(sighted: &Sighted) -> Case {
     let id = "app-pod";
     let account = &sighted.app.service_account;
-    noted(sighted, id, "pod.not-as-runtime").unwrap_or_else(|| match &sighted.app.source {
+    noted(sighted, id, ids::pod::NOT_AS_RUNTIME).unwrap_or_else(|| match &sighted.app.source {
         Source::Pod(name) => check(id, Verdict::Conformant, format!("pod {name} runs as {account}")),
         Source::Runtime => check(id, Verdict::Skipped, format!("no pod of the app runs; the Runtime says {account}")),
         Source::Flag => check(id, Verdict::Skipped, format!("--service-account names {account}")),
@@ -54,7 +55,7 @@ fn service_account(sighted: &Sighted, observed: &Observed) -> Case {
     match sighted.app.service_account.as_str() {
         "default" if observed.passed(Stage::Login) => warning(
             id,
-            "login.default-bound",
+            ids::login::DEFAULT_BOUND,
             "the app runs as `default`, and the role binds it: every pod of the namespace with a mounted token reads all credentials",
         ),
         _ => check(id, Verdict::Conformant, ""),
@@ -68,8 +69,12 @@ fn reviewer(target: &Target, inspection: &Inspection) -> Case {
     };
     let name = format!("{}/{}", account.namespace, account.name);
     match (inspection.cluster.reviewer_there, inspection.cluster.reviewer_may) {
-        (Some(false), _) => failed(id, "login.reviewer-unauthorized", format!("Service Account {name} is not there")),
-        (_, Some(false)) => failed(id, "login.reviewer-may-not-review", format!("{name} may not create TokenReviews")),
+        (Some(false), _) => {
+            failed(id, ids::login::REVIEWER_UNAUTHORIZED, format!("Service Account {name} is not there"))
+        }
+        (_, Some(false)) => {
+            failed(id, ids::login::REVIEWER_MAY_NOT_REVIEW, format!("{name} may not create TokenReviews"))
+        }
         (Some(true), Some(true)) => check(id, Verdict::Conformant, format!("{name} is there and may review tokens")),
         (Some(true), None) => check(
             id,
@@ -90,7 +95,7 @@ fn vault_cases(target: &Target, sighted: &Sighted, vault: &VaultSide) -> Vec<Cas
         [] => check("check-token", Verdict::Conformant, ""),
         more => warning(
             "check-token",
-            "boundary.check-token-too-strong",
+            ids::boundary::CHECK_TOKEN_TOO_STRONG,
             format!("the token given may also: {}", more.join("; ")),
         ),
     });
@@ -112,7 +117,8 @@ fn role(target: &Target, sighted: &Sighted, vault: &VaultSide) -> Vec<Case> {
     let role = match &vault.role {
         Found::There(role) => role,
         Found::Missing(text) => {
-            let cause = if text.contains("no handler") { "login.auth-mount-missing" } else { "login.role-not-found" };
+            let cause =
+                if text.contains("no handler") { ids::login::AUTH_MOUNT_MISSING } else { ids::login::ROLE_NOT_FOUND };
             let mut cases = vec![failed("role", cause, format!("{what} is not there"))];
             cases.extend(rest("there is no such role"));
             return cases;
@@ -132,19 +138,19 @@ fn role(target: &Target, sighted: &Sighted, vault: &VaultSide) -> Vec<Case> {
     let bound = if !matches(&names, account) {
         failed(
             binding,
-            "login.service-account-not-authorized",
+            ids::login::SERVICE_ACCOUNT_NOT_AUTHORIZED,
             format!("the role binds Service Accounts {names:?}, and the app runs as {account}"),
         )
     } else if !matches(&namespaces, &target.namespace) && !selector {
         failed(
             binding,
-            "login.namespace-not-authorized",
+            ids::login::NAMESPACE_NOT_AUTHORIZED,
             format!("the role binds namespaces {namespaces:?}, and the app is in {}", target.namespace),
         )
     } else if names.iter().chain(&namespaces).any(|name| name == "*") {
         warning(
             binding,
-            "login.role-wildcard",
+            ids::login::ROLE_WILDCARD,
             format!("the role binds Service Accounts {names:?} in namespaces {namespaces:?}"),
         )
     } else {
@@ -157,7 +163,7 @@ fn role(target: &Target, sighted: &Sighted, vault: &VaultSide) -> Vec<Case> {
     } else {
         warning(
             "role-lifetime",
-            "boundary.lease-not-ttl",
+            ids::boundary::LEASE_NOT_TTL,
             format!("the role's ttl is {ttl} s, the page gives it {documented} s (24h)"),
         )
     };
@@ -182,19 +188,23 @@ fn auth_config(inspection: &Inspection, vault: &VaultSide) -> Case {
     let config = match &vault.config {
         Found::There(config) => config,
         Found::Missing(text) if text.contains("no handler") => {
-            return failed(id, "login.auth-mount-missing", "no auth method is enabled at that path");
+            return failed(id, ids::login::AUTH_MOUNT_MISSING, "no auth method is enabled at that path");
         }
-        Found::Missing(_) => return failed(id, "login.not-configured", "the auth method is not configured"),
+        Found::Missing(_) => return failed(id, ids::login::NOT_CONFIGURED, "the auth method is not configured"),
         found => return unknown(id, "the auth configuration", found),
     };
     let host = config["kubernetes_host"].as_str().unwrap_or_default();
     if inspection.host_is_loopback() {
-        return failed(id, "login.api-server-unreachable", format!("kubernetes_host {host} is Vault's own machine"));
+        return failed(
+            id,
+            ids::login::API_SERVER_UNREACHABLE,
+            format!("kubernetes_host {host} is Vault's own machine"),
+        );
     }
     if inspection.own_ca() == Some(false) {
         return failed(
             id,
-            "login.api-server-certificate",
+            ids::login::API_SERVER_CERTIFICATE,
             "kubernetes_ca_cert is not this cluster's certificate authority",
         );
     }
@@ -211,7 +221,7 @@ fn policy(target: &Target, vault: &VaultSide) -> Case {
     let Some(role) = vault.role.there() else { return check(id, Verdict::Skipped, "the role could not be read") };
     let named = strings(&role["token_policies"]);
     if named.is_empty() {
-        return failed(id, "read.policy-denies", "the role names no policy");
+        return failed(id, ids::read::POLICY_DENIES, "the role names no policy");
     }
     let path = target.data_path();
     let mut unread = Vec::new();
@@ -222,7 +232,7 @@ fn policy(target: &Target, vault: &VaultSide) -> Case {
             Some(Found::Missing(_)) => {
                 return failed(
                     id,
-                    "read.policy-missing",
+                    ids::read::POLICY_MISSING,
                     format!("the role names policy {name}, which does not exist"),
                 );
             }
@@ -246,7 +256,7 @@ fn policy(target: &Target, vault: &VaultSide) -> Case {
             format!("no policy names {path} itself, and patterns are not interpreted; the app's read tells"),
         );
     }
-    failed(id, "read.policy-denies", format!("none of the policies {} names {path}", named.join(", ")))
+    failed(id, ids::read::POLICY_DENIES, format!("none of the policies {} names {path}", named.join(", ")))
 }
 
 fn mount(target: &Target, vault: &VaultSide) -> Case {
@@ -255,14 +265,14 @@ fn mount(target: &Target, vault: &VaultSide) -> Case {
     match &vault.mount {
         Found::There(found) => match mount_version(found) {
             Some(2) => check(id, Verdict::Conformant, ""),
-            Some(version) => failed(id, "read.kv-version-1", format!("{mount} is KV version {version}")),
+            Some(version) => failed(id, ids::read::KV_VERSION_1, format!("{mount} is KV version {version}")),
             None => failed(
                 id,
-                "read.not-version-2-shape",
+                ids::read::NOT_VERSION_2_SHAPE,
                 format!("{mount} is no KV engine but `{}`", found["type"].as_str().unwrap_or_default()),
             ),
         },
-        Found::Missing(_) => failed(id, "read.mount-missing", format!("nothing is mounted at {mount}")),
+        Found::Missing(_) => failed(id, ids::read::MOUNT_MISSING, format!("nothing is mounted at {mount}")),
         found => unknown(id, "the mount", found),
     }
 }
@@ -279,25 +289,25 @@ fn secret(target: &Target, vault: &VaultSide) -> Case {
         Found::There(metadata) => metadata,
         Found::Missing(_) if stray => {
             let text = format!("the secret lies at {mount}/data/data/{name}, one data/ too deep");
-            return failed(id, "read.secret-at-data-data", text);
+            return failed(id, ids::read::SECRET_AT_DATA_DATA, text);
         }
         Found::Missing(_) => {
-            return failed(id, "read.secret-not-found", format!("there is no secret at {mount}/{name}"));
+            return failed(id, ids::read::SECRET_NOT_FOUND, format!("there is no secret at {mount}/{name}"));
         }
         found => return unknown(id, "the secret's metadata", found),
     };
     let current = metadata["current_version"].as_u64().unwrap_or_default();
     let version = &metadata["versions"][current.to_string()];
     if version["destroyed"].as_bool() == Some(true) {
-        return failed(id, "read.version-destroyed", format!("version {current} was destroyed"));
+        return failed(id, ids::read::VERSION_DESTROYED, format!("version {current} was destroyed"));
     }
     if version["deletion_time"].as_str().is_some_and(|time| !time.is_empty()) {
-        return failed(id, "read.secret-deleted", format!("version {current} was deleted"));
+        return failed(id, ids::read::SECRET_DELETED, format!("version {current} was deleted"));
     }
     match stray {
         true => warning(
             id,
-            "read.secret-at-data-data",
+            ids::read::SECRET_AT_DATA_DATA,
             format!("it is there; another lies at {mount}/data/data/{name}, where nobody looks"),
         ),
         false => check(id, Verdict::Conformant, ""),

@@ -31,7 +31,7 @@ pub fn explain(arguments: &Arguments) -> Exit {
     let id = &arguments.id;
     if let Some(scenario) = catalogue.get(id) {
         say::prose(format_args!("{}", about_scenario(scenario, &catalogue)));
-    } else if let Some(cause) = catalogue.causes.get(&CauseId(id.clone())) {
+    } else if let Some(cause) = catalogue.causes.get(&CauseId::new(id)) {
         say::prose(format_args!("{}", about_cause(cause, &catalogue)));
     } else {
         let ids = catalogue
@@ -87,9 +87,11 @@ fn about_scenario(scenario: &Scenario, catalogue: &Catalogue) -> String {
 fn about_cause(cause: &Cause, catalogue: &Catalogue) -> String {
     let mut text = format!("{}\n  {}\n\n", cause.id, cause.title);
     text.push_str(&format!("means:    {}\nremedy:   {}\n", cause.meaning, cause.remedy));
+    text.extend(cause.says_of.words().map(|what| format!("says of:  {what}\n")));
     for signature in &cause.signatures {
         text.push_str(&format!("seen as:  {}\n", seen_as(signature)));
     }
+    text.extend(cause.stated_by.iter().map(|check| format!("stated by: {check}\n")));
     text.push_str(&format!("seen on:  {}\n", cause.seen_on.join("; ")));
     let scenarios: Vec<&str> = catalogue
         .scenarios

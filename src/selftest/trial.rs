@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_fault_must_end_with_its_verdict_and_for_its_reason() {
-        let cause = |id: &str| Some(CauseId(id.to_owned()));
+        let cause = |id: &str| Some(CauseId::new(id));
         let outcome =
             |verdict| Outcome::Ended { verdict, cause: cause("login.vault-tls"), reason: "as said".to_owned() };
         let judge = |outcome: &Outcome, cause, says: Option<&str>| {

@@ -1,11 +1,10 @@
 //! The verdict of each stage, key, command and step. Every stage and every key
 //! of the catalogue has its case in every scenario, whatever happened.
 
-use super::question::{Question, Wanted};
+use super::question::{Question, Wanted, fault};
 use super::result::{Case, Finding, Observed, Subject, Verdict};
 use super::sighting::{CommandOutcome, Seen, Sighting};
-use crate::page::stage::Stage;
-use crate::page::{CauseId, KeyCatalogue};
+use crate::page::{KeyCatalogue, Stage};
 use crate::probe::observation::{KeyObservation, KeyState, Observation};
 
 /// One case a stage that is asked about.
@@ -110,17 +109,6 @@ fn optional(subject: Subject, found: Option<KeyState>, observed: &Observed) -> C
     };
     let cause = fault(state).filter(|_| state != KeyState::Missing);
     Case { cause, warning: state == KeyState::Empty, ..Case::new(subject, verdict, message) }
-}
-
-/// What a key in that state stops the way for.
-fn fault(state: KeyState) -> Option<CauseId> {
-    let id = match state {
-        KeyState::Present => return None,
-        KeyState::Missing => "keys.missing",
-        KeyState::Empty => "keys.empty",
-        KeyState::NotAString => "keys.not-a-string",
-    };
-    Some(CauseId(id.to_owned()))
 }
 
 fn key_verdict(

@@ -91,6 +91,7 @@ impl<'a> Stop<'a> {
         let cause = if candidates.len() == 1 { candidates.pop() } else { None };
         Observed {
             stage: Some(self.stage),
+            says_of: cause.as_ref().map(|cause| causes.says_of(cause)).unwrap_or_default(),
             cause,
             status: self.status,
             server: self.server.map(str::to_owned),

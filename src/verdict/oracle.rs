@@ -4,7 +4,7 @@ use super::question::{Expected, Question, Servers, Wanted};
 use super::result::{Finding, Observed, ScenarioResult, Timings, Verdict};
 use super::sighting::{Seen, Sighting};
 use super::{cases, end};
-use crate::page::cause::{CauseCatalogue, CauseId};
+use crate::page::cause::{CauseCatalogue, SaysOf};
 use crate::page::{KeyCatalogue, Stage};
 use crate::probe::observation::{Observation, Secret};
 use crate::scenario::model::Scenario;
@@ -132,18 +132,11 @@ fn keys_problem(question: &Question<'_>, sighting: &Sighting) -> Option<String> 
 /// Why a stop says nothing of what was asked, where it does not: it is a verdict
 /// only where it was to come.
 fn trouble(question: &Question<'_>, observed: &Observed) -> Option<&'static str> {
-    const TESTBED: [&str; 5] = [
-        "pod.admission-refused",
-        "login.vault-unreachable",
-        "login.vault-sealed",
-        "login.vault-not-active",
-        "login.vault-tls",
-    ];
     const UNUSABLE: &str = "Vault gave no usable answer";
-    let cause = observed.cause.as_ref().map(CauseId::as_str);
-    if question.servers == Servers::Customers {
+    let ours = question.servers == Servers::Ours;
+    if !ours {
         // The probe's pod is no server of theirs.
-        if cause == Some("pod.admission-refused") {
+        if observed.says_of == SaysOf::Probe {
             return Some("the probe's pod is not admitted");
         }
         // How theirs fail is what the app's own way is there to tell.
@@ -152,15 +145,14 @@ fn trouble(question: &Question<'_>, observed: &Observed) -> Option<&'static str>
             return Some("the probe did not get that far");
         }
     }
-    if cause.is_some_and(|id| TESTBED.contains(&id)) {
-        return Some(if question.servers == Servers::Ours { "the testbed cannot be used" } else { UNUSABLE });
-    }
-    if observed.cause.as_ref().is_some_and(CauseId::is_no_answer) {
-        return Some(UNUSABLE);
+    match observed.says_of {
+        SaysOf::Probe | SaysOf::Testbed if ours => return Some("the testbed cannot be used"),
+        SaysOf::Testbed | SaysOf::NoAnswer => return Some(UNUSABLE),
+        SaysOf::Probe | SaysOf::Page => {}
     }
     let by_network = matches!(observed.stage, Some(Stage::Login | Stage::Read)) && observed.status.is_none();
     let by_server = observed.status.is_some_and(|status| fails(status) || (300..400).contains(&status));
-    (cause.is_none() && (by_network || by_server)).then_some(UNUSABLE)
+    (observed.cause.is_none() && (by_network || by_server)).then_some(UNUSABLE)
 }
 
 /// A stop at the right stage whose text is in no catalogue may be the right one

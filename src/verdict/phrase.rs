@@ -1,6 +1,7 @@
 //! What was observed, in words: the same ones wherever they are said.
 
 use super::result::Observed;
+use crate::page::cause::SaysOf;
 use crate::page::{CauseId, Stage};
 
 impl Observed {
@@ -33,7 +34,7 @@ impl Observed {
         if let Some(status) = self.status {
             phrase.push_str(&format!(" (HTTP {status})"));
         }
-        let says_little = self.cause.as_ref().is_none_or(CauseId::is_no_answer);
+        let says_little = self.cause.is_none() || self.says_of == SaysOf::NoAnswer;
         if self.stage.is_some() && says_little && !self.text.is_empty() {
             phrase.push_str(&format!(" `{}`", self.text));
         }

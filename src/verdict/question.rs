@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::result::Observed;
-use crate::page::{CauseId, KeyCatalogue, Reads, Stage};
+use crate::page::cause::{CauseId, ids};
+use crate::page::{KeyCatalogue, Reads, Stage};
 use crate::probe::observation::KeyState;
 use crate::scenario::model::{Evidence, Expect, KnownDeviation, Scenario};
 
@@ -82,6 +83,17 @@ pub enum Wanted {
     Optional,
 }
 
+/// What a key in that state stops the way for.
+#[must_use]
+pub fn fault(state: KeyState) -> Option<CauseId> {
+    match state {
+        KeyState::Present => None,
+        KeyState::Missing => Some(ids::keys::MISSING),
+        KeyState::Empty => Some(ids::keys::EMPTY),
+        KeyState::NotAString => Some(ids::keys::NOT_A_STRING),
+    }
+}
+
 /// What is asked of a sighting.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
@@ -141,12 +153,9 @@ impl<'a> Question<'a> {
             }
             Expected::Reads(_) | Expected::ReadsAtLeast(_) => KeyState::Present,
             Expected::Stops(Stage::Keys, cause) if self.concerned.is_none_or(|keys| keys.contains(key)) => {
-                match cause.as_str() {
-                    "keys.empty" => KeyState::Empty,
-                    "keys.not-a-string" => KeyState::NotAString,
-                    "keys.missing" => KeyState::Missing,
-                    _ => KeyState::Present,
-                }
+                // Any other cause at the keys is one of a key that is there, such as a wrong value.
+                let mut faulty = [KeyState::Missing, KeyState::Empty, KeyState::NotAString].into_iter();
+                faulty.find(|state| fault(*state).as_ref() == Some(cause)).unwrap_or(KeyState::Present)
             }
             Expected::Stops(Stage::Keys | Stage::Boundary, _) => KeyState::Present,
             Expected::Stops(..) => return None,

@@ -5,6 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::page::cause::SaysOf;
 use crate::page::{CauseId, Stage};
 use crate::probe::observation::KeyState;
 use crate::scenario::model::Evidence;
@@ -59,6 +60,9 @@ pub struct Observed {
     pub stage: Option<Stage>,
     /// The cause, where it could be told.
     pub cause: Option<CauseId>,
+    /// What that cause says something of.
+    #[serde(skip)]
+    pub says_of: SaysOf,
     /// The HTTP status that the client saw there.
     pub status: Option<u16>,
     /// What the client saw there, or why nothing was observed.

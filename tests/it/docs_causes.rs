@@ -19,6 +19,7 @@ scenario files, in JSON, in JUnit's `type` and in `explain`. An id is never used
 A cause is told from what the client saw, from the server's own message, and from facts that the harness asked for
 afterwards. Every condition of one line under \"Seen as\" must hold. Of several causes that fit, the one with the most
 conditions is taken; where two have equally many, or none fits, no cause is named, because a cause is never guessed.
+A cause that no end of a way shows is stated by a check, and has a line \"Stated by\" in place of \"Seen as\".
 Names such as `pmp-dev` and `pmp-secret-accessor` are those of the documented example.
 ";
 
@@ -47,8 +48,12 @@ fn page(catalogue: &Catalogue) -> String {
 }
 
 fn section(cause: &Cause, stage: Stage, catalogue: &Catalogue, facts: &Value) -> String {
-    let mut text =
-        format!("\n### {}\n\n{}. {}\n\nRemedy: {}\n\nSeen as:\n\n", cause.id, cause.title, cause.meaning, cause.remedy);
+    let mut text = format!("\n### {}\n\n{}. {}\n\nRemedy: {}\n\n", cause.id, cause.title, cause.meaning, cause.remedy);
+    text.extend(cause.says_of.words().map(|what| format!("Says something of {what}.\n\n")));
+    match &cause.stated_by {
+        Some(check) => text.push_str(&format!("Stated by {check}.\n")),
+        None => text.push_str("Seen as:\n\n"),
+    }
     for signature in &cause.signatures {
         text.push_str(&format!("- {}\n", seen_as(signature, stage, facts)));
     }

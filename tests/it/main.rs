@@ -1,6 +1,7 @@
 //! Tests that need no server: one crate, a module for each promise.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test may panic as the test itself")]
 
+mod causes_named;
 mod cli_existing;
 mod cli_images_export;
 mod cli_usage;

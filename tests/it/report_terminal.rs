@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pmp_vault_conformance::event::{Ending, Event, RunResult};
+use pmp_vault_conformance::page::cause::SaysOf;
 use pmp_vault_conformance::page::{Cause, CauseCatalogue, Stage};
 use pmp_vault_conformance::redact::Redactor;
 use pmp_vault_conformance::report::terminal::Terminal;
@@ -37,7 +38,9 @@ fn catalogue() -> CauseCatalogue {
         title: title.to_owned(),
         meaning: "See the title.".to_owned(),
         remedy: remedy.to_owned(),
+        says_of: SaysOf::Page,
         signatures: Vec::new(),
+        stated_by: None,
         seen_on: Vec::new(),
     };
     CauseCatalogue {

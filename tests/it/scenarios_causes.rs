@@ -95,7 +95,6 @@ fn a_pod_that_is_not_admitted_shows_its_service_account() {
 #[case("keys.empty", Stage::Keys, Fact::KeyEmpty)]
 #[case("keys.not-a-string", Stage::Keys, Fact::KeyNotAString)]
 #[case("keys.wrong-value", Stage::Keys, Fact::KeyWrongValue)]
-#[case("keys.unexpected", Stage::Keys, Fact::KeyUnexpected)]
 #[case("boundary.list-allowed", Stage::Boundary, Fact::ListAllowed)]
 #[case("boundary.write-allowed", Stage::Boundary, Fact::WriteAllowed)]
 #[case("boundary.delete-allowed", Stage::Boundary, Fact::DeleteAllowed)]

@@ -375,6 +375,18 @@ fn a_denial_whose_control_does_not_parse_is_not_reported_too() {
     7,
     "never be seen"
 )]
+#[case::a_cause_that_nothing_names(
+    "causes",
+    "causes:\n  - id: pod.a\n    title: t\n    meaning: m\n    remedy: r\n    seen-on: []\n",
+    2,
+    "neither signatures nor `stated-by`"
+)]
+#[case::a_cause_that_is_seen_and_stated(
+    "causes",
+    "causes:\n  - id: pod.a\n    title: t\n    meaning: m\n    remedy: r\n    seen-on: []\n    signatures: [{status: 1}]\n    stated-by: s\n",
+    8,
+    "both signatures and `stated-by`"
+)]
 #[case::a_command_that_is_mended_without_a_defect(
     "commands",
     "commands:\n  - id: 01-a\n    page: '#naming-convention'\n    examples: [a]\n    run: ls\n    claim: c\n    effect: auth-mount-exists\n    mended: ls\n",

@@ -651,7 +651,7 @@ fn of_a_customer(expected: Expected<'_>, only: Option<Stage>, sighting: &Sightin
 #[case::without_a_token("token.not-mounted", Verdict::Inconclusive)]
 #[case::let_in("read.policy-denies", Verdict::Nonconformant)]
 fn a_login_that_a_customers_vault_must_refuse(#[case] cause: &str, #[case] verdict: Verdict) {
-    let right = CauseId("login.service-account-not-authorized".to_owned());
+    let right = CauseId::new("login.service-account-not-authorized");
     let result = of_a_customer(Expected::Stops(Stage::Login, &right), Some(Stage::Login), &of_cause(cause));
     assert_eq!(result.verdict, verdict, "{}", result.reason);
     let subjects: Vec<_> = result.cases.iter().map(|case| case.subject.clone()).collect();

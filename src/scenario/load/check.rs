@@ -99,12 +99,25 @@ pub(super) fn causes(file: &File<CauseCatalogue>, problems: &mut Vec<Problem>) {
         } else if !seen.insert(&cause.id) {
             report.refuse(&at, format!("cause `{}` is there twice", cause.id), "Give each cause an id of its own.");
         }
-        if cause.signatures.is_empty() || cause.signatures.contains(&Signature::default()) {
+        if cause.signatures.contains(&Signature::default()) {
             report.refuse(
                 &["causes", &number, "signatures"],
-                format!("cause `{}` has no signature, or an empty one, so it would never be seen", cause.id),
+                format!("cause `{}` has an empty signature, so it would never be seen", cause.id),
                 "Give at least one of status, client, log and fact.",
             );
+        }
+        match (&cause.stated_by, cause.signatures.is_empty()) {
+            (None, true) => report.refuse(
+                &["causes", &number],
+                format!("cause `{}` has neither signatures nor `stated-by`, so nothing would ever name it", cause.id),
+                "Add signatures; or say in `stated-by` which check states it, and from what.",
+            ),
+            (Some(_), false) => report.refuse(
+                &["causes", &number, "stated-by"],
+                format!("cause `{}` has both signatures and `stated-by`", cause.id),
+                "Keep the signatures where an end of a way shows it, else `stated-by`.",
+            ),
+            (Some(_), true) | (None, false) => {}
         }
     }
 }

@@ -16,7 +16,7 @@ use serde_json::Value;
 pub const KEYS: [&str; 3] = ["VCS.GitlabAdminPAT", "VCS.GithubAdminPAT", "MDAStorage.AwsSecretAccessKey"];
 
 pub fn cause(id: &str) -> CauseId {
-    CauseId(id.to_owned())
+    CauseId::new(id)
 }
 
 /// Every stage and every key, with one verdict and one message.

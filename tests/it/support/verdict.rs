@@ -49,7 +49,7 @@ pub fn reads_only(keys: &[&str]) -> Expect {
 }
 
 pub fn stops(cause: &str) -> Expect {
-    let cause = CauseId(cause.to_owned());
+    let cause = CauseId::new(cause);
     Expect { stops_at: cause.stage(), cause: Some(cause), ..Expect::default() }
 }
 
@@ -64,7 +64,7 @@ pub fn scenario(expect: Expect) -> Scenario {
 
 /// The page claims that all keys are read, and this happens.
 pub fn deviating(cause: &str) -> Scenario {
-    let cause = CauseId(cause.to_owned());
+    let cause = CauseId::new(cause);
     let deviation = KnownDeviation {
         defect: "the-defect".to_owned(),
         claim: "all is well".to_owned(),

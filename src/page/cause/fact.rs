@@ -1,0 +1,114 @@
+//! What is found out beside the texts.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Something found out beside the text that the client saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fact {
+    /// No token file in the pod.
+    TokenAbsent,
+    /// The token file is there and cannot be read.
+    TokenUnreadable,
+    /// The connection to Vault was refused.
+    VaultRefused,
+    /// Vault did not answer in time.
+    VaultTimeout,
+    /// Vault's name did not resolve.
+    VaultNameNotFound,
+    /// The TLS handshake with Vault failed.
+    VaultTlsFailed,
+    /// The answer was 429 or 5xx, or the connection broke before it was whole.
+    VaultFailing,
+    /// What came is no answer of Vault's API: no JSON, another shape, a redirect, a body
+    /// that is cut off or does not end.
+    NotVault,
+    /// An empty login request got 403, so nothing is mounted there (400 where a method is).
+    AuthMountMissing,
+    /// The account that the API server refused the TokenReview is the app's own.
+    ReviewByApp,
+    /// The account that the API server refused the TokenReview is the token reviewer.
+    ReviewByReviewer,
+    /// The account that the API server refused the TokenReview is Vault's own pod's.
+    ReviewByVault,
+    /// The mount is a KV engine of version 1.
+    #[serde(rename = "kv-version-1")]
+    KvVersion1,
+    /// The answer is not of KV version 2's shape: no `data.data`, no `data.metadata`.
+    #[serde(rename = "not-version-2-shape")]
+    NotVersion2Shape,
+    /// The secret is there, one `data/` too deep.
+    SecretAtDataData,
+    /// The answer names a deletion time.
+    SecretDeleted,
+    /// The answer says that the version is destroyed.
+    VersionDestroyed,
+    /// A policy that the Vault token carries does not exist.
+    PolicyMissing,
+    /// The path asked for ends with a slash.
+    TrailingSlash,
+    /// A key is missing.
+    KeyMissing,
+    /// A key's value is an empty string.
+    KeyEmpty,
+    /// A key's value is not a string.
+    KeyNotAString,
+    /// A key's value is not the one that was stored.
+    KeyWrongValue,
+    /// The Vault token may list.
+    ListAllowed,
+    /// The Vault token may write the secret.
+    WriteAllowed,
+    /// The Vault token may delete the secret.
+    DeleteAllowed,
+    /// The Vault token may read a sibling secret.
+    SiblingAllowed,
+    /// The revoked Vault token still works.
+    TokenSurvivesRevocation,
+    /// The Vault token's lease is not the role's `ttl`.
+    LeaseNotTtl,
+    /// The Vault token may patch the secret.
+    PatchAllowed,
+    /// Vault took nine seconds or more to refuse the login: it waited for the API server.
+    LoginTookLong,
+    /// `kubernetes_host` of the auth configuration is a loopback address.
+    HostIsLoopback,
+    /// `kubernetes_ca_cert` of the auth configuration is not the cluster's.
+    ForeignCa,
+    /// The API server says that the token reviewer may not create TokenReviews.
+    ReviewerLacksRight,
+    /// The token reviewer's Service Account is not there.
+    ReviewerMissing,
+    /// No reviewer is configured, Vault may not use its own token, and the app may not create TokenReviews.
+    AppReviewsWithoutRight,
+    /// The pod's address is outside the role's `token_bound_cidrs`. Nothing shows it; a role without them rules it out.
+    BoundCidrs,
+    /// Nothing is mounted where the secret should be.
+    MountMissing,
+    /// Vault is not initialized.
+    NotInitialized,
+}
+
+impl Fact {
+    /// Whether the probe itself sees it. The others are found out with more
+    /// rights than the app's, so without those they are unknown, not false.
+    #[must_use]
+    pub(super) fn seen_by_probe(self) -> bool {
+        !matches!(
+            self,
+            Self::ReviewByApp
+                | Self::ReviewByReviewer
+                | Self::ReviewByVault
+                | Self::SecretAtDataData
+                | Self::PolicyMissing
+                | Self::HostIsLoopback
+                | Self::ForeignCa
+                | Self::ReviewerLacksRight
+                | Self::ReviewerMissing
+                | Self::AppReviewsWithoutRight
+                | Self::BoundCidrs
+                | Self::MountMissing
+        )
+    }
+}
