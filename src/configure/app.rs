@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::mutation::Object;
 use super::names::{ROLE, SECRET, SIBLING};
-use super::site::{Error, Site, create};
+use super::site::{Error, Operation, Site, cluster, create};
 use super::{auth, expired_token};
 use crate::cluster::mendix::{self, OperatorConfiguration, Runtime};
 use crate::cluster::objects as k8s;
@@ -65,10 +65,11 @@ pub async fn prepare(site: Site<'_>, configuration: &Configuration) -> Result<()
     }
     if account == "default" && configuration.service_account_automount != Switch::Unset {
         let patch = Patch::Merge(json!({ "automountServiceAccountToken": automount }));
-        accounts
-            .patch(account, &PatchParams::default(), &patch)
-            .await
-            .map_err(|source| Error::Cluster { what: subject, source })?;
+        accounts.patch(account, &PatchParams::default(), &patch).await.map_err(cluster(
+            Operation::Patch,
+            &accounts,
+            account,
+        ))?;
     }
     if configuration.app_may_review {
         let name = format!("{}-app", names.global);

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::mutation::{Mutation, Object, bend};
 use super::names::ROLE;
-use super::site::{Error, ReviewerToken, Run, Site, create, create_in_vault};
+use super::site::{Error, Operation, ReviewerToken, Run, Site, cluster, create, create_in_vault, token_of};
 use crate::cluster::objects::{self as k8s, Owner};
 use crate::cluster::patience::why;
 use crate::journal::Resource;
@@ -148,7 +148,7 @@ async fn make_reviewer(
     }
     let request = bend(mutation, Object::ReviewerToken, k8s::reviewer_token_request()).map_err(broken)?;
     let granted = accounts.create_token_request(name, &PostParams::default(), &request).await;
-    let granted = granted.map_err(|source| Error::Cluster { what: format!("a token of {name}"), source })?;
+    let granted = granted.map_err(token_of(&accounts, name))?;
     let token = granted.status.map(|status| SecretString::from(status.token)).ok_or_else(|| Error::Other {
         what: "get the token reviewer's token",
         reason: "the API server's answer has none".to_owned(),
@@ -198,7 +198,7 @@ pub async fn may_review(run: &Run<'_>, namespace: &str, account: &str, limit: Du
 async fn delete_reviewer(run: &Run<'_>, name: &str) -> Result<(), Error> {
     let accounts = Api::<ServiceAccount>::namespaced(run.testbed.kube.clone(), REVIEWER_NAMESPACE);
     let deleted = accounts.delete(name, &DeleteParams::default()).await;
-    deleted.map_err(|source| Error::Cluster { what: format!("the end of {name}"), source })?;
+    deleted.map_err(cluster(Operation::Delete, &accounts, name))?;
     Ok(())
 }
 

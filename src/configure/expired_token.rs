@@ -14,7 +14,7 @@ use kube::api::{Api, PostParams};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::site::{Error, Site, create};
+use super::site::{Error, Site, create, token_of};
 use crate::cluster::pod_spec::{Mount, Source};
 
 /// The Secret that holds it.
@@ -37,7 +37,7 @@ pub async fn store(site: Site<'_>, account: &str) -> Result<(), Error> {
     let (kube, namespace) = (&site.run.testbed.kube, &site.names.namespace);
     let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), namespace);
     let granted = accounts.create_token_request(account, &PostParams::default(), &TokenRequest::default()).await;
-    let granted = granted.map_err(|source| Error::Cluster { what: format!("a token of {account}"), source })?;
+    let granted = granted.map_err(token_of(&accounts, account))?;
     let token = granted.status.map(|status| SecretString::from(status.token)).unwrap_or_default();
     site.run.redactor.add(&token);
     let expired = expire(&token, jiff::Timestamp::now().as_second() - AGO).ok_or_else(|| Error::Other {

@@ -1,8 +1,10 @@
 //! A scenario's place in a run: what all steps need, and how each object is made.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::ResourceExt as _;
 use kube::api::Api;
 use secrecy::SecretString;
@@ -41,10 +43,12 @@ pub enum Error {
         output: String,
     },
     /// The API server refused, or did not answer.
-    #[error("the API server does not create {what}: {}", patience::why(.source))]
+    #[error("the API server does not {operation} {object}: {}", patience::why(.source))]
     Cluster {
-        /// The object.
-        what: String,
+        /// What was asked of it.
+        operation: Operation,
+        /// The object: its kind, namespace and name.
+        object: String,
         /// Why.
         source: kube::Error,
     },
@@ -70,10 +74,47 @@ pub enum Error {
     },
 }
 
+/// What the API server is asked to do with an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Make it.
+    Create,
+    /// Give it.
+    Read,
+    /// Change some of its fields.
+    Patch,
+    /// Remove it.
+    Delete,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Create => "create",
+            Self::Read => "read",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
+        })
+    }
+}
+
 /// The API server's refusal of what was asked of it.
-pub fn cluster(what: &str) -> impl FnOnce(kube::Error) -> Error {
-    let what = what.to_owned();
-    move |source| Error::Cluster { what, source }
+pub fn cluster<K>(operation: Operation, api: &Api<K>, name: &str) -> impl FnOnce(kube::Error) -> Error + use<K>
+where
+    K: kube::Resource<DynamicType: Default>,
+{
+    let kind = K::kind(&K::DynamicType::default()).into_owned();
+    let object = match api.namespace() {
+        Some(namespace) => format!("{kind} {namespace}/{name}"),
+        None => format!("{kind} {name}"),
+    };
+    move |source| Error::Cluster { operation, object, source }
+}
+
+/// The API server's refusal of a token for a Service Account.
+pub fn token_of(accounts: &Api<ServiceAccount>, name: &str) -> impl FnOnce(kube::Error) -> Error + use<> {
+    let object = format!("a token of ServiceAccount {}/{name}", accounts.namespace().unwrap_or_default());
+    move |source| Error::Cluster { operation: Operation::Create, object, source }
 }
 
 /// What all scenarios of a run share.
@@ -205,7 +246,7 @@ where
             {
                 run.journal.removed(entry)?;
             }
-            return Err(Error::Cluster { what: format!("{} {name}", K::kind(&K::DynamicType::default())), source });
+            return Err(cluster(Operation::Create, api, &name)(source));
         }
     };
     if let (Some(entry), Some(uid)) = (entry, made.meta().uid.clone()) {
@@ -233,4 +274,35 @@ pub async fn create_in_vault<T>(
         site.run.journal.created(entry, "vault")?;
     }
     Ok(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Namespace;
+    use kube::core::Status;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::cluster::api_server::{ApiServer, Scenario};
+
+    #[rstest]
+    #[case(Operation::Create, "create")]
+    #[case(Operation::Read, "read")]
+    #[case(Operation::Patch, "patch")]
+    #[case(Operation::Delete, "delete")]
+    #[tokio::test]
+    async fn a_refusal_says_what_was_asked_of_which_object_and_why_not(
+        #[case] operation: Operation,
+        #[case] asked: &str,
+    ) {
+        let kube = ApiServer::playing(Scenario::Observed).client();
+        let refusal = || kube::Error::Api(Box::new(Status::failure("not now", "Forbidden").with_code(403)));
+        let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), "app");
+        let said = cluster(operation, &accounts, "default")(refusal()).to_string();
+        assert_eq!(said, format!("the API server does not {asked} ServiceAccount app/default: not now"));
+        let said = cluster(operation, &Api::<Namespace>::all(kube), "app")(refusal()).to_string();
+        assert_eq!(said, format!("the API server does not {asked} Namespace app: not now"));
+        let said = token_of(&accounts, "reviewer")(refusal()).to_string();
+        assert_eq!(said, "the API server does not create a token of ServiceAccount app/reviewer: not now");
+    }
 }

@@ -25,7 +25,7 @@ use crate::cluster::RUN_LABEL;
 use crate::cluster::mendix::{OPERATOR_CONFIGURATION, OperatorConfiguration, RUNTIME, Runtime};
 use crate::cluster::patience::why;
 use crate::configure::names::{REVIEWER, REVIEWER_BINDING, SIBLING};
-use crate::configure::site::cluster;
+use crate::configure::site::{Operation, cluster};
 use crate::configure::{Error, Site, app, auth};
 use crate::event::millis;
 use crate::journal::{Item, Resource};
@@ -248,7 +248,8 @@ async fn start_and_look(
 ) -> Result<Sighting, Error> {
     let runtimes = Api::<Runtime>::namespaced(site.run.testbed.kube.clone(), &site.names.namespace);
     let patch = Patch::Merge(json!({ "spec": { "replicas": 1 } }));
-    runtimes.patch(RUNTIME, &PatchParams::default(), &patch).await.map_err(cluster("the app's start"))?;
+    let started = runtimes.patch(RUNTIME, &PatchParams::default(), &patch).await;
+    started.map_err(cluster(Operation::Patch, &runtimes, RUNTIME))?;
     let mut sighting = look(site, &scenario.id, limit).await;
     let account = match example {
         Example::A => AccountName::PmpSecretAccessor,
@@ -264,13 +265,15 @@ async fn note_reviewer(site: Site<'_>) -> Result<(), Error> {
     let kube = &site.run.testbed.kube;
     let journal = site.run.journal;
     let account = Api::<ServiceAccount>::namespaced(kube.clone(), auth::REVIEWER_NAMESPACE);
-    if let Some(uid) = account.get_opt(REVIEWER).await.map_err(cluster(REVIEWER))?.and_then(|a| a.metadata.uid) {
+    let found = account.get_opt(REVIEWER).await.map_err(cluster(Operation::Read, &account, REVIEWER))?;
+    if let Some(uid) = found.and_then(|account| account.metadata.uid) {
         let namespace = Some(auth::REVIEWER_NAMESPACE.to_owned());
         let item = Item::Object { resource: Resource::ServiceAccount, namespace, name: REVIEWER.to_owned() };
         journal.created(journal.creating(item)?, uid)?;
     }
     let binding = Api::<ClusterRoleBinding>::all(kube.clone());
-    let found = binding.get_opt(REVIEWER_BINDING).await.map_err(cluster(REVIEWER_BINDING))?;
+    let found = binding.get_opt(REVIEWER_BINDING).await;
+    let found = found.map_err(cluster(Operation::Read, &binding, REVIEWER_BINDING))?;
     if let Some(uid) = found.and_then(|b| b.metadata.uid) {
         let name = REVIEWER_BINDING.to_owned();
         let item = Item::Object { resource: Resource::ClusterRoleBinding, namespace: None, name };
@@ -307,8 +310,6 @@ where
     match api.delete(name, &DeleteParams::background()).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(source) => {
-            Err(Error::Cluster { what: format!("the end of {} {name}", K::kind(&K::DynamicType::default())), source })
-        }
+        Err(source) => Err(cluster(Operation::Delete, api, name)(source)),
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::session::Session;
 use crate::cluster::mendix::{OPERATOR_CONFIGURATION, OperatorConfiguration, RUNTIME, Runtime};
 use crate::configure::names::{REVIEWER, ROLE, SECRET};
-use crate::configure::site::cluster;
+use crate::configure::site::{Operation, cluster};
 use crate::configure::{Error, Site, auth};
 use crate::scenario::command::{Command, Effect, Example};
 use crate::scenario::configuration::AccountName;
@@ -69,17 +69,22 @@ pub async fn holds(
         }
         Effect::OperatorAutomountOn => {
             let api = Api::<OperatorConfiguration>::namespaced(kube.clone(), namespace);
-            let found = api.get(OPERATOR_CONFIGURATION).await.map_err(cluster(OPERATOR_CONFIGURATION))?;
+            let found = api.get(OPERATOR_CONFIGURATION).await.map_err(cluster(
+                Operation::Read,
+                &api,
+                OPERATOR_CONFIGURATION,
+            ))?;
             let value = found.spec.runtime_automount_service_account_token;
             said(value == Some(true), format!("the field is {value:?}"))
         }
         Effect::ServiceAccountExists => {
             let api = Api::<ServiceAccount>::namespaced(kube.clone(), namespace);
-            said(api.get_opt(account).await.map_err(cluster(account))?.is_some(), format!("there is no {account}"))
+            let found = api.get_opt(account).await.map_err(cluster(Operation::Read, &api, account))?;
+            said(found.is_some(), format!("there is no {account}"))
         }
         Effect::RuntimeNamesServiceAccount => {
             let api = Api::<Runtime>::namespaced(kube.clone(), namespace);
-            let found = api.get(RUNTIME).await.map_err(cluster(RUNTIME))?;
+            let found = api.get(RUNTIME).await.map_err(cluster(Operation::Read, &api, RUNTIME))?;
             let named = &found.spec.template["spec"]["serviceAccountName"];
             said(*named == json!(account), format!("the Runtime names {named}"))
         }
