@@ -39,7 +39,10 @@ pub enum Error {
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] crate::journal::Error),
-    /// A customer's cluster cannot be reached, or refuses; in words.
+    /// There is no client for a customer's cluster.
+    #[error(transparent)]
+    Connect(#[from] connect::Error),
+    /// A customer's cluster refuses; in words.
     #[error("{0}")]
     Cluster(String),
     /// Some items are left.
@@ -289,7 +292,7 @@ where
 pub async fn clean_run(runs: &Runs, run: &str) -> Result<(), Error> {
     let journal = Journal::open(runs, run)?;
     if let Some(cluster) = journal.cluster() {
-        let kube = connect::cluster(&cluster, &Ledger::default()).await.map_err(Error::Cluster)?;
+        let kube = connect::cluster(&cluster, &Ledger::default()).await?;
         clean_cluster(&journal, &kube).await?;
         return Ok(journal.discard()?);
     }

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Client, ResourceExt};
 
+use crate::check::error::Error;
 use crate::check::target::Target;
 use crate::cluster::mendix::OPERATOR_CONFIGURATION;
 use crate::page::cause::{CauseId, ids};
@@ -46,15 +47,15 @@ struct Declared {
 /// Reads it.
 ///
 /// # Errors
-/// The API server refuses, or nothing tells which Service Account to take; in words.
-pub async fn find(kube: &Client, target: &Target) -> Result<App, String> {
+/// The API server refuses, or nothing tells which Service Account to take.
+pub async fn find(kube: &Client, target: &Target) -> Result<App, Error> {
     let declared = declared(kube, target).await?;
     let pod = running(kube, target).await?;
     decide(target, &declared, pod.as_ref())
 }
 
 /// What follows from what was read.
-fn decide(target: &Target, declared: &Declared, pod: Option<&Pod>) -> Result<App, String> {
+fn decide(target: &Target, declared: &Declared, pod: Option<&Pod>) -> Result<App, Error> {
     let mut notes = Vec::new();
     let wanted = declared.service_account.clone().unwrap_or_else(|| "default".to_owned());
     // Where there is no OperatorConfiguration yet, the page's setting is taken for the one to come.
@@ -99,16 +100,16 @@ fn decide(target: &Target, declared: &Declared, pod: Option<&Pod>) -> Result<App
         return Ok(App { service_account: account, automount, source: Source::Pod(name), notes });
     }
     if !declared.runtime {
-        return Err(format!(
-            "namespace {} has neither a running pod with {} nor Runtime {}: name the Service Account that the app \
-             will have with --service-account, or find its pod with --app-selector",
-            target.namespace, target.app_selector, target.runtime
-        ));
+        return Err(Error::NoApp {
+            namespace: target.namespace.clone(),
+            selector: target.app_selector.clone(),
+            runtime: target.runtime.clone(),
+        });
     }
     Ok(App { service_account: wanted, automount: operator, source: Source::Runtime, notes })
 }
 
-async fn declared(kube: &Client, target: &Target) -> Result<Declared, String> {
+async fn declared(kube: &Client, target: &Target) -> Result<Declared, Error> {
     let runtime = custom(kube, "Runtime", "runtimes", &target.namespace, &target.runtime).await?;
     let operator = &target.operator_namespace;
     let configuration =
@@ -135,24 +136,20 @@ async fn custom(
     plural: &str,
     namespace: &str,
     name: &str,
-) -> Result<Option<DynamicObject>, String> {
+) -> Result<Option<DynamicObject>, Error> {
+    let object = format!("{kind} {namespace}/{name}");
     let kind = GroupVersionKind::gvk("privatecloud.mendix.com", "v1alpha1", kind);
     let resource = ApiResource::from_gvk_with_plural(&kind, plural);
     let objects = Api::<DynamicObject>::namespaced_with(kube.clone(), namespace, &resource);
-    objects
-        .get_opt(name)
-        .await
-        .map_err(|error| format!("cannot read {plural}/{name} in namespace {namespace}: {error}"))
+    objects.get_opt(name).await.map_err(Error::not_read(object))
 }
 
 /// The newest running pod of the app.
-async fn running(kube: &Client, target: &Target) -> Result<Option<Pod>, String> {
+async fn running(kube: &Client, target: &Target) -> Result<Option<Pod>, Error> {
     let pods = Api::<Pod>::namespaced(kube.clone(), &target.namespace);
     let app = ListParams::default().labels(&target.app_selector);
-    let list = pods
-        .list(&app)
-        .await
-        .map_err(|error| format!("cannot list pods in namespace {}: {error}", target.namespace))?;
+    let list = pods.list(&app).await;
+    let list = list.map_err(|source| Error::NotListed { namespace: target.namespace.clone(), source })?;
     let runs = |pod: &Pod| {
         pod.metadata.deletion_timestamp.is_none()
             && pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Running")
@@ -205,7 +202,7 @@ mod tests {
     #[test]
     fn before_there_is_an_app_the_service_account_must_be_named() {
         let nothing = Declared::default();
-        assert!(decide(&target(), &nothing, None).unwrap_err().contains("--service-account"));
+        assert!(decide(&target(), &nothing, None).unwrap_err().to_string().contains("--service-account"));
         let mut named = target();
         named.service_account = Some("pmp-secret-accessor".to_owned());
         let app = decide(&named, &nothing, None).unwrap();

@@ -1,6 +1,7 @@
 //! A customer's own cluster and Vault: what is checked there, with which
 //! rights, and what the answers mean. Nothing that was there before is changed.
 //!
+//! - [`Error`]: why a check cannot go on.
 //! - [`target`]: what the customer named.
 //! - [`rights`]: the least Role and policy for that, and whether a run kept to them; pure.
 //! - [`vault`]: a client for Vault that notes every request.
@@ -18,6 +19,7 @@
 pub mod app;
 mod case;
 mod checks;
+mod error;
 pub mod inspect;
 pub mod job;
 pub mod judge;
@@ -30,3 +32,5 @@ mod setup;
 pub mod sighted;
 pub mod target;
 pub mod vault;
+
+pub use error::Error;

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 
 use crate::check::app::{App, Source};
+use crate::check::error::Error;
 use crate::check::objects::{Mark, expiry};
 use crate::check::target::Target;
 use crate::check::{judge, objects, rights};
@@ -26,12 +27,11 @@ pub struct Planned {
 ///
 /// # Errors
 /// They cannot be written as Kubernetes objects: a flag's value does not fit.
-pub fn objects(target: &Target, run: &str, keys: &KeyCatalogue, app: &App) -> Result<Planned, String> {
+pub fn objects(target: &Target, run: &str, keys: &KeyCatalogue, app: &App) -> Result<Planned, Error> {
     let expires = expiry();
     let pod = |mark: &Mark<'_>, namespace: &str, what: &str, account: (&str, Option<bool>), login_only| {
         let input = objects::input(target, &mark.owner, keys, login_only);
-        objects::pod(target, mark, namespace, &objects::name(run, what), account, &input)
-            .map_err(|error| format!("the probe's pod cannot be made of these flags: {error}"))
+        objects::pod(target, mark, namespace, &objects::name(run, what), account, &input).map_err(Error::Pod)
     };
     let account = app.service_account.as_str();
     let fresh_mark = Mark::new(run, judge::FRESH_ACCOUNT, &expires);
@@ -58,19 +58,18 @@ pub fn objects(target: &Target, run: &str, keys: &KeyCatalogue, app: &App) -> Re
 ///
 /// # Errors
 /// An object cannot be written.
-pub fn text(target: &Target, keys: &KeyCatalogue, app: &App) -> Result<String, String> {
+pub fn text(target: &Target, keys: &KeyCatalogue, app: &App) -> Result<String, Error> {
     let planned = objects(target, "RUN-ID", keys, app)?;
     let mut text =
         String::from("# Nothing was created. A run would create these objects, and delete them by their UID:\n");
-    let yaml = |error: serde_saphyr::ser::Error| error.to_string();
     for account in
         [Some(&planned.fresh.0), planned.other.as_ref().and_then(|(account, _)| account.as_ref())].into_iter().flatten()
     {
-        let _ = write!(text, "---\n{}", serde_saphyr::to_string(account).map_err(yaml)?);
+        let _ = write!(text, "---\n{}", serde_saphyr::to_string(account)?);
     }
     let pods = [Some(&planned.twin), Some(&planned.fresh.1), planned.other.as_ref().map(|(_, pod)| pod)];
     for pod in pods.into_iter().flatten() {
-        let _ = write!(text, "---\n{}", serde_saphyr::to_string(pod).map_err(yaml)?);
+        let _ = write!(text, "---\n{}", serde_saphyr::to_string(pod)?);
     }
     let from = match &app.source {
         Source::Pod(name) => format!("pod {name}"),

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::{Api, LogParams};
 
+use crate::check::error::Error;
 use crate::check::objects::DEADLINE_SECONDS;
 use crate::check::sighted::Probed;
 use crate::cluster::patience;
@@ -23,12 +24,12 @@ const INTERVAL: Duration = Duration::from_millis(400);
 pub async fn probe(kube: &Client, journal: &Journal, scenario: &str, pod: &Pod) -> Probed {
     let started = Instant::now();
     let seen = match create(kube, journal, pod).await {
-        Ok(Ok(())) => {
+        Ok(Created::Made) => {
             let limit = Duration::from_secs(u64::from(DEADLINE_SECONDS));
             wait_for(kube, &journal.run, scenario, pod, limit).await
         }
-        Ok(Err(refused)) => Seen::NotAdmitted(refused),
-        Err(reason) => Seen::Nothing(reason),
+        Ok(Created::Refused(message)) => Seen::NotAdmitted(message),
+        Err(error) => Seen::Nothing(error.to_string()),
     };
     Probed { seen, observe_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX) }
 }
@@ -37,22 +38,28 @@ fn place(pod: &Pod) -> (&str, &str) {
     (pod.metadata.namespace.as_deref().unwrap_or_default(), pod.metadata.name.as_deref().unwrap_or_default())
 }
 
-/// Ok with an error inside: an admission rule refuses this pod.
-async fn create(kube: &Client, journal: &Journal, pod: &Pod) -> Result<Result<(), String>, String> {
+/// What came of a pod's creation.
+enum Created {
+    Made,
+    /// An admission rule refuses this pod; the API server's message.
+    Refused(String),
+}
+
+async fn create(kube: &Client, journal: &Journal, pod: &Pod) -> Result<Created, Error> {
     let (namespace, name) = place(pod);
     let item = Item::Object { resource: Resource::Pod, namespace: Some(namespace.to_owned()), name: name.to_owned() };
-    let entry = journal.creating(item).map_err(|error| error.to_string())?;
+    let entry = journal.creating(item)?;
     let pods = Api::<Pod>::namespaced(kube.clone(), namespace);
     match patience::create(&pods, pod).await {
         Ok(made) => {
-            journal.created(entry, made.metadata.uid.unwrap_or_default()).map_err(|error| error.to_string())?;
-            Ok(Ok(()))
+            journal.created(entry, made.metadata.uid.unwrap_or_default())?;
+            Ok(Created::Made)
         }
         Err(kube::Error::Api(status)) if matches!(status.code, 400 | 403 | 422) => {
-            journal.removed(entry).map_err(|error| error.to_string())?;
-            Ok(Err(status.message.clone()))
+            journal.removed(entry)?;
+            Ok(Created::Refused(status.message.clone()))
         }
-        Err(error) => Err(format!("pod {namespace}/{name} cannot be created: {error}")),
+        Err(source) => Err(Error::not_created(format!("pod {namespace}/{name}"))(source)),
     }
 }
 

@@ -9,6 +9,7 @@ use kube::api::{Api, PostParams};
 use kube::{Client, ResourceExt};
 
 use crate::check::app::App;
+use crate::check::error::Error;
 use crate::check::inspect::Inspection;
 use crate::check::judge::{ALL, Judge};
 use crate::check::probe::probe;
@@ -57,30 +58,33 @@ impl<'a> Check<'a> {
         }
     }
 
-    async fn check(&self, site: &Site, journal: &Journal, result: &mut RunResult) -> Result<(), String> {
+    /// Whom it asks. From here on there may be something to clean up.
+    async fn site(&mut self, journal: &Journal) -> Result<Site, Error> {
+        let kube = connect::cluster(&self.target.cluster, &self.ledger).await?;
+        let vault = match &self.target.vault {
+            Some(access) => Some(vault::client(self.target, access, &self.ledger).map_err(Error::Vault)?),
+            None => None,
+        };
+        journal.on_cluster(&self.target.cluster)?;
+        self.kube = Some(kube.clone());
+        Ok(Site { kube, vault })
+    }
+
+    async fn check(&self, site: &Site, journal: &Journal, result: &mut RunResult) -> Result<(), Error> {
         let version = step(self.events, "reach the cluster", site.kube.apiserver_version()).await;
-        let version = version.map_err(|error| format!("the cluster does not answer: {}", connect::why(&error)))?;
+        let version = version.map_err(Error::NoAnswer)?;
         result.facts.versions.insert("kubernetes".to_owned(), version.git_version);
         let rules = rights::rules(self.target);
         let missing = step(self.events, "ask for rights", missing_rights(&site.kube, &rules)).await?;
         if !missing.is_empty() {
-            return Err(format!(
-                "your user lacks rights, so nothing was created: {}; `print rbac` prints the Role that grants them",
-                missing.join("; ")
-            ));
+            return Err(Error::LacksRights(missing));
         }
         if let (Some(vault), Some(access)) = (&site.vault, &self.target.vault) {
             let rights =
                 step(self.events, "ask what the Vault token may do", inspect::token_rights(vault, self.target, access));
-            let (missing, excess) = rights.await.map_err(|error| {
-                let what = error.trouble().unwrap_or("the Vault token cannot be used");
-                format!("{what}, so nothing was created: {error}")
-            })?;
+            let (missing, excess) = rights.await.map_err(|source| Error::TokenUnknown { source })?;
             if !missing.is_empty() {
-                return Err(format!(
-                    "the Vault token lacks rights, so nothing was created: {}; `print policy` prints the policy that grants them",
-                    missing.join("; ")
-                ));
+                return Err(Error::TokenLacksRights(missing));
             }
             if !excess.is_empty() {
                 let text = format!("the Vault token may do more than the check needs: {}", excess.join("; "));
@@ -111,7 +115,7 @@ impl<'a> Check<'a> {
     }
 
     /// Starts the probes and, beside them, asks what more rights can tell.
-    async fn look(&self, site: &Site, journal: &Journal, app: App) -> Result<Sighted, String> {
+    async fn look(&self, site: &Site, journal: &Journal, app: App) -> Result<Sighted, Error> {
         let planned = plan::objects(self.target, &journal.run, &self.catalogue.keys, &app)?;
         let Site { kube, vault } = site;
         let inspection = async {
@@ -124,9 +128,9 @@ impl<'a> Check<'a> {
         };
         let with_account = |account: Option<ServiceAccount>, scenario: &'static str, pod| async move {
             if let Some(account) = account
-                && let Err(reason) = create_account(kube, journal, &account).await
+                && let Err(error) = create_account(kube, journal, &account).await
             {
-                return Probed::nothing(reason);
+                return Probed::nothing(error.to_string());
             }
             probe(kube, journal, scenario, &pod).await
         };
@@ -138,7 +142,7 @@ impl<'a> Check<'a> {
         };
         let (account, pod) = planned.fresh;
         let twin = step(self.events, "probe as the app", async {
-            Ok::<_, String>(probe(kube, journal, judge::APP, &planned.twin).await)
+            Ok::<_, Error>(probe(kube, journal, judge::APP, &planned.twin).await)
         });
         let fresh = with_account(Some(account), judge::FRESH_ACCOUNT, pod);
         let (inspection, twin, fresh, other) = tokio::join!(inspection, twin, fresh, other);
@@ -169,14 +173,8 @@ impl Job for Check<'_> {
 
     async fn work(&mut self, journal: &Journal, result: &mut RunResult) -> Result<(), String> {
         let started = Instant::now();
-        let kube = connect::cluster(&self.target.cluster, &self.ledger).await?;
-        let vault = match &self.target.vault {
-            Some(access) => Some(vault::client(self.target, access, &self.ledger).map_err(|error| error.to_string())?),
-            None => None,
-        };
-        journal.on_cluster(&self.target.cluster).map_err(|error| error.to_string())?;
-        self.kube = Some(kube.clone());
-        self.check(&Site { kube, vault }, journal, result).await?;
+        let site = self.site(journal).await.map_err(|error| error.to_string())?;
+        self.check(&site, journal, result).await.map_err(|error| error.to_string())?;
         result.timings.insert("scenarios".to_owned(), millis(started));
         Ok(())
     }
@@ -204,41 +202,39 @@ impl Job for Check<'_> {
 
 /// Makes a Service Account, unless its namespace has one of that name: then
 /// that one is used, and neither changed nor removed.
-async fn create_account(kube: &Client, journal: &Journal, account: &ServiceAccount) -> Result<(), String> {
+async fn create_account(kube: &Client, journal: &Journal, account: &ServiceAccount) -> Result<(), Error> {
     let namespace = account.metadata.namespace.clone().unwrap_or_default();
     let name = account.metadata.name.clone().unwrap_or_default();
     let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), &namespace);
-    let what = |error: &dyn std::fmt::Display| format!("Service Account {namespace}/{name} cannot be made: {error}");
-    if let Some(there) = accounts.get_metadata_opt(&name).await.map_err(|error| what(&error))? {
-        // Another check's goes when that check is over, maybe while this one's pod needs it.
+    let what = format!("Service Account {namespace}/{name}");
+    let there = accounts.get_metadata_opt(&name).await.map_err(Error::not_read(what.clone()))?;
+    if let Some(there) = there {
         return match there.labels().get(RUN_LABEL) {
-            Some(run) => Err(what(&format!("check {run} has made it for itself; try again when that is over"))),
+            Some(run) => Err(Error::OfAnotherCheck { account: format!("{namespace}/{name}"), run: run.clone() }),
             None => Ok(()),
         };
     }
     let item =
         Item::Object { resource: Resource::ServiceAccount, namespace: Some(namespace.clone()), name: name.clone() };
-    let entry = journal.creating(item).map_err(|error| what(&error))?;
-    let made = patience::create(&accounts, account).await.map_err(|error| what(&error))?;
-    journal.created(entry, made.metadata.uid.unwrap_or_default()).map_err(|error| what(&error))
+    let entry = journal.creating(item)?;
+    let made = patience::create(&accounts, account).await.map_err(Error::not_created(what))?;
+    Ok(journal.created(entry, made.metadata.uid.unwrap_or_default())?)
 }
 
 /// The rights that the caller lacks, in words. Asks, creates nothing.
 ///
 /// # Errors
 /// The API server does not answer the question.
-pub async fn missing_rights(kube: &Client, rules: &[Rule]) -> Result<Vec<String>, String> {
+pub async fn missing_rights(kube: &Client, rules: &[Rule]) -> Result<Vec<String>, Error> {
     let reviews = Api::<SelfSubjectAccessReview>::all(kube.clone());
     let ask = |right: Right<'_>| {
         let (reviews, question, words) = (reviews.clone(), right.question(), right.to_string());
         async move {
             let answer = reviews.create(&PostParams::default(), &question).await;
-            let answer =
-                answer.map_err(|error| format!("the API server does not say whether you may {words}: {error}"))?;
-            Ok((!answer.status.is_some_and(|status| status.allowed)).then_some(words))
+            let answer = answer.map_err(|source| Error::RightUnknown { right: words.clone(), source })?;
+            Ok::<_, Error>((!answer.status.is_some_and(|status| status.allowed)).then_some(words))
         }
     };
-    let answers: Result<Vec<Option<String>>, String> =
-        futures::future::try_join_all(rights::each(rules).map(ask)).await;
-    Ok(answers?.into_iter().flatten().collect())
+    let answers: Vec<Option<String>> = futures::future::try_join_all(rights::each(rules).map(ask)).await?;
+    Ok(answers.into_iter().flatten().collect())
 }

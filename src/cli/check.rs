@@ -13,7 +13,7 @@ use super::shared::{catalogue, fail};
 use super::target::Arguments as TargetArguments;
 use crate::check::run::Check;
 use crate::check::target::Target;
-use crate::check::{app, plan};
+use crate::check::{self, app, plan};
 use crate::cluster::connect;
 use crate::event::Exit;
 use crate::journal::Runs;
@@ -83,11 +83,12 @@ async fn dry_run(target: &Target, catalogue: &Catalogue, redactor: &Redactor) ->
         let app = app::find(&kube, target).await?;
         plan::text(target, &catalogue.keys, &app)
     };
-    match text.await {
+    let text: Result<String, check::Error> = text.await;
+    match text {
         Ok(text) => {
             say::text(format_args!("{}", redactor.clean(&text)));
             Exit::Passed
         }
-        Err(error) => fail(Exit::Inconclusive, &redactor.clean(&error)),
+        Err(error) => fail(Exit::Inconclusive, &redactor.clean(&error.to_string())),
     }
 }

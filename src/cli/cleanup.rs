@@ -44,7 +44,7 @@ async fn on_cluster(run: &str, context: &str, arguments: &Arguments) -> Exit {
     let choice = ClusterChoice { kubeconfig: arguments.kubeconfig.clone(), context: Some(context.to_owned()) };
     let kube = match connect::cluster(&choice, &Ledger::default()).await {
         Ok(kube) => kube,
-        Err(error) => return fail(Exit::Inconclusive, &error),
+        Err(error) => return fail(Exit::Inconclusive, &error.to_string()),
     };
     match clean_namespaces(&kube, &arguments.namespace, run).await {
         Ok(count) => {

@@ -107,15 +107,13 @@ async fn for_check(arguments: &CheckArguments) -> Result<Vec<Check>, String> {
         Ok(kube) => {
             kube.apiserver_version().await.map(|version| version.git_version).map_err(|error| connect::why(&error))
         }
-        Err(error) => Err(error.clone()),
+        Err(error) => Err(error.to_string()),
     };
     let reached = version.is_ok();
     checks.push(Check::needed("cluster", version, "see `kubectl --context NAME version`"));
-    if let Ok(kube) =
-        kube.as_ref().map_err(String::clone).and_then(|kube| reached.then_some(kube).ok_or_else(String::new))
-    {
+    if let Some(kube) = kube.as_ref().ok().filter(|_| reached) {
         let rules = rights::rules(&target);
-        let missing = missing_rights(kube, &rules).await?;
+        let missing = missing_rights(kube, &rules).await.map_err(|error| error.to_string())?;
         for right in rights::each(&rules).map(|right| right.to_string()) {
             let found =
                 if missing.contains(&right) { Err("your user may not".to_owned()) } else { Ok("granted".to_owned()) };

@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 
 use kube::Client;
-use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use kube::config::{Config, InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use super::patience::{self, Whose};
 use crate::ledger::Ledger;
@@ -20,33 +21,54 @@ pub struct ClusterChoice {
     pub context: Option<String>,
 }
 
+/// Why there is no client.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// In a cluster: the pod's own Service Account is not there.
+    #[error("cannot use this pod's own Service Account: {0}")]
+    InCluster(#[from] InClusterError),
+    /// The kubeconfig cannot be read.
+    #[error("cannot use the kubeconfig: {0}; name another with --kubeconfig")]
+    Kubeconfig(#[source] KubeconfigError),
+    /// It has no context of that name.
+    #[error("the kubeconfig has no context `{context}`; it has {}", .known.join(", "))]
+    NoContext {
+        /// The context that was named.
+        context: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// The context leads to nothing that can be asked.
+    #[error("cannot use the kubeconfig's context: {0}")]
+    Context(#[source] KubeconfigError),
+    /// No client can be made of what the context says.
+    #[error("cannot reach the cluster: {0}")]
+    Client(#[source] kube::Error),
+}
+
 /// A client for the cluster that was named, with its client certificates, exec
 /// plugins, OIDC and proxy as the kubeconfig has them.
 ///
 /// # Errors
-/// The kubeconfig cannot be used, or its context is not there; in words.
-pub async fn cluster(choice: &ClusterChoice, ledger: &Ledger) -> Result<Client, String> {
+/// The kubeconfig cannot be used, or its context is not there.
+pub async fn cluster(choice: &ClusterChoice, ledger: &Ledger) -> Result<Client, Error> {
     let config = match (&choice.kubeconfig, &choice.context) {
-        (None, None) => {
-            Config::incluster_env().map_err(|e| format!("cannot use this pod's own Service Account: {e}"))?
-        }
+        (None, None) => Config::incluster_env()?,
         (path, context) => {
             let file = match path {
                 Some(path) => Kubeconfig::read_from(path),
                 None => Kubeconfig::read(),
             };
-            let file = file.map_err(|e| format!("cannot use the kubeconfig: {e}; name another with --kubeconfig"))?;
+            let file = file.map_err(Error::Kubeconfig)?;
             let known: Vec<String> = file.contexts.iter().map(|context| context.name.clone()).collect();
-            if let Some(name) = context.as_ref().filter(|name| !known.contains(name)) {
-                return Err(format!("the kubeconfig has no context `{name}`; it has {}", known.join(", ")));
+            if let Some(context) = context.clone().filter(|name| !known.contains(name)) {
+                return Err(Error::NoContext { context, known });
             }
             let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
-            Config::from_custom_kubeconfig(file, &options)
-                .await
-                .map_err(|e| format!("cannot use the kubeconfig's context: {e}"))?
+            Config::from_custom_kubeconfig(file, &options).await.map_err(Error::Context)?
         }
     };
-    patience::client(config, Whose::Customers(ledger)).map_err(|e| format!("cannot reach the cluster: {e}"))
+    patience::client(config, Whose::Customers(ledger)).map_err(Error::Client)
 }
 
 /// Why the API server did not answer; its own words where it did.
