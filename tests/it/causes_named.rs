@@ -1,13 +1,20 @@
 //! Which causes the program names itself, and that it names them in one place:
-//! `src/page/cause/ids.rs`. Every other file of `src/` takes them from there.
+//! `src/page/cause/ids.rs`. Every other file of `src/` takes them from there, and
+//! the oracle goes by what the catalogue says of a cause, not by its name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use pmp_vault_conformance::page::cause::Fact;
+use pmp_vault_conformance::page::cause::{Fact, SaysOf};
 use pmp_vault_conformance::page::{CauseId, Stage};
 use pmp_vault_conformance::scenario::load::Catalogue;
+use pmp_vault_conformance::verdict::Verdict;
+use pmp_vault_conformance::verdict::oracle::Oracle;
+use pmp_vault_conformance::verdict::result::Timings;
+use rstest::rstest;
 use serde_json::Value;
+
+use crate::support::verdict::{reads_all, scenario, sighting_of};
 
 const IDS: &str = "page/cause/ids.rs";
 
@@ -134,4 +141,24 @@ fn every_fact_of_a_signature_is_one_that_something_sets() {
         let is_set = set.contains(&format!("Fact::{fact:?}"));
         assert_eq!(is_set, !NEVER_SHOWN.contains(&fact), "{fact:?}");
     }
+}
+
+#[rstest]
+#[case(SaysOf::Page, Verdict::Nonconformant, "expected reads all keys; observed: ")]
+#[case(SaysOf::Probe, Verdict::Inconclusive, "the testbed cannot be used: ")]
+#[case(SaysOf::Testbed, Verdict::Inconclusive, "the testbed cannot be used: ")]
+#[case(SaysOf::NoAnswer, Verdict::Inconclusive, "Vault gave no usable answer: ")]
+fn the_oracle_goes_by_what_the_catalogue_says_of_a_cause(
+    #[case] says_of: SaysOf,
+    #[case] verdict: Verdict,
+    #[case] reason: &str,
+) {
+    const STOP: &str = "login.role-not-found";
+    let Catalogue { keys, mut causes, .. } = catalogue();
+    let cause = causes.causes.iter_mut().find(|cause| cause.id.as_str() == STOP);
+    cause.unwrap_or_else(|| panic!("{STOP} is not in the catalogue")).says_of = says_of;
+    let oracle = Oracle { keys: &keys, causes: &causes };
+    let result = oracle.judge(&scenario(reads_all()), &sighting_of(STOP, |_| true), Timings::default());
+    assert_eq!(result.verdict, verdict, "{}", result.reason);
+    assert!(result.reason.starts_with(reason), "{}", result.reason);
 }
