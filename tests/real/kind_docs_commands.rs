@@ -3,6 +3,8 @@
 
 use std::process::Command;
 
+use kube::api::ObjectMeta;
+use pmp_vault_conformance::cluster::pod_spec::{PodTemplate, Size};
 use serde_json::{Value, json};
 
 use crate::support::commands::{Shell, Where, in_files, run_in, table};
@@ -31,7 +33,8 @@ impl Names {
     /// Vault's address goes into the pods' hosts file, because the testbed has no name service.
     fn given_to(customer: &Customer) -> Self {
         let address = record()["vault-pod-host"].as_str().unwrap().to_owned();
-        let hosts = format!(r#"[Object.spec.hostAliases{{ip: "{address}", hostnames: ["{VAULT}"]}}]"#);
+        let alias = format!(r#"[Object.spec.hostAliases{{ip: "{address}", hostnames: ["{VAULT}"]}}]"#);
+        let patch = format!(r#"[JSONPatch{{op: "add", path: "/spec/hostAliases", value: {alias}}}]"#);
         let group = "admissionregistration.k8s.io/v1";
         apply(&[
             json!({ "apiVersion": group, "kind": "MutatingAdmissionPolicy", "metadata": { "name": VAULT }, "spec": {
@@ -42,8 +45,7 @@ impl Names {
                     "resourceRules": [{ "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"],
                         "operations": ["CREATE"] }],
                 },
-                "mutations": [{ "patchType": "ApplyConfiguration", "applyConfiguration": {
-                    "expression": format!("Object{{spec: Object.spec{{hostAliases: {hosts}}}}}") } }],
+                "mutations": [{ "patchType": "JSONPatch", "jsonPatch": { "expression": patch } }],
             } }),
             json!({ "apiVersion": group, "kind": "MutatingAdmissionPolicyBinding", "metadata": { "name": VAULT },
                 "spec": { "policyName": VAULT } }),
@@ -51,9 +53,14 @@ impl Names {
         let node = kubectl(&["get", "nodes", "-o", "jsonpath={.items[0].metadata.name}"]);
         let names = Self { node };
         names.images(&["tag", image(), IMAGE]);
+        let asked = customer.state.path().join("asked.json");
+        let metadata = ObjectMeta { name: Some("asked".to_owned()), ..ObjectMeta::default() };
+        let pod = PodTemplate::new("asked", "none", Size::Probe).pod(metadata);
+        std::fs::write(&asked, json!(pod).to_string()).unwrap();
+        let asked =
+            ["create", "-f", asked.to_str().unwrap(), "-n", &customer.namespace, "--dry-run=server", "-o", "json"];
         eventually("pods know Vault by its name", LIMIT, || {
-            let made = ["run", "asked", "--image=none", "-n", &customer.namespace, "--dry-run=server", "-o", "json"];
-            serde_json::from_str::<Value>(&kubectl(&made)).unwrap()["spec"]["hostAliases"] != Value::Null
+            serde_json::from_str::<Value>(&kubectl(&asked)).unwrap()["spec"]["hostAliases"] != Value::Null
         });
         names
     }
