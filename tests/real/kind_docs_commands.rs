@@ -24,6 +24,12 @@ fn ran(program: &str, arguments: &[&str]) -> String {
     out.into_owned()
 }
 
+/// The images of the testbed, as a user's own variables.
+fn images() -> [(&'static str, String); 2] {
+    let image = |kind: &str| matrix()["images"][kind].as_str().unwrap().split(' ').next().unwrap().to_owned();
+    [("vault", image("vault")), ("node", image("node"))]
+}
+
 /// What the customer has beside what the page says. All of it goes with the value.
 struct Names {
     node: String,
@@ -89,14 +95,12 @@ fn what_the_docs_show_for_a_cluster_and_a_vault_of_ones_own_does_what_they_say()
     std::fs::copy(kubeconfig(), &config).unwrap();
     ran("kubectl", &["--kubeconfig", &config, "config", "rename-context", &context(), CONTEXT]);
     std::fs::write(shell.path("report.json"), matrix().to_string()).unwrap();
-    let image = |kind: &str| matrix()["images"][kind].as_str().unwrap().split(' ').next().unwrap().to_owned();
     let env = [
         ("KUBECONFIG", config),
         ("VAULT_ADDR", record()["vault-address"].as_str().unwrap().to_owned()),
         ("VAULT_TOKEN", record()["root-token"].as_str().unwrap().to_owned()),
-        ("vault", image("vault")),
-        ("node", image("node")),
     ];
+    let env = [env.as_slice(), &images()].concat();
     let (shown, table) = (in_files(), table());
     for block in run_in(Where::OnTheTestbed, &shown, &table) {
         if block[0].0.text.contains("secrets list") {
@@ -128,7 +132,7 @@ fn what_the_docs_show_with_a_testbed_of_its_own_runs_and_leaves_nothing() {
     for block in run_in(Where::OnItsOwnTestbed, &shown, &table) {
         println!("{}", block[0].0.at());
         let own = Own(Shell::new());
-        own.0.types(&block, &[]);
+        own.0.types(&block, &images());
         let left = std::fs::read_dir(own.0.path("state/runs")).map_or(0, Iterator::count);
         assert_eq!(left, 0, "{}", block[0].0.at());
     }
