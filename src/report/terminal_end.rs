@@ -212,10 +212,11 @@ fn findings(text: &mut String, result: &RunResult, paint: Paint) {
     }
     let _ = writeln!(text, "\n{}", paint.heading("What the page says and what happens"));
     for defect in defects {
-        let _ = writeln!(text, "  {}  {}", one_line(&defect.defect), one_line(&defect.page));
+        let _ = writeln!(text, "  {}", one_line(&defect.defect));
         let _ = writeln!(text, "    claims   {}", one_line(&defect.claim));
         let _ = writeln!(text, "    happens  {}", one_line(&defect.happens));
         let _ = writeln!(text, "    seen in  {}", one_line(&defect.scenarios.join(", ")));
+        let _ = writeln!(text, "    page     {}", one_line(&defect.page));
     }
 }
 
