@@ -165,7 +165,7 @@ async fn for_run(testbed: &testbed::Wanted) -> Vec<Check> {
     checks.push(Check {
         what: "tools of the literal scenarios".to_owned(),
         found: if missing.is_empty() {
-            Ok("vault, kubectl, jq, bash, base64".to_owned())
+            Ok(literal::TOOLS.join(", "))
         } else {
             Err(format!("missing: {}", missing.join(", ")))
         },

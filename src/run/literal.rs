@@ -38,7 +38,7 @@ use crate::verdict::result::Timings;
 use crate::verdict::sighting::{CommandOutcome, Sighting};
 use crate::wait::{self, Look};
 use session::Session;
-pub use session::missing_tools;
+pub use session::{TOOLS, missing_tools};
 
 /// The documented names exist once in a cluster, so the literal scenarios of a
 /// run share them. What a scenario does in its own Vault takes no turn.

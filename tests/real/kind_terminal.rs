@@ -72,6 +72,20 @@ fn a_ctrl_c_in_the_middle_of_a_run_cleans_up() {
 
 #[test]
 #[ignore = "needs a Vault and a kind cluster: scripts/test --kind"]
+fn the_pages_commands_are_typed_in_a_session_without_the_terminal() {
+    let _names = documented_names();
+    let reports = Reports::new();
+    // `kubectl edit` asks for a terminal even where its input is none.
+    let globs = ["--scenario", "literal.example-b-mended", "--timeout", "2m"];
+    let (mut window, mut running) = Window::with(60, 100, at_a_terminal(reports.command(&globs)));
+    assert_eq!(running.end(), Some(0), "{}", window.closed());
+    window.closed();
+    without_debris(&window);
+    assert!(window.text().contains("literal.example-b-mended: reads all keys"), "{}", window.text());
+}
+
+#[test]
+#[ignore = "needs a Vault and a kind cluster: scripts/test --kind"]
 fn a_second_ctrl_c_stops_a_run_and_cleanup_does_the_rest() {
     let reports = Reports::new();
     let (mut window, mut running) = Window::with(60, 100, at_a_terminal(reports.command(&NINE)));

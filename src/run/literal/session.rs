@@ -17,8 +17,8 @@ use crate::scenario::command::Edit;
 /// How long one command may take.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
-/// What a reader has installed.
-pub const TOOLS: [&str; 5] = ["bash", "vault", "kubectl", "jq", "base64"];
+/// What a reader has installed, and what gives the session to them.
+pub const TOOLS: [&str; 6] = ["bash", "vault", "kubectl", "jq", "base64", "setsid"];
 
 /// Makes the change that a human makes in the editor that `kubectl edit` opens.
 const EDITOR: &str = "#!/bin/sh
@@ -67,8 +67,12 @@ impl Session {
             .map_err(other("write a kubeconfig"))?;
         let editor = home.join("editor");
         std::fs::write(&editor, EDITOR).map_err(other("write an editor"))?;
-        let mut child = Command::new("bash")
-            .args(["--noprofile", "--norc"])
+        // In a session of its own, without the terminal of the harness. A Ctrl-C there
+        // is the harness's to handle: a command that it ended would be a finding about
+        // the page. And `kubectl edit` asks for the terminal, if there is one, even
+        // where its input is a pipe; in the background it would be stopped there for ever.
+        let mut child = Command::new("setsid")
+            .args(["bash", "--noprofile", "--norc"])
             .current_dir(&home)
             .env("HOME", &home)
             .env("KUBECONFIG", &kubeconfig)
@@ -81,8 +85,6 @@ impl Session {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)
-            // A Ctrl-C is the harness's to handle: a command that it ended would be a finding about the page.
-            .process_group(0)
             .spawn()
             .map_err(other("start bash"))?;
         let group = Group::of(&child);
