@@ -230,7 +230,14 @@ impl Customer {
     pub fn printed(&self, what: &str, extra: &[&str]) -> String {
         let mut command = self.program();
         let flags = self.flags();
-        command.args(["print", what]).args(used(&flags, extra, &["--vault-via="])).args(extra);
+        let with_a_token: &[&str] = match what {
+            // What the policy is for is told without the token that it is for.
+            "policy" => &["--vault-via="],
+            // A Job goes nowhere from this machine.
+            "job" => &["--policy=", "--vault-via=", "--kubeconfig=", "--context="],
+            _ => &["--policy=", "--vault-via="],
+        };
+        command.args(["print", what]).args(used(&flags, extra, with_a_token)).args(extra);
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
