@@ -93,7 +93,7 @@ pub async fn ready(kube: &Client, limit: Duration) -> Result<(), Error> {
 pub async fn takes_pods(kube: &Client, node: &str) -> Result<(), Error> {
     let nodes = Api::<Node>::all(kube.clone());
     let subject = format!("node {node} to be ready");
-    let ready = wait::until(&subject, NODE_LIMIT, Duration::from_millis(200), || async {
+    let ready = wait::until(&subject, NODE_LIMIT, Duration::from_millis(100), || async {
         let node = match nodes.get_opt(node).await {
             Ok(Some(node)) => node,
             Ok(None) => return Look::NotYet("no node yet".to_owned()),

@@ -90,7 +90,12 @@ async fn remove_containers(
     };
     let quiet = Cell::new(0);
     wait::until(&format!("end of {name}"), Duration::from_secs(60), Duration::from_millis(300), || async {
-        match round().await {
+        let found = match round().await {
+            // Where all of it was there, what is found no more is gone, and nobody waits to look.
+            Ok(1..) if whole => round().await,
+            found => found,
+        };
+        match found {
             Ok(0) => quiet.set(quiet.get() + 1),
             Ok(_) => quiet.set(0),
             Err(error) => return Look::Done(Err(error)),
