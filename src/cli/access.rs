@@ -43,11 +43,6 @@ pub struct Access {
 }
 
 impl Access {
-    /// The cluster as the flags name it.
-    pub fn choice(&self) -> ClusterChoice {
-        ClusterChoice { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
-    }
-
     /// Which cluster.
     ///
     /// # Errors
@@ -59,7 +54,7 @@ impl Access {
                         touched (`kubectl config get-contexts` lists them)"
                 .to_owned());
         }
-        Ok(self.choice())
+        Ok(ClusterChoice { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() })
     }
 
     /// Whether a Vault token is given.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::access::{Access, read};
 use crate::check::target::{AccountRef, Target};
+use crate::cluster::connect::ClusterChoice;
 use crate::cluster::pod_spec::{PodOptions, Toleration};
 use crate::page::{KeyCatalogue, Reads};
 use crate::probe::input::{SecretName, TOKEN_FILE};
@@ -136,7 +137,7 @@ impl Arguments {
             );
         }
         Ok(Target {
-            cluster: access.map(Access::choice).unwrap_or_default(),
+            cluster: ClusterChoice::default(),
             operator_namespace: self.operator_namespace.clone().unwrap_or_else(|| namespace.clone()),
             namespace,
             runtime: self.runtime.clone(),
