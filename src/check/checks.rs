@@ -8,8 +8,9 @@ use crate::page::{KeyCatalogue, Stage};
 use crate::probe::observation::{Asked, Observation};
 use crate::vault::client::fails;
 use crate::vault::transport::Transport;
+use crate::verdict::Verdict;
+use crate::verdict::capabilities::{self, Revocation};
 use crate::verdict::result::{Case, Observed};
-use crate::verdict::{Verdict, capabilities};
 
 /// The checks of what lies around the way, in the order in which they are made.
 pub(super) fn cases(
@@ -19,7 +20,7 @@ pub(super) fn cases(
     observation: Option<&Observation>,
     observed: &Observed,
 ) -> Vec<Case> {
-    const IDS: [&str; 16] = [
+    const IDS: [&str; 18] = [
         "vault-name",
         "vault-tcp",
         "vault-tls",
@@ -28,9 +29,11 @@ pub(super) fn cases(
         "auth-method",
         "kv-version-2",
         "secret-age",
+        "secret-ends",
         "only-documented-keys",
         "token-lifetime",
         "token-revoked",
+        "capabilities",
         "no-list",
         "no-write",
         "no-patch",
@@ -50,6 +53,7 @@ pub(super) fn cases(
     cases.push(auth_method(observation, observed));
     cases.push(kv_version(asked));
     cases.push(age(asked, now));
+    cases.push(ends(observation));
     cases.push(match observation.secret.as_ref().filter(|_| observation.read_with_token) {
         None => check("only-documented-keys", Verdict::Skipped, "the secret was not read"),
         Some(secret) if secret.unexpected == 0 => check("only-documented-keys", Verdict::Conformant, ""),
@@ -63,12 +67,7 @@ pub(super) fn cases(
         ),
     });
     cases.push(lifetime(observation, asked));
-    cases.push(match (capabilities::survives(asked), &asked.revoke) {
-        (_, None) => check("token-revoked", Verdict::Skipped, "no login succeeded"),
-        (None, Some(_)) => check("token-revoked", Verdict::Conformant, ""),
-        (Some((Fact::VaultFailing, text)), Some(_)) => failed("token-revoked", ids::boundary::VAULT_FAILING, text),
-        (Some((_, text)), Some(_)) => failed("token-revoked", ids::boundary::TOKEN_SURVIVES_REVOCATION, text),
-    });
+    cases.push(revoked(asked));
     cases.extend(boundary(asked, &observation.read_path));
     cases
 }
@@ -181,6 +180,45 @@ fn age(asked: &Asked, now: i64) -> Case {
     if seconds > YEAR { warning(id, ids::read::VERSION_OLD, text) } else { check(id, Verdict::Conformant, text) }
 }
 
+/// Whether the secret's version is to be deleted by itself.
+fn ends(observation: &Observation) -> Case {
+    let id = "secret-ends";
+    let Some(secret) = observation.secret.as_ref().filter(|_| observation.read_with_token) else {
+        return check(id, Verdict::Skipped, "the secret was not read");
+    };
+    match &secret.ends {
+        None => check(id, Verdict::Conformant, ""),
+        Some(time) => {
+            warning(id, ids::read::VERSION_ENDS, format!("Vault deletes the secret's version by itself at {time}"))
+        }
+    }
+}
+
+/// Whether the login's token is dead. One that its role does not let be revoked
+/// is not to blame for it.
+fn revoked(asked: &Asked) -> Case {
+    let id = "token-revoked";
+    let until = "it lives until its time is over, as the app's own do";
+    match capabilities::revocation(asked) {
+        Revocation::NotAsked => check(id, Verdict::Skipped, "no login succeeded"),
+        Revocation::Dead => check(id, Verdict::Conformant, ""),
+        Revocation::UsedUp => warning(id, ids::boundary::TOKEN_USED_UP, {
+            let uses = asked.token_uses.map_or(String::new(), |uses| format!(" (it has {uses})"));
+            format!("the token was dead before it was revoked: its uses{uses} or its time were over")
+        }),
+        Revocation::Batch(text) => {
+            warning(id, ids::boundary::BATCH_TOKEN, format!("a batch token cannot be revoked, so {until}: {text}"))
+        }
+        Revocation::MayNot(text) => warning(
+            id,
+            ids::boundary::TOKEN_MAY_NOT_REVOKE_ITSELF,
+            format!("the token may not revoke itself, so {until}: {text}"),
+        ),
+        Revocation::Failing(text) => failed(id, ids::boundary::VAULT_FAILING, text),
+        Revocation::Survives(text) => failed(id, ids::boundary::TOKEN_SURVIVES_REVOCATION, text),
+    }
+}
+
 /// The page gives the role `ttl=24h`.
 fn lifetime(observation: &Observation, asked: &Asked) -> Case {
     const DOCUMENTED: u64 = crate::vault::objects::ROLE_TTL_SECONDS;
@@ -209,23 +247,45 @@ fn boundary(asked: &Asked, read_path: &str) -> Vec<Case> {
         ("no-sibling", Fact::SiblingAllowed, ids::boundary::SIBLING_ALLOWED),
     ];
     let excess = capabilities::excess(asked, read_path);
-    let unknown = match &asked.capabilities {
-        None => Some((Verdict::Skipped, "no login succeeded".to_owned())),
-        Some(answer) if answer.status.is_none_or(|status| fails(status) || (300..400).contains(&status)) => {
-            Some((Verdict::Inconclusive, format!("Vault does not say what the app's token may do: {}", words(answer))))
-        }
-        Some(answer) if answer.status != Some(200) || asked.allowed.is_empty() => Some((
-            Verdict::Inconclusive,
-            format!("the app's token may not ask what it may do ({}); the policy `default` grants it", words(answer)),
-        )),
-        Some(_) => None,
-    };
-    CHECKS
-        .into_iter()
-        .map(|(id, fact, cause)| match (&unknown, excess.iter().find(|(found, _)| *found == fact)) {
+    let asking = asking(asked);
+    let unknown = (asking.verdict != Verdict::Conformant || asking.warning).then(|| {
+        let verdict = if asking.verdict == Verdict::Inconclusive { asking.verdict } else { Verdict::Skipped };
+        (verdict, asking.message.clone())
+    });
+    let each =
+        CHECKS.into_iter().map(|(id, fact, cause)| match (&unknown, excess.iter().find(|(found, _)| *found == fact)) {
             (Some((verdict, reason)), _) => check(id, *verdict, reason.clone()),
             (None, Some((_, what))) => failed(id, cause, format!("the app's token may {what}")),
             (None, None) => check(id, Verdict::Conformant, ""),
-        })
-        .collect()
+        });
+    std::iter::once(asking.clone()).chain(each).collect()
+}
+
+/// Whether Vault told what the app's token may do.
+fn asking(asked: &Asked) -> Case {
+    let id = "capabilities";
+    match &asked.capabilities {
+        None => check(id, Verdict::Skipped, "no login succeeded"),
+        Some(answer) if answer.status.is_none_or(|status| fails(status) || (300..400).contains(&status)) => check(
+            id,
+            Verdict::Inconclusive,
+            format!("Vault does not say what the app's token may do: {}", words(answer)),
+        ),
+        Some(answer) if answer.status == Some(200) && !asked.allowed.is_empty() => check(id, Verdict::Conformant, ""),
+        Some(_) if capabilities::used_up(asked) => warning(
+            id,
+            ids::boundary::TOKEN_USED_UP,
+            "what else the app's token may do is not known: it had no uses or no time left when that was asked",
+        ),
+        Some(answer) if answer.status == Some(403) => warning(
+            id,
+            ids::boundary::TOKEN_MAY_NOT_ASK,
+            format!("what else the app's token may do is not known, because it may not ask: {}", words(answer)),
+        ),
+        Some(answer) => check(
+            id,
+            Verdict::Inconclusive,
+            format!("Vault does not say what the app's token may do: {}", words(answer)),
+        ),
+    }
 }

@@ -61,11 +61,12 @@ pub async fn observe(input: &Input, ask: &Ask, vault: &Client, secret_name: &Sec
         }
         if let Some(jwt) = jwt {
             let before = Instant::now();
-            let (login, token, token_type) = log_in(&vault, input, &jwt).await;
+            let (login, granted) = log_in(&vault, input, &jwt).await;
             asked.login_millis = Some(millis(before));
-            asked.token_type = token_type;
+            asked.token_type = granted.kind;
+            asked.token_uses = granted.uses;
             observation.login = Some(login);
-            if let Some(token) = token {
+            if let Some(token) = granted.token {
                 let client = vault.with_token(Some(token));
                 if !ask.login_only {
                     read(&client, input, ask, secret_name, &mut observation, &mut asked).await;
@@ -116,16 +117,7 @@ async fn read(
         let metadata = &reply.body["data"]["metadata"];
         asked.created = metadata["created_time"].as_str().map(str::to_owned);
     }
-    let SecretName { mount, name, .. } = secret_name;
-    let result = client.send_patiently(Method::GET, &format!("sys/internal/ui/mounts/{mount}"), None).await;
-    asked.mount = Some(answer(&result));
-    asked.kv_version = result.ok().and_then(|reply| kv_version(&reply.body));
-    if read.status == Some(404) {
-        let stray = client.send_patiently(Method::GET, &format!("{mount}/metadata/data/{name}"), None).await;
-        asked.at_data_data = Some(answer(&stray));
-    }
-    observation.read = Some(read);
-
+    // Before the mount is asked about: a token with few uses may have none left for this.
     let body = json!({ "paths": paths(secret_name, &ask.sibling) });
     let result = client.send_patiently(Method::POST, "sys/capabilities-self", Some(&body)).await;
     asked.capabilities = Some(answer(&result));
@@ -136,6 +128,16 @@ async fn read(
             asked.allowed.insert(path, allowed);
         }
     }
+
+    let SecretName { mount, name, .. } = secret_name;
+    let result = client.send_patiently(Method::GET, &format!("sys/internal/ui/mounts/{mount}"), None).await;
+    asked.mount = Some(answer(&result));
+    asked.kv_version = result.ok().and_then(|reply| kv_version(&reply.body));
+    if read.status == Some(404) {
+        let stray = client.send_patiently(Method::GET, &format!("{mount}/metadata/data/{name}"), None).await;
+        asked.at_data_data = Some(answer(&stray));
+    }
+    observation.read = Some(read);
 }
 
 /// The KV version that a description of a mount gives; none where it is no KV mount.

@@ -4,13 +4,16 @@
 //! - [`input`]: the Secret Name URL, the key names, and what the page leaves open.
 //! - [`way`]: from the first stage to the last.
 //! - [`stages`]: token, login, read, keys.
+//! - [`near`]: keys that are missing and not far; [`doubt`]: values that cannot be meant.
 //! - [`asking`]: the way on a customer's cluster, where nothing is tried.
 //! - [`boundary`]: what the Vault token can do beside reading; own testbeds only.
 //! - [`observation`]: the line that it prints.
 
 pub mod asking;
 pub mod boundary;
+pub mod doubt;
 pub mod input;
+pub mod near;
 pub mod observation;
 pub mod stages;
 pub mod way;

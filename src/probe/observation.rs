@@ -12,7 +12,7 @@ use crate::vault::transport::Transport;
 pub const MARKER: &str = "PMP-VAULT-OBSERVATION";
 
 /// The version of [`Observation`]'s shape.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
 /// Everything that the probe saw, in the order of the stages. It holds no
 /// token and no value; a value's HMAC only where the harness gave a key for it.
@@ -62,6 +62,8 @@ pub struct Asked {
     pub login_millis: Option<u64>,
     /// `auth.token_type` of the login.
     pub token_type: Option<String>,
+    /// `auth.num_uses` of the login; none where the token has no limit of uses.
+    pub token_uses: Option<u64>,
     /// `GET sys/internal/ui/mounts/MOUNT`, which any token with rights in the mount may ask.
     pub mount: Option<Answer>,
     /// The mount's KV version, where that said it.
@@ -132,13 +134,15 @@ pub struct Login {
 }
 
 /// What the read gave.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Secret {
     /// Whether the answer has KV version 2's `data.data` or `data.metadata`.
     pub version_2_shape: bool,
-    /// `data.metadata.deletion_time` is set.
+    /// `data.metadata.deletion_time` is set, and no values came.
     pub deleted: bool,
+    /// `data.metadata.deletion_time` where the values still came: the version ends then (RFC 3339).
+    pub ends: Option<String>,
     /// `data.metadata.destroyed` is true.
     pub destroyed: bool,
     /// One entry for each key asked for, in that order; empty where there is no secret.
@@ -148,13 +152,19 @@ pub struct Secret {
 }
 
 /// One key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct KeyObservation {
     /// The key's name.
     pub name: String,
     /// What is there.
     pub state: KeyState,
+    /// On a customer's cluster, with a key that is missing: where it lies instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub near: Option<Near>,
+    /// On a customer's cluster, with a key that is there: why its value cannot be what was meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
     /// HMAC-SHA256 of the value under the run's own key, in hex. Only on the
     /// harness's own testbeds, where values are random and worthless.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -162,7 +172,7 @@ pub struct KeyObservation {
 }
 
 /// What is found under a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyState {
     /// A string that is not empty.
@@ -172,7 +182,85 @@ pub enum KeyState {
     /// A number, an object, anything but a string.
     NotAString,
     /// Nothing.
+    #[default]
     Missing,
+}
+
+/// Where the value of a missing key lies instead: a kind, never a name of the
+/// customer's. In the order in which they are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Near {
+    /// White space, quotes or invisible characters stand in the name.
+    Surplus,
+    /// The name has another case.
+    Case,
+    /// The name has other separators than dots, or none.
+    Separator,
+    /// The name stands inside another value.
+    Level,
+    /// Group and name are nested: `{"VCS": {"GitlabAdminPAT": …}}`.
+    Group,
+    /// The name stands in a text that is another value: JSON, or lines of `NAME=VALUE`.
+    Text,
+    /// The name stands there without its group.
+    WithoutGroup,
+    /// A longer name begins or ends with it.
+    Longer,
+    /// The name differs in a letter or two.
+    Spelling,
+}
+
+impl Near {
+    /// Goes on after "it is not stored under this name; ".
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Surplus => "white space, quotes or invisible characters stand in the stored name",
+            Self::Case => "it is there in another case",
+            Self::Separator => "it is there with other separators than dots",
+            Self::Level => "it lies inside another value, not at the top of the secret",
+            Self::Group => "its group and its name are nested in each other",
+            Self::Text => "it stands in a text (JSON, or lines of NAME=VALUE) that is stored as one value",
+            Self::WithoutGroup => "it is there without its group",
+            Self::Longer => "a longer name with it is there",
+            Self::Spelling => "a name that differs in a letter or two is there",
+        }
+    }
+}
+
+/// Why a value cannot be what was meant. Told as a kind; nothing else of the
+/// value leaves the probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Doubt {
+    /// A placeholder, such as the page's own `YOUR_…`.
+    Placeholder,
+    /// What a shell or a template should have replaced: `$NAME`, `$(…)`, `@file`, `{{ … }}`.
+    Unexpanded,
+    /// A word for nothing, such as `null`.
+    Nothing,
+    /// Quotes stand around it.
+    Quoted,
+    /// White space or a line break stands at an end.
+    Space,
+    /// A line break, a control character or an invisible one stands in it.
+    Control,
+}
+
+impl Doubt {
+    /// Goes on after "its value ".
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Placeholder => "is a placeholder",
+            Self::Unexpanded => "holds what a shell or a template should have replaced",
+            Self::Nothing => "is a word for nothing, such as null",
+            Self::Quoted => "has quotes around it",
+            Self::Space => "begins or ends with white space or a line break",
+            Self::Control => "has a line break, a control character or an invisible one in it",
+        }
+    }
 }
 
 /// What the Vault token can do beside reading the secret. Each must be refused.

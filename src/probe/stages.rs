@@ -1,11 +1,14 @@
 //! The stages that the pod itself can see: token, login, read, keys.
 
+use std::collections::BTreeMap;
+
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::input::Input;
 use super::observation::{Answer, KeyObservation, KeyState, Login, Secret, TokenState};
+use super::{doubt, near};
 use crate::vault::client::{Client, Error, Reply, fails};
 use crate::vault::transport::{Transport, transport};
 
@@ -18,36 +21,44 @@ pub(super) fn service_account_token(file: &str) -> (TokenState, Option<SecretStr
     }
 }
 
-/// `POST auth/MOUNT/login`: what is kept of it, the Vault token, and its type.
-pub(super) async fn log_in(
-    vault: &Client,
-    input: &Input,
-    jwt: &SecretString,
-) -> (Login, Option<SecretString>, Option<String>) {
+/// What a login gave.
+#[derive(Default)]
+pub(super) struct Granted {
+    /// The Vault token.
+    pub token: Option<SecretString>,
+    /// `auth.token_type`.
+    pub kind: Option<String>,
+    /// `auth.num_uses`; none where it has no limit of uses.
+    pub uses: Option<u64>,
+}
+
+/// `POST auth/MOUNT/login`: what is kept of it, and what it gave.
+pub(super) async fn log_in(vault: &Client, input: &Input, jwt: &SecretString) -> (Login, Granted) {
     let path = format!("auth/{}/login", input.auth_mount);
     let body = json!({ "role": input.role, "jwt": jwt.expose_secret() });
     let result = vault.send_patiently(Method::POST, &path, Some(&body)).await;
     let mut login =
         Login { answer: vaults_answer(&result), lease_duration: None, policies: Vec::new(), empty_login_status: None };
-    let (mut token, mut token_type) = (None, None);
+    let mut granted = Granted::default();
     if let Ok(reply) = &result {
         let auth = &reply.body["auth"];
-        token_type = auth["token_type"].as_str().map(str::to_owned);
-        token = auth["client_token"].as_str().map(SecretString::from);
+        granted.kind = auth["token_type"].as_str().map(str::to_owned);
+        granted.token = auth["client_token"].as_str().map(SecretString::from);
+        granted.uses = auth["num_uses"].as_u64().filter(|uses| *uses > 0);
         login.lease_duration = auth["lease_duration"].as_u64();
         login.policies = auth["token_policies"]
             .as_array()
             .map(|all| all.iter().filter_map(Value::as_str).map(str::to_owned).collect())
             .unwrap_or_default();
     }
-    if login.answer.status == Some(200) && token.is_none() {
+    if login.answer.status == Some(200) && granted.token.is_none() {
         login.answer = nobody("a login that answers 200 without a token");
     }
     if login.answer.status == Some(403) {
         login.empty_login_status =
             vault.send_patiently(Method::POST, &path, Some(&json!({}))).await.ok().map(|r| r.status);
     }
-    (login, token, token_type)
+    (login, granted)
 }
 
 /// What is kept of an exchange: never its body.
@@ -96,29 +107,46 @@ pub(super) fn look_at(reply: &Reply, input: &Input) -> Option<Secret> {
     let data = reply.body.get("data")?;
     let metadata = data.get("metadata");
     let inner = data.get("data");
-    let version_2_shape = metadata.is_some_and(|m| m.get("version").is_some()) && inner.is_some();
-    let deleted = metadata.and_then(|m| m["deletion_time"].as_str()).is_some_and(|time| !time.is_empty());
-    let destroyed = metadata.and_then(|m| m["destroyed"].as_bool()).unwrap_or(false);
     let values = inner.and_then(Value::as_object);
+    // Vault sets it beforehand where a version is to end by itself (`delete_version_after`), and gives the
+    // values until then. By whether they came, and not by this pod's clock, it is told whether that is over.
+    let deletion = metadata.and_then(|m| m["deletion_time"].as_str()).filter(|time| !time.is_empty());
+    let ends = deletion.filter(|_| values.is_some()).and_then(|time| time.parse::<jiff::Timestamp>().ok());
     let keys = values.map_or_else(Vec::new, |values| {
-        input.keys.iter().map(|name| look_at_key(name, values.get(name), input.hmac_key.as_deref())).collect()
+        let near = if input.ask.is_some() { near::misses(&input.keys, values) } else { BTreeMap::new() };
+        let key = |name: &String| {
+            let near = near.get(name.as_str()).copied();
+            KeyObservation { near, ..look_at_key(name, values.get(name), input) }
+        };
+        input.keys.iter().map(key).collect()
     });
-    let unexpected = values.map_or(0, |values| values.keys().filter(|name| !input.keys.contains(name)).count());
-    Some(Secret { version_2_shape, deleted, destroyed, keys, unexpected })
+    Some(Secret {
+        version_2_shape: metadata.is_some_and(|m| m.get("version").is_some()) && inner.is_some(),
+        deleted: deletion.is_some() && values.is_none(),
+        ends: ends.map(|time| time.to_string()),
+        destroyed: metadata.and_then(|m| m["destroyed"].as_bool()).unwrap_or(false),
+        keys,
+        unexpected: values.map_or(0, |values| values.keys().filter(|name| !input.keys.contains(name)).count()),
+    })
 }
 
-fn look_at_key(name: &str, value: Option<&Value>, hmac_key: Option<&str>) -> KeyObservation {
+/// One key. Of a customer's value only the kind of a doubt is told; of one of
+/// ours, which is random, only a fingerprint.
+fn look_at_key(name: &str, value: Option<&Value>, input: &Input) -> KeyObservation {
     let state = match value {
         None => KeyState::Missing,
         Some(Value::String(text)) if text.is_empty() => KeyState::Empty,
         Some(Value::String(_)) => KeyState::Present,
         Some(_) => KeyState::NotAString,
     };
-    let hmac = match (state, value, hmac_key) {
-        (KeyState::Present, Some(Value::String(text)), Some(key)) => fingerprint(key, name, text),
-        _ => None,
-    };
-    KeyObservation { name: name.to_owned(), state, hmac }
+    let text = value.and_then(Value::as_str).filter(|_| state == KeyState::Present);
+    KeyObservation {
+        name: name.to_owned(),
+        state,
+        near: None,
+        doubt: text.filter(|_| input.ask.is_some()).and_then(doubt::doubt),
+        hmac: text.zip(input.hmac_key.as_deref()).and_then(|(text, key)| fingerprint(key, name, text)),
+    }
 }
 
 /// HMAC-SHA256 under the run's key over the key's name and the value, in hex,

@@ -26,8 +26,8 @@ pub async fn observe(input: &Input) -> Result<Observation, String> {
     let mut vault_token = None;
     let login = match jwt {
         Some(jwt) => {
-            let (login, token, _) = log_in(&vault, input, &jwt).await;
-            vault_token = token;
+            let (login, granted) = log_in(&vault, input, &jwt).await;
+            vault_token = granted.token;
             Some(login)
         }
         None => None,

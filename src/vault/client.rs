@@ -304,7 +304,8 @@ impl Client {
     async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply, Error> {
         let url = format!("{}/v1/{path}", self.address);
         let mut request = self.http.request(method.clone(), &url).header("X-Vault-Request", "true");
-        if let Some(namespace) = &self.namespace {
+        // Vault tells its health in no namespace but the root.
+        if let Some(namespace) = self.namespace.as_ref().filter(|_| path != "sys/health") {
             request = request.header("X-Vault-Namespace", &**namespace);
         }
         if let Some(token) = &self.token {

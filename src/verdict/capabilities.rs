@@ -37,7 +37,11 @@ pub fn excess(asked: &Asked, read_path: &str) -> Vec<(Fact, String)> {
             }
         }
     }
-    found.extend(survives(asked));
+    match revocation(asked) {
+        Revocation::Survives(text) => found.push((Fact::TokenSurvivesRevocation, text)),
+        Revocation::Failing(text) => found.push((Fact::VaultFailing, text)),
+        _ => {}
+    }
     found
 }
 
@@ -52,25 +56,68 @@ pub fn revoked(answer: &Answer) -> bool {
     }
 }
 
-/// Why the token that the login gave is not known to be dead, where it is not:
-/// it survived, or Vault failed when it was asked.
+/// What became of the token that the login gave, when it was revoked and looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revocation {
+    /// There was none, or it was not revoked.
+    NotAsked,
+    /// Revoked, and seen to be dead.
+    Dead,
+    /// It had no uses or no time left, so it was dead before.
+    UsedUp,
+    /// A batch token, which nobody can revoke.
+    Batch(String),
+    /// Vault did not let it revoke itself.
+    MayNot(String),
+    /// Vault failed when it was asked.
+    Failing(String),
+    /// It was revoked, and works.
+    Survives(String),
+}
+
+/// What became of the token that the login gave.
 #[must_use]
-pub fn survives(asked: &Asked) -> Option<(Fact, String)> {
-    let revoke = asked.revoke.as_ref()?;
+pub fn revocation(asked: &Asked) -> Revocation {
+    let Some(revoke) = &asked.revoke else { return Revocation::NotAsked };
+    let after = asked.after_revocation.as_ref();
     let status = |answer: Option<&Answer>| {
         answer.and_then(|answer| answer.status).map_or("no answer".to_owned(), |status| format!("HTTP {status}"))
     };
-    let revoked = revoked(revoke);
-    let after = asked.after_revocation.as_ref();
-    let dead = after.is_some_and(|after| matches!(after.status, Some(400 | 403)));
-    if revoked && dead {
-        return None;
+    let text =
+        format!("revoke-self gave {}, and a look-up with the token afterwards {}", status(Some(revoke)), status(after));
+    if used_up(asked) && after.is_some_and(|after| matches!(after.status, Some(400 | 403))) {
+        return Revocation::UsedUp;
     }
+    let revoked = revoked(revoke);
     let unusable = |answer: &Answer| answer.status.is_none_or(|status| fails(status) || (300..400).contains(&status));
-    let failing = unusable(revoke) || (revoked && after.is_some_and(unusable));
-    let fact = if failing { Fact::VaultFailing } else { Fact::TokenSurvivesRevocation };
-    let (revoke, after) = (status(Some(revoke)), status(after));
-    Some((fact, format!("revoke-self gave {revoke}, and a look-up with the token afterwards {after}")))
+    if revoked && after.is_some_and(|after| matches!(after.status, Some(400 | 403))) {
+        return Revocation::Dead;
+    }
+    if unusable(revoke) || (revoked && after.is_some_and(unusable)) {
+        Revocation::Failing(text)
+    } else if asked.token_type.as_deref() == Some("batch") {
+        Revocation::Batch(text)
+    } else if revoke.status == Some(403) && !revoked {
+        Revocation::MayNot(text)
+    } else {
+        Revocation::Survives(text)
+    }
+}
+
+/// Whether the token was dead before anybody revoked it. Vault says the same of a
+/// token that is revoked, so it is told by what was asked before.
+#[must_use]
+pub fn used_up(asked: &Asked) -> bool {
+    let limited = asked.revoke.iter().filter(|_| asked.token_uses.is_some());
+    [&asked.capabilities, &asked.mount].into_iter().flatten().chain(limited).any(token_is_dead)
+}
+
+/// Whether an answer says that Vault does not know the token: in so many words, or
+/// bare. What a policy denies has the number of errors before it.
+fn token_is_dead(answer: &Answer) -> bool {
+    let says = answer.text.contains("invalid token");
+    matches!((answer.status, says), (Some(400 | 403), true))
+        || (answer.status == Some(403) && answer.text == "permission denied")
 }
 
 #[cfg(test)]
@@ -105,40 +152,75 @@ mod tests {
         assert_eq!(found, facts);
     }
 
+    fn answer(status: impl Into<Option<u16>>) -> Option<Answer> {
+        Some(Answer { status: status.into(), ..Answer::default() })
+    }
+
+    fn refused(text: &str) -> Option<Answer> {
+        Some(Answer { status: Some(403), text: text.to_owned(), transport: None })
+    }
+
+    const DEAD: &str = "2 errors occurred: * permission denied * invalid token";
+
     #[test]
     fn a_token_that_was_not_seen_dead_survives() {
-        let answer = |status| Some(Answer { status: Some(status), ..Answer::default() });
         let mut asked = Asked { revoke: answer(204), after_revocation: answer(403), ..Asked::default() };
-        assert_eq!(survives(&asked), None);
+        assert_eq!(revocation(&asked), Revocation::Dead);
         asked.after_revocation = answer(200);
-        let (fact, text) = survives(&asked).unwrap();
-        assert_eq!(fact, Fact::TokenSurvivesRevocation);
+        let Revocation::Survives(text) = revocation(&asked) else { panic!("{asked:?}") };
         assert!(text.contains("HTTP 200"));
         asked.after_revocation = None;
-        assert!(survives(&asked).is_some());
+        assert!(matches!(revocation(&asked), Revocation::Survives(_)));
+        assert_eq!(excess(&asked, "pmp-dev/data/admin")[0].0, Fact::TokenSurvivesRevocation);
     }
 
     #[test]
     fn a_vault_that_fails_when_it_should_revoke_is_not_blamed_on_the_token() {
-        let answer = |status| Some(Answer { status, ..Answer::default() });
         for status in [Some(503), Some(429), Some(307), None] {
-            let asked = Asked { revoke: answer(status), after_revocation: answer(Some(200)), ..Asked::default() };
-            assert_eq!(survives(&asked).map(|(fact, _)| fact), Some(Fact::VaultFailing), "{status:?}");
-            let asked = Asked { revoke: answer(Some(204)), after_revocation: answer(status), ..Asked::default() };
-            assert_eq!(survives(&asked).map(|(fact, _)| fact), Some(Fact::VaultFailing), "{status:?}");
+            let asked = Asked { revoke: answer(status), after_revocation: answer(200), ..Asked::default() };
+            assert!(matches!(revocation(&asked), Revocation::Failing(_)), "{status:?}");
+            let asked = Asked { revoke: answer(204), after_revocation: answer(status), ..Asked::default() };
+            assert!(matches!(revocation(&asked), Revocation::Failing(_)), "{status:?}");
+            assert_eq!(excess(&asked, "pmp-dev/data/admin")[0].0, Fact::VaultFailing);
         }
     }
 
     #[test]
     fn a_revocation_whose_answer_got_lost_and_that_was_asked_again_is_one() {
-        let refused = |text: &str| Some(Answer { status: Some(403), text: text.to_owned(), transport: None });
-        let mut asked = Asked {
-            revoke: refused("2 errors occurred: * permission denied * invalid token"),
+        let asked = Asked { revoke: refused(DEAD), after_revocation: refused("permission denied"), ..Asked::default() };
+        assert_eq!(revocation(&asked), Revocation::Dead);
+    }
+
+    #[test]
+    fn what_cannot_or_may_not_be_revoked_is_no_excess() {
+        let batch = Asked {
+            revoke: answer(400),
+            after_revocation: answer(200),
+            token_type: Some("batch".to_owned()),
+            ..Asked::default()
+        };
+        assert!(matches!(revocation(&batch), Revocation::Batch(_)));
+        let denied = refused("1 error occurred: * permission denied");
+        let may_not = Asked { revoke: denied.clone(), after_revocation: denied, ..Asked::default() };
+        assert!(matches!(revocation(&may_not), Revocation::MayNot(_)));
+        let used_up = Asked {
+            capabilities: refused(DEAD),
+            revoke: refused(DEAD),
+            after_revocation: refused(DEAD),
+            ..Asked::default()
+        };
+        assert_eq!(revocation(&used_up), Revocation::UsedUp);
+        // As OpenBao 2.7.2 says it.
+        let of_two_uses = Asked {
+            token_uses: Some(2),
+            capabilities: Some(Answer { status: Some(400), ..refused("1 error occurred: * invalid token").unwrap() }),
+            revoke: refused("permission denied"),
             after_revocation: refused("permission denied"),
             ..Asked::default()
         };
-        assert_eq!(survives(&asked), None);
-        asked.revoke = refused("1 error occurred: * permission denied");
-        assert!(survives(&asked).is_some());
+        assert_eq!(revocation(&of_two_uses), Revocation::UsedUp);
+        for asked in [batch, may_not, used_up, of_two_uses] {
+            assert_eq!(excess(&asked, "pmp-dev/data/admin"), []);
+        }
     }
 }

@@ -4,8 +4,9 @@
 use super::question::{Question, Wanted, fault};
 use super::result::{Case, Finding, Observed, Subject, Verdict};
 use super::sighting::{CommandOutcome, Seen, Sighting};
+use crate::page::cause::ids;
 use crate::page::{KeyCatalogue, Stage};
-use crate::probe::observation::{KeyObservation, KeyState, Observation};
+use crate::probe::observation::{KeyObservation, KeyState, Near, Observation};
 
 /// One case a stage that is asked about.
 pub fn stages(question: &Question<'_>, observed: &Observed, verdict: Verdict, reason: &str) -> Vec<Case> {
@@ -73,7 +74,7 @@ pub fn keys(
             let key_state = found.map(|found| found.state);
             let expected = match question.wants(&key.name) {
                 Some(Wanted::Optional) if observed.complete => {
-                    return Case { key_state, ..optional(subject, key_state, observed) };
+                    return Case { key_state, ..optional(subject, found, observed) };
                 }
                 Some(Wanted::Exactly(state)) => Some(state),
                 Some(Wanted::Optional) | None => None,
@@ -92,23 +93,62 @@ pub fn keys(
                 let own = key_state.filter(wrong).filter(|_| verdict == Verdict::Nonconformant && past_the_read);
                 case.cause = own.and_then(fault).or_else(|| observed.cause.clone());
             }
-            case
+            match found {
+                Some(found) if case.verdict == Verdict::Conformant => doubted(case, found),
+                Some(KeyObservation { state: KeyState::Missing, near: Some(near), .. })
+                    if case.cause == Some(ids::keys::MISSING) =>
+                {
+                    Case { cause: Some(ids::keys::MISPLACED), message: elsewhere(*near), ..case }
+                }
+                _ => case,
+            }
         })
         .collect()
 }
 
 /// The case of a key that may be there: what is there must be usable, and an
 /// empty value need not be stored.
-fn optional(subject: Subject, found: Option<KeyState>, observed: &Observed) -> Case {
-    let Some(state) = found else { return not_reached(subject, observed) };
-    let (verdict, message) = match state {
-        KeyState::Present => (Verdict::Conformant, ""),
-        KeyState::Missing => (Verdict::Skipped, "not stored, and not required"),
-        KeyState::Empty => (Verdict::Conformant, "it is empty; only keys with a value need to be stored"),
-        KeyState::NotAString => (Verdict::Nonconformant, "its value is not a string"),
-    };
-    let cause = fault(state).filter(|_| state != KeyState::Missing);
-    Case { cause, warning: state == KeyState::Empty, ..Case::new(subject, verdict, message) }
+fn optional(subject: Subject, found: Option<&KeyObservation>, observed: &Observed) -> Case {
+    let Some(found) = found else { return not_reached(subject, observed) };
+    let case = Case::new(subject, Verdict::Conformant, "");
+    let cause = fault(found.state);
+    match (found.state, found.near) {
+        (KeyState::Present, _) => doubted(case, found),
+        (KeyState::Missing, None) => {
+            Case { verdict: Verdict::Skipped, message: "not stored, and not required".to_owned(), ..case }
+        }
+        // Whoever stored it meant it to be read. Where nothing else is read either, it fails with the way.
+        (KeyState::Missing, Some(near)) => {
+            let nothing_read = observed.stops_for(Stage::Keys, &ids::keys::NONE);
+            let verdict = if nothing_read { Verdict::Nonconformant } else { Verdict::Conformant };
+            let cause = Some(ids::keys::MISPLACED);
+            Case { verdict, cause, warning: !nothing_read, message: elsewhere(near), ..case }
+        }
+        (KeyState::Empty, _) => {
+            let message = "it is empty; only keys with a value need to be stored".to_owned();
+            Case { cause, warning: true, message, ..case }
+        }
+        (KeyState::NotAString, _) => {
+            Case { cause, verdict: Verdict::Nonconformant, message: "its value is not a string".to_owned(), ..case }
+        }
+    }
+}
+
+/// A key that is read, with what speaks against its value.
+fn doubted(case: Case, found: &KeyObservation) -> Case {
+    match found.doubt {
+        None => case,
+        Some(doubt) => Case {
+            cause: Some(ids::keys::DOUBTFUL_VALUE),
+            warning: true,
+            message: format!("it is read, and its value {}", doubt.words()),
+            ..case
+        },
+    }
+}
+
+fn elsewhere(near: Near) -> String {
+    format!("it is not stored under this name; {}", near.words())
 }
 
 fn key_verdict(

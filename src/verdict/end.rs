@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::capabilities;
-use super::question::Question;
+use super::question::{Question, whereabouts};
 use super::result::Observed;
 use super::sighting::{Seen, Sighting};
 use crate::page::cause::{CauseCatalogue, CauseId, Clues, Fact};
@@ -167,13 +167,17 @@ fn stop<'a>(
 fn at_keys<'a>(secret: &Secret, sighting: &Sighting, question: &Question<'_>) -> Option<Stop<'a>> {
     let wrong_value =
         |name: &str, hmac: Option<&String>| sighting.fingerprints.get(name).is_some_and(|right| Some(right) != hmac);
+    let nothing = question.reads_nothing(&secret.keys);
+    let all_missing = nothing && secret.keys.iter().all(|key| key.state == KeyState::Missing);
     let mut worst: Option<(u8, Fact, Vec<&str>)> = None;
     for key in &secret.keys {
         let (rank, fact) = match key.state {
-            KeyState::Present if wrong_value(&key.name, key.hmac.as_ref()) => (4, Fact::KeyWrongValue),
-            state if question.passes(&key.name, state) => continue,
-            KeyState::NotAString => (3, Fact::KeyNotAString),
-            KeyState::Empty => (2, Fact::KeyEmpty),
+            KeyState::Present if wrong_value(&key.name, key.hmac.as_ref()) => (5, Fact::KeyWrongValue),
+            state if !nothing && question.passes(&key.name, state) => continue,
+            KeyState::NotAString => (4, Fact::KeyNotAString),
+            KeyState::Empty => (3, Fact::KeyEmpty),
+            _ if all_missing => (2, Fact::NoKey),
+            _ if key.near.is_some() => (2, Fact::KeyMisplaced),
             KeyState::Missing | KeyState::Present => (1, Fact::KeyMissing),
         };
         match &mut worst {
@@ -186,6 +190,7 @@ fn at_keys<'a>(secret: &Secret, sighting: &Sighting, question: &Question<'_>) ->
     let mut stop = Stop::new(Stage::Keys).fact(fact, true);
     stop.status = Some(200);
     stop.text = match names.as_slice() {
+        _ if all_missing => whereabouts(&secret.keys),
         [name] => format!("key {name}"),
         [first, ..] => format!("{} keys, {first} the first", names.len()),
         [] => String::new(),

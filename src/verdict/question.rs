@@ -1,12 +1,12 @@
 //! What is asked of a sighting, wherever the question comes from: a scenario
 //! file, or what a customer named.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::result::Observed;
 use crate::page::cause::{CauseId, ids};
 use crate::page::{KeyCatalogue, Reads, Stage};
-use crate::probe::observation::KeyState;
+use crate::probe::observation::{KeyObservation, KeyState, Near};
 use crate::scenario::model::{Evidence, Expect, KnownDeviation, Scenario};
 
 /// What must follow: the whole way, or a stop.
@@ -94,6 +94,21 @@ pub fn fault(state: KeyState) -> Option<CauseId> {
     }
 }
 
+/// In words, how many keys are missing, and where those lie that are not far.
+#[must_use]
+pub fn whereabouts(keys: &[KeyObservation]) -> String {
+    let missing = keys.iter().filter(|key| key.state == KeyState::Missing).count();
+    let mut kinds: BTreeMap<Near, usize> = BTreeMap::new();
+    for near in keys.iter().filter_map(|key| key.near) {
+        *kinds.entry(near).or_default() += 1;
+    }
+    let mut text = format!("{missing} of {} keys are missing", keys.len());
+    for (near, count) in kinds {
+        text.push_str(&format!("; {count} of them: {}", near.words()));
+    }
+    text
+}
+
 /// What is asked of a sighting.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
@@ -161,6 +176,13 @@ impl<'a> Question<'a> {
             Expected::Stops(..) => return None,
         };
         Some(Wanted::Exactly(state))
+    }
+
+    /// Whether the keys leave nothing to go on with: what names no key of its own
+    /// still asks for one that is read.
+    #[must_use]
+    pub fn reads_nothing(&self, keys: &[KeyObservation]) -> bool {
+        matches!(self.expected, Expected::ReadsAtLeast(_)) && !keys.iter().any(|key| key.state == KeyState::Present)
     }
 
     /// Whether the way goes on past a key in that state.

@@ -18,7 +18,7 @@ use pmp_vault_conformance::event::RunResult;
 use pmp_vault_conformance::page::{Reads, Stage};
 use pmp_vault_conformance::probe::input::SecretName;
 use pmp_vault_conformance::probe::observation::{
-    Answer, Asked, KeyObservation, KeyState, Login, Observation, SCHEMA, Secret, TokenState,
+    Answer, Asked, Doubt, KeyObservation, KeyState, Login, Near, Observation, SCHEMA, Secret, TokenState,
 };
 use pmp_vault_conformance::report::summary;
 use pmp_vault_conformance::scenario::load::Catalogue;
@@ -34,7 +34,7 @@ const PATH: &str = "pmp-dev/data/admin";
 const NOW: i64 = 1_800_000_000;
 
 /// What is checked around the app's way and of the set-up, as docs/customers.md has it.
-const AROUND: [&str; 16] = [
+const AROUND: [&str; 18] = [
     "vault-name",
     "vault-tcp",
     "vault-tls",
@@ -43,9 +43,11 @@ const AROUND: [&str; 16] = [
     "auth-method",
     "kv-version-2",
     "secret-age",
+    "secret-ends",
     "only-documented-keys",
     "token-lifetime",
     "token-revoked",
+    "capabilities",
     "no-list",
     "no-write",
     "no-patch",
@@ -178,15 +180,25 @@ fn secret() -> BoxedStrategy<Secret> {
         }),
     ];
     let rarely = || proptest::bool::weighted(0.05);
-    (states, rarely(), rarely(), rarely(), 0..2usize)
-        .prop_map(|(states, another_shape, deleted, destroyed, unexpected)| Secret {
+    let near = proptest::option::weighted(0.2, select(vec![Near::Case, Near::Level, Near::Group, Near::Text]));
+    let doubt = proptest::option::weighted(0.1, select(vec![Doubt::Space, Doubt::Placeholder]));
+    let ends = proptest::option::weighted(0.1, Just("2027-01-20T00:00:00Z".to_owned()));
+    (states, (rarely(), rarely(), rarely()), 0..2usize, near, doubt, ends)
+        .prop_map(|(states, (another_shape, deleted, destroyed), unexpected, near, doubt, ends)| Secret {
             version_2_shape: !another_shape,
             deleted,
             destroyed,
+            ends,
             keys: keys()
                 .into_iter()
                 .zip(states)
-                .map(|(name, state)| KeyObservation { name: name.to_owned(), state, hmac: None })
+                .map(|(name, state)| KeyObservation {
+                    name: name.to_owned(),
+                    state,
+                    near: near.filter(|_| state == KeyState::Missing),
+                    doubt: doubt.filter(|_| state == KeyState::Present),
+                    hmac: None,
+                })
                 .collect(),
             unexpected,
         })
@@ -215,8 +227,11 @@ fn asked() -> BoxedStrategy<Asked> {
         (mostly(answer(200, "")), there(versions), there(Just(true)), there(mostly(answer(403, "permission denied"))));
     let token = (there(mostly(answer(200, ""))), there(mostly(answer(204, ""))), there(mostly(answer(403, dead))));
     let rest = (there(mostly(answer(200, ""))), there(select(vec![2, 2, 2, 2, 1])), proptest::option::of(any_answer()));
-    (way, token, rest, there(created), allowed, 0..20_000u64)
-        .prop_map(|(way, token, rest, created, allowed, millis)| Asked {
+    let kind = (select(vec!["service", "service", "batch"]), proptest::option::weighted(0.1, 1..4u64));
+    (way, token, rest, there(created), allowed, 0..20_000u64, kind)
+        .prop_map(|(way, token, rest, created, allowed, millis, (kind, token_uses))| Asked {
+            token_type: Some(kind.to_owned()),
+            token_uses,
             health: way.0,
             version: way.1,
             initialized: way.2,
@@ -405,13 +420,16 @@ fn wrongly_passed(target: &Target, twin: &Probed) -> Option<String> {
         Some(403) => revoke.text.contains("invalid token"),
         _ => false,
     });
+    // What its role does not let be revoked is not the app's fault, and warned of.
+    let revocable = asked.token_type.as_deref() != Some("batch") && status(asked.revoke.as_ref()) != Some(403);
     wrong(has_read(twin), "the secret was not read")
         .or(wrong(named == keys(), "not every key was looked at"))
         .or(wrong(secret.keys.iter().all(key), "a key is not as it must be"))
+        .or(wrong(secret.keys.iter().any(|key| key.state == KeyState::Present), "no key was read"))
         .or(wrong(!more, "the token may do more"))
-        .or(wrong(asked.revoke.is_none() || revoked, "the token was not revoked"))
+        .or(wrong(asked.revoke.is_none() || revoked || !revocable, "the token was not revoked"))
         .or(wrong(
-            asked.revoke.is_none() || matches!(status(asked.after_revocation.as_ref()), Some(400 | 403)),
+            asked.revoke.is_none() || !revocable || matches!(status(asked.after_revocation.as_ref()), Some(400 | 403)),
             "the token was not seen to be dead",
         ))
         .or(wrong(asked.kv_version != Some(1), "the mount is KV version 1"))
@@ -553,6 +571,184 @@ proptest! {
             prop_assert!(vaults.contains(&name) || explained, "{} is blamed for {:?}", cause, answer);
         }
     }
+}
+
+/// Everything in order, but what `change` changes.
+fn all_is_well(change: impl FnOnce(&mut Secret, &mut Asked)) -> Sighted {
+    let key =
+        |name: &str| KeyObservation { name: name.to_owned(), state: KeyState::Present, ..KeyObservation::default() };
+    let mut secret = Secret { version_2_shape: true, keys: keys().into_iter().map(key).collect(), ..Secret::default() };
+    let mut asked = Asked {
+        health: answer(200, ""),
+        version: Some("1.21.0".to_owned()),
+        initialized: Some(true),
+        read_without_token: Some(answer(403, "permission denied")),
+        token_type: Some("service".to_owned()),
+        mount: Some(answer(200, "")),
+        kv_version: Some(2),
+        capabilities: Some(answer(200, "")),
+        allowed: BTreeMap::from([(PATH.to_owned(), vec!["read".to_owned()])]),
+        revoke: Some(answer(204, "")),
+        after_revocation: Some(answer(403, "permission denied")),
+        ..Asked::default()
+    };
+    change(&mut secret, &mut asked);
+    let observation = |login: Answer, secret, asked| Observation {
+        schema: SCHEMA,
+        run: "r1".to_owned(),
+        scenario: APP.to_owned(),
+        token: TokenState::Present,
+        login: Some(Login {
+            lease_duration: (login.status == Some(200)).then_some(86_400),
+            answer: login,
+            policies: Vec::new(),
+            empty_login_status: None,
+        }),
+        read_path: PATH.to_owned(),
+        read: Some(answer(200, "")),
+        read_with_token: true,
+        secret,
+        boundary: None,
+        asked,
+        millis: 1,
+    };
+    let probed = |observation| Probed { seen: Seen::Observed(Box::new(observation)), observe_ms: 1 };
+    let refused = observation(answer(403, "service account name not authorized"), None, None);
+    Sighted {
+        app: App {
+            service_account: "pmp-secret-accessor".to_owned(),
+            automount: None,
+            source: Source::Runtime,
+            notes: Vec::new(),
+        },
+        inspection: Inspection::default(),
+        twin: probed(observation(answer(200, ""), Some(secret), Some(asked))),
+        fresh: probed(refused),
+        other: None,
+    }
+}
+
+/// The app's result, for a target that names no key.
+fn app_with(require: Option<Reads>, change: impl FnOnce(&mut Secret, &mut Asked)) -> ScenarioResult {
+    use proptest::strategy::ValueTree as _;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let target = target().new_tree(&mut runner).unwrap_or_else(|reason| panic!("{reason}")).current();
+    let target = Target { require, ..target };
+    of(&judged(&target, &all_is_well(change)), APP).clone()
+}
+
+fn case<'a>(result: &'a ScenarioResult, subject: &Subject) -> (Verdict, bool, Option<&'a str>) {
+    let case = result.cases.iter().find(|case| case.subject == *subject).unwrap_or_else(|| panic!("{subject}"));
+    (case.verdict, case.warning, case.cause.as_ref().map(|cause| cause.as_str()))
+}
+
+const ANY_KEY: &str = "VCS.GitlabAdminPAT";
+
+fn lies(secret: &mut Secret, near: Option<Near>, which: impl Fn(&str) -> bool) {
+    for key in secret.keys.iter_mut().filter(|key| which(&key.name)) {
+        (key.state, key.near) = (KeyState::Missing, near);
+    }
+}
+
+#[rstest::rstest]
+#[case::required_or_not(None, KeyState::Missing, "keys.none")]
+#[case::all_of_them(Some(Reads::All), KeyState::Missing, "keys.none")]
+#[case::and_all_that_is_there_is_empty(None, KeyState::Empty, "keys.empty")]
+fn a_secret_of_which_nothing_is_read_is_no_pass(
+    #[case] require: Option<Reads>,
+    #[case] state: KeyState,
+    #[case] cause: &str,
+) {
+    let app = app_with(require, |secret, _| secret.keys.iter_mut().for_each(|key| key.state = state));
+    assert_eq!(app.verdict, Verdict::Nonconformant);
+    assert_eq!(app.observed.phrase(), format!("stops at keys: {cause}"));
+}
+
+#[test]
+fn where_nothing_is_read_it_is_told_where_the_keys_lie() {
+    let app = app_with(None, |secret, _| lies(secret, Some(Near::Level), |name| name.starts_with("VCS.")));
+    assert_eq!(app.verdict, Verdict::Conformant, "{}", app.reason);
+    let app = app_with(None, |secret, _| {
+        lies(secret, None, |_| true);
+        lies(secret, Some(Near::Level), |name| name.starts_with("VCS."));
+    });
+    assert_eq!(app.observed.phrase(), "stops at keys: keys.none");
+    let told = "30 of 30 keys are missing; 9 of them: it lies inside another value, not at the top of the secret";
+    assert_eq!(app.observed.text, told);
+    let key = case(&app, &Subject::Key(ANY_KEY.to_owned()));
+    assert_eq!(key, (Verdict::Nonconformant, false, Some("keys.misplaced")));
+}
+
+#[test]
+fn a_key_that_lies_elsewhere_is_a_warning_and_a_failure_where_it_is_required() {
+    let elsewhere = |secret: &mut Secret, _: &mut Asked| lies(secret, Some(Near::Case), |name| name == ANY_KEY);
+    let subject = Subject::Key(ANY_KEY.to_owned());
+    let app = app_with(None, elsewhere);
+    assert_eq!(app.verdict, Verdict::Conformant);
+    assert_eq!(case(&app, &subject), (Verdict::Conformant, true, Some("keys.misplaced")));
+    let app = app_with(Some(Reads::All), elsewhere);
+    assert_eq!(app.observed.phrase(), "stops at keys: keys.misplaced");
+    assert_eq!(case(&app, &subject), (Verdict::Nonconformant, false, Some("keys.misplaced")));
+}
+
+#[test]
+fn a_doubtful_value_is_read_and_warned_of() {
+    for require in [None, Some(Reads::All)] {
+        let app = app_with(require, |secret, _| secret.keys[3].doubt = Some(Doubt::Space));
+        assert_eq!(app.verdict, Verdict::Conformant);
+        let subject = Subject::Key(keys()[3].to_owned());
+        assert_eq!(case(&app, &subject), (Verdict::Conformant, true, Some("keys.doubtful-value")));
+    }
+}
+
+#[test]
+fn a_version_that_ends_by_itself_is_read_and_warned_of() {
+    let app = app_with(None, |secret, _| secret.ends = Some("2027-01-20T00:00:00Z".to_owned()));
+    assert_eq!(app.verdict, Verdict::Conformant);
+    let subject = Subject::Check("secret-ends".to_owned());
+    assert_eq!(case(&app, &subject), (Verdict::Conformant, true, Some("read.version-ends")));
+}
+
+#[rstest::rstest]
+#[case::batch("batch", 400, "batch tokens cannot be revoked", 200, "boundary.batch-token")]
+#[case::without_default("service", 403, DENIED, 403, "boundary.token-may-not-revoke-itself")]
+fn a_token_that_its_role_does_not_let_be_revoked_passes_with_a_warning(
+    #[case] kind: &str,
+    #[case] revoke: u16,
+    #[case] text: &str,
+    #[case] after: u16,
+    #[case] cause: &str,
+) {
+    let app = app_with(None, |_, asked| {
+        asked.token_type = Some(kind.to_owned());
+        asked.revoke = Some(answer(revoke, text));
+        asked.after_revocation = Some(answer(after, ""));
+    });
+    assert_eq!((app.verdict, app.observed.stage), (Verdict::Conformant, None));
+    let subject = Subject::Check("token-revoked".to_owned());
+    assert_eq!(case(&app, &subject), (Verdict::Conformant, true, Some(cause)));
+}
+
+const DENIED: &str = "1 error occurred: * permission denied";
+
+#[rstest::rstest]
+#[case::may_not_ask(403, DENIED, None, "boundary.token-may-not-ask")]
+#[case::is_used_up(403, "2 errors occurred: * permission denied * invalid token", Some(2), "boundary.token-used-up")]
+fn what_a_token_may_do_is_not_known_where_it(
+    #[case] status: u16,
+    #[case] text: &str,
+    #[case] uses: Option<u64>,
+    #[case] cause: &str,
+) {
+    let app = app_with(None, |_, asked| {
+        asked.token_uses = uses;
+        asked.capabilities = Some(answer(status, text));
+        asked.allowed.clear();
+    });
+    assert_eq!(app.verdict, Verdict::Conformant, "{}", app.reason);
+    let of = |id: &str| case(&app, &Subject::Check(id.to_owned()));
+    assert_eq!(of("capabilities"), (Verdict::Conformant, true, Some(cause)));
+    assert_eq!(of("no-write"), (Verdict::Skipped, false, None));
 }
 
 #[test]

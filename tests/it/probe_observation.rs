@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use pmp_vault_conformance::probe::input::{self, Input};
 use pmp_vault_conformance::probe::observation::{
-    Answer, Asked, KeyObservation, KeyState, Login, MARKER, Observation, SCHEMA, Secret, TokenState,
+    Answer, Asked, Doubt, KeyObservation, KeyState, Login, MARKER, Near, Observation, SCHEMA, Secret, TokenState,
 };
 use pmp_vault_conformance::probe::stages::fingerprint;
 use pmp_vault_conformance::probe::way::observe;
@@ -105,7 +105,7 @@ fn a_line_that_was_cut_off_and_went_on_is_refused() {
 #[case::there_twice(line() + &line(), "two observations")]
 #[case::of_another_run(line().replace("\"r1\"", "\"r2\""), "belongs to run r2")]
 #[case::of_another_scenario(line().replace("group.name", "group.other"), "scenario group.other")]
-#[case::of_another_shape(line().replace("\"schema\":3", "\"schema\":4"), "shape 4")]
+#[case::of_another_shape(line().replace(&format!("\"schema\":{SCHEMA}"), "\"schema\":99"), "shape 99")]
 fn never_taken_for_an_observation_is_what_is(#[case] log: String, #[case] reason: &str) {
     let error = read(&log).unwrap_err();
     assert!(error.contains(reason), "{error}");
@@ -193,19 +193,12 @@ fn any_observation() -> impl Strategy<Value = Observation> {
         |(answer, lease_duration, policies)| Login { answer, lease_duration, policies, empty_login_status: None },
     );
     let state = select(vec![KeyState::Present, KeyState::Empty, KeyState::NotAString, KeyState::Missing]);
-    let key = (any::<String>(), state, any::<Option<String>>()).prop_map(|(name, state, hmac)| KeyObservation {
-        name,
-        state,
-        hmac,
-    });
+    let near = proptest::option::of(select(vec![Near::Level, Near::Group, Near::Case]));
+    let doubt = proptest::option::of(select(vec![Doubt::Space, Doubt::Placeholder]));
+    let key = (any::<String>(), state, near, doubt, any::<Option<String>>())
+        .prop_map(|(name, state, near, doubt, hmac)| KeyObservation { name, state, near, doubt, hmac });
     let secret = (any::<bool>(), proptest::collection::vec(key, 0..4), any::<usize>()).prop_map(
-        |(version_2_shape, keys, unexpected)| Secret {
-            version_2_shape,
-            deleted: false,
-            destroyed: false,
-            keys,
-            unexpected,
-        },
+        |(version_2_shape, keys, unexpected)| Secret { version_2_shape, keys, unexpected, ..Secret::default() },
     );
     let asked = (answer.clone(), any::<Option<String>>(), any::<Option<bool>>())
         .prop_map(|(health, version, initialized)| Asked { health, version, initialized, ..Asked::default() });
@@ -531,12 +524,77 @@ async fn what_is_not_vaults_is_neither_a_refusal_nor_a_missing_secret(#[case] st
     }
 }
 
+fn as_it_asks(input: &mut Input) {
+    as_a_customer(input);
+    input.ask = Some(input::Ask { vault_namespace: None, sibling: "sibling".to_owned(), login_only: false });
+}
+
+#[tokio::test]
+async fn on_a_customers_cluster_a_key_elsewhere_and_a_doubtful_value_are_told_by_their_kind() {
+    let values = json!({ "A.Present": "canary-1\n", "a.missing": "canary-2", "Nobodys.Key": "x" });
+    let Outcome { observation, line, .. } =
+        observed([(LOGIN, logged_in()), (READ, version_2(&values))], as_it_asks).await;
+    let secret = observation.secret.unwrap();
+    let told: Vec<_> = secret.keys.iter().map(|key| (key.near, key.doubt)).collect();
+    assert_eq!(told, [(None, Some(Doubt::Space)), (None, None), (None, None), (Some(Near::Case), None)]);
+    nothing_secret_is_in(&line);
+    assert!(!line.contains("a.missing"), "{line}");
+    // Values of our own are random, and are not judged.
+    let Outcome { line, .. } = observed([(LOGIN, logged_in()), (READ, version_2(&values))], |_| {}).await;
+    assert!(!line.contains("near") && !line.contains("doubt"), "{line}");
+}
+
+#[tokio::test]
+async fn a_version_that_is_to_be_deleted_later_is_there_until_then() {
+    let metadata = json!({ "version": 1, "deletion_time": "2999-01-02T03:04:05.678Z", "destroyed": false });
+    let read = (200, json!({ "data": { "data": values(), "metadata": metadata } }));
+    let Outcome { observation, .. } = observed([(LOGIN, logged_in()), (READ, read)], as_it_asks).await;
+    let secret = observation.secret.unwrap();
+    assert_eq!((secret.deleted, secret.ends.as_deref()), (false, Some("2999-01-02T03:04:05.678Z")));
+}
+
+/// A secret of any shape, all of whose names and values but the page's names hold a canary.
+fn any_secret() -> impl Strategy<Value = Value> {
+    let mark = |text: &str| format!("{text}canary");
+    let name = prop_oneof![
+        3 => select(LISTED.to_vec()).prop_map(str::to_owned),
+        1 => select(LISTED.to_vec()).prop_map(move |key| mark(&key.to_lowercase())),
+        1 => select(LISTED.to_vec()).prop_map(move |key| mark(&key.replace('.', "-"))),
+        1 => "[A-Za-z.${}<>@\" ]{0,12}".prop_map(move |text| mark(&text)),
+    ];
+    let text = "[A-Za-z0-9.:=${}<>@'\"\r\n ]{0,20}".prop_map(move |text| mark(&text));
+    let leaf = prop_oneof![6 => text.prop_map(Value::from), 1 => Just(json!("")), 1 => Just(json!(4_711_081_547_u64))];
+    leaf.prop_recursive(4, 40, 6, move |inner| {
+        let object = proptest::collection::btree_map(name.clone(), inner.clone(), 0..6)
+            .prop_map(|values| Value::Object(values.into_iter().collect()));
+        prop_oneof![
+            3 => object.clone(),
+            1 => object.prop_map(|values| Value::from(values.to_string())),
+            1 => proptest::collection::vec(inner, 0..3).prop_map(Value::from),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
+
+    #[test]
+    fn whatever_the_secret_is_no_value_and_no_name_but_the_pages_is_told(secret in any_secret(), asks in any::<bool>()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let answers = [(LOGIN, logged_in()), (READ, version_2(&secret))];
+        let way = if asks { as_it_asks } else { as_a_customer };
+        let line = runtime.block_on(observed(answers, way)).line;
+        for told in ["canary", "4711081547"] {
+            prop_assert!(!line.to_lowercase().contains(told), "{} of {}", line, secret);
+        }
+    }
+}
+
 #[tokio::test]
 async fn on_a_customers_cluster_what_hides_vaults_health_does_not_hide_the_apps_way() {
     let portal = (("GET", "sys/health"), (200, json!("Please log in.")));
     let Outcome { observation, .. } = observed([portal, (LOGIN, logged_in()), (READ, version_2(&values()))], |input| {
-        as_a_customer(input);
-        input.ask = Some(input::Ask { vault_namespace: None, sibling: "sibling".to_owned(), login_only: false });
+        as_it_asks(input);
     })
     .await;
     let asked = observation.asked.unwrap();

@@ -81,6 +81,7 @@ fn secret() -> BoxedStrategy<Secret> {
             version_2_shape,
             deleted,
             destroyed,
+            ends: None,
             keys: keys()
                 .into_iter()
                 .zip(states)
@@ -88,6 +89,7 @@ fn secret() -> BoxedStrategy<Secret> {
                     name: name.to_owned(),
                     state,
                     hmac: (state == KeyState::Present && right).then(|| print_of(name)),
+                    ..KeyObservation::default()
                 })
                 .collect(),
             unexpected,

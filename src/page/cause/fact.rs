@@ -50,6 +50,10 @@ pub enum Fact {
     TrailingSlash,
     /// A key is missing.
     KeyMissing,
+    /// A key is missing, and its value lies elsewhere in the secret.
+    KeyMisplaced,
+    /// Every key is missing.
+    NoKey,
     /// A key's value is an empty string.
     KeyEmpty,
     /// A key's value is not a string.

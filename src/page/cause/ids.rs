@@ -77,6 +77,7 @@ ids! {
         MOUNT_MISSING = "read.mount-missing";
         OPEN_WITHOUT_TOKEN = "read.open-without-token";
         VERSION_OLD = "read.version-old";
+        VERSION_ENDS = "read.version-ends";
     }
 }
 
@@ -87,6 +88,9 @@ ids! {
         EMPTY = "keys.empty";
         NOT_A_STRING = "keys.not-a-string";
         UNEXPECTED = "keys.unexpected";
+        MISPLACED = "keys.misplaced";
+        NONE = "keys.none";
+        DOUBTFUL_VALUE = "keys.doubtful-value";
     }
 }
 
@@ -102,5 +106,9 @@ ids! {
         TOKEN_SURVIVES_REVOCATION = "boundary.token-survives-revocation";
         VAULT_FAILING = "boundary.vault-failing";
         LEASE_NOT_TTL = "boundary.lease-not-ttl";
+        BATCH_TOKEN = "boundary.batch-token";
+        TOKEN_MAY_NOT_REVOKE_ITSELF = "boundary.token-may-not-revoke-itself";
+        TOKEN_MAY_NOT_ASK = "boundary.token-may-not-ask";
+        TOKEN_USED_UP = "boundary.token-used-up";
     }
 }

@@ -112,6 +112,7 @@ pub fn way(state: impl Fn(&str) -> KeyState) -> Observation {
         name: (*name).to_owned(),
         state: state(name),
         hmac: (state(name) == KeyState::Present).then(|| print_of(name)),
+        ..KeyObservation::default()
     };
     Observation {
         schema: SCHEMA,
@@ -127,13 +128,7 @@ pub fn way(state: impl Fn(&str) -> KeyState) -> Observation {
         read_path: "pmp-dev/data/admin".to_owned(),
         read: Some(answer(200, "")),
         read_with_token: true,
-        secret: Some(Secret {
-            version_2_shape: true,
-            deleted: false,
-            destroyed: false,
-            keys: keys().iter().map(found).collect(),
-            unexpected: 0,
-        }),
+        secret: Some(Secret { version_2_shape: true, keys: keys().iter().map(found).collect(), ..Secret::default() }),
         boundary: Some(boundary()),
         asked: None,
         millis: 12,
@@ -156,7 +151,7 @@ pub fn read_ended(read: Answer) -> Observation {
 
 /// A 404 with metadata: the version was there once.
 pub fn read_gone(deleted: bool, destroyed: bool) -> Observation {
-    let secret = Secret { version_2_shape: true, deleted, destroyed, keys: Vec::new(), unexpected: 0 };
+    let secret = Secret { version_2_shape: true, deleted, destroyed, ..Secret::default() };
     Observation { secret: Some(secret), ..read_ended(answer(404, "")) }
 }
 
@@ -260,9 +255,7 @@ pub fn sighting_of(cause: &str, concerned: impl Fn(&str) -> bool) -> Sighting {
         "read.secret-at-data-data" => with_facts(&[Fact::SecretAtDataData], sighting(read_ended(answer(404, "")))),
         "read.kv-version-1" => with_facts(&[Fact::KvVersion1], sighting(read_ended(answer(404, "")))),
         "read.not-version-2-shape" => {
-            let secret =
-                Secret { version_2_shape: false, deleted: false, destroyed: false, keys: Vec::new(), unexpected: 0 };
-            let observation = Observation { secret: Some(secret), ..read_ended(answer(200, "")) };
+            let observation = Observation { secret: Some(Secret::default()), ..read_ended(answer(200, "")) };
             with_facts(&[Fact::KvVersion1], sighting(observation))
         }
         "read.secret-deleted" => sighting(read_gone(true, false)),
