@@ -2,12 +2,12 @@
 //! secret's age, the token's life, and what else the token may do.
 
 use crate::check::case::{check, failed, warning, words};
+use crate::check::reach;
 use crate::check::target::Target;
-use crate::page::cause::{CauseId, Fact, SaysOf, ids};
-use crate::page::{KeyCatalogue, Stage};
+use crate::page::KeyCatalogue;
+use crate::page::cause::{CauseId, Fact, ids};
 use crate::probe::observation::{Asked, Observation};
 use crate::vault::client::fails;
-use crate::vault::transport::Transport;
 use crate::verdict::Verdict;
 use crate::verdict::capabilities::{self, Revocation};
 use crate::verdict::result::{Case, Observed};
@@ -20,12 +20,13 @@ pub(super) fn cases(
     observation: Option<&Observation>,
     observed: &Observed,
 ) -> Vec<Case> {
-    const IDS: [&str; 18] = [
+    const IDS: [&str; 19] = [
         "vault-name",
         "vault-tcp",
         "vault-tls",
         "vault-health",
         "vault-version",
+        "vault-namespace",
         "auth-method",
         "kv-version-2",
         "secret-age",
@@ -48,8 +49,7 @@ pub(super) fn cases(
         };
         return IDS.into_iter().map(|id| check(id, verdict, reason.clone())).collect();
     };
-    let mut cases = reach(target, asked, observed);
-    cases.push(version(asked));
+    let mut cases = reach::cases(target, asked, observed);
     cases.push(auth_method(observation, observed));
     cases.push(kv_version(asked));
     cases.push(age(asked, now));
@@ -72,74 +72,6 @@ pub(super) fn cases(
     cases
 }
 
-/// Name, TCP, TLS and health, from the one request that needs all four.
-fn reach(target: &Target, asked: &Asked, observed: &Observed) -> Vec<Case> {
-    let health = &asked.health;
-    let tls = target.secret.address.starts_with("https://");
-    let blamed = match health.transport {
-        None | Some(Transport::Garbled) => None,
-        Some(Transport::NameNotFound) => Some(0),
-        Some(Transport::Refused | Transport::Timeout | Transport::Other) => Some(1),
-        Some(Transport::Tls) => Some(2),
-    };
-    let mut cases = Vec::new();
-    for (number, id) in ["vault-name", "vault-tcp", "vault-tls"].into_iter().enumerate() {
-        cases.push(match blamed {
-            Some(blamed) if number == blamed => {
-                let cause = match health.transport {
-                    Some(Transport::Tls) => ids::login::VAULT_TLS,
-                    Some(Transport::Other) => ids::login::VAULT_FAILING,
-                    _ => ids::login::VAULT_UNREACHABLE,
-                };
-                failed(id, cause, format!("{}: {}", target.secret.address, health.text))
-            }
-            Some(blamed) if number > blamed => check(id, Verdict::Skipped, "not reached"),
-            _ if id == "vault-tls" && !tls => warning(
-                id,
-                ids::login::HTTP_WITHOUT_TLS,
-                "the Secret Name URL is http: tokens and credentials go over the network unencrypted",
-            ),
-            _ => check(id, Verdict::Conformant, ""),
-        });
-    }
-    cases.push(match (health.status, asked.initialized) {
-        (None, _) if health.transport != Some(Transport::Garbled) => {
-            check("vault-health", Verdict::Skipped, "not reached")
-        }
-        (Some(_), Some(false)) => failed("vault-health", ids::login::VAULT_NOT_INITIALIZED, "Vault is not initialized"),
-        // 429 and 473 are standbys, which forward; 472 is a disaster recovery secondary, which does not.
-        // Vault itself says beside it that it is initialized; what only stands in front of it does not.
-        (Some(200 | 429 | 473), Some(true)) => check("vault-health", Verdict::Conformant, ""),
-        (Some(503), Some(true)) => failed("vault-health", ids::login::VAULT_SEALED, "Vault is sealed"),
-        (Some(400), _) if health.text.contains("HTTPS server") => {
-            failed("vault-health", ids::login::PLAIN_HTTP_TO_TLS, health.text.clone())
-        }
-        // Where the login went on, only the health is not known.
-        _ => match &observed.cause {
-            Some(cause) if observed.stage == Some(Stage::Login) && observed.says_of == SaysOf::NoAnswer => {
-                failed("vault-health", cause.clone(), words(health))
-            }
-            _ => check("vault-health", Verdict::Inconclusive, words(health)),
-        },
-    });
-    cases
-}
-
-fn version(asked: &Asked) -> Case {
-    let id = "vault-version";
-    let Some(version) = &asked.version else { return check(id, Verdict::Skipped, "Vault did not say its version") };
-    let mut numbers = version.split(['.', '-', '+']).map(str::parse::<u32>);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= (1, 9) => {
-            check(id, Verdict::Conformant, format!("Vault {version}"))
-        }
-        (Some(Ok(_)), Some(Ok(_))) => {
-            warning(id, ids::login::VAULT_TOO_OLD, format!("Vault {version}; the page recommends 1.9 or newer"))
-        }
-        _ => check(id, Verdict::Inconclusive, format!("`{version}` is no version")),
-    }
-}
-
 fn auth_method(observation: &Observation, observed: &Observed) -> Case {
     let id = "auth-method";
     const OF_THE_METHOD: &[CauseId] =
@@ -149,7 +81,10 @@ fn auth_method(observation: &Observation, observed: &Observed) -> Case {
         Some(cause) if OF_THE_METHOD.contains(cause) => failed(id, cause.clone(), observed.in_full()),
         _ if observation.login.is_none() => check(id, Verdict::Skipped, "no token, so no login was tried"),
         _ => match status {
-            Some(200 | 400 | 403) => check(id, Verdict::Conformant, ""),
+            Some(200 | 403) => check(id, Verdict::Conformant, ""),
+            Some(400) if observed.cause.is_some() => check(id, Verdict::Conformant, ""),
+            // Other methods have texts of their own.
+            Some(400) => check(id, Verdict::Skipped, "the answer does not tell which method is enabled there"),
             _ => check(id, Verdict::Skipped, "the login got no usable answer"),
         },
     }

@@ -9,8 +9,8 @@
 //! - [`objects`]: the probe's pods and the fresh Service Account; pure.
 //! - [`inspect`]: what a read-only Vault token, the reviewer's Service Account and a log can tell.
 //! - [`sighted`]: everything that was seen.
-//! - [`judge`]: the questions that go to the oracle, and the checks beside them; pure. `checks`: those
-//!   around the app's way. `setup`: those that concern the set-up. `case`: what both are made of.
+//! - [`judge`]: the questions that go to the oracle, and the checks beside them; pure. `reach`: those of
+//!   the way to Vault. `checks`: those around the app's way. `setup`: those that concern the set-up. `case`: what both are made of.
 //! - `probe`: one probe pod, from its creation to what it says.
 //! - [`run`](mod@run): the one way through, with events and clean-up.
 //! - [`plan`]: what a run would create and ask (`--dry-run`).
@@ -26,6 +26,7 @@ pub mod judge;
 pub mod objects;
 pub mod plan;
 mod probe;
+mod reach;
 pub mod rights;
 pub mod run;
 mod setup;

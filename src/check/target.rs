@@ -29,6 +29,16 @@ pub struct VaultAccess {
     pub policies: Vec<String>,
 }
 
+/// Who named something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NamedBy {
+    /// Whoever typed the command.
+    #[default]
+    Flag,
+    /// A variable of the environment, which the app need not have.
+    Environment,
+}
+
 /// Everything that a check is told.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -58,6 +68,8 @@ pub struct Target {
     pub require: Option<Reads>,
     /// Vault Enterprise's namespace.
     pub vault_namespace: Option<String>,
+    /// Who named it.
+    pub vault_namespace_from: NamedBy,
     /// Certificate authorities for Vault, in PEM.
     pub ca: Option<String>,
     /// Whether a Vault token is given, or will be.
@@ -109,6 +121,7 @@ pub(crate) mod tests {
             token_file: crate::probe::input::TOKEN_FILE.to_owned(),
             require: None,
             vault_namespace: None,
+            vault_namespace_from: NamedBy::Flag,
             ca: None,
             second_depth: false,
             vault: None,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::access::{Access, read};
-use crate::check::target::{AccountRef, Target};
+use crate::check::target::{AccountRef, NamedBy, Target};
 use crate::cluster::connect::ClusterChoice;
 use crate::cluster::pod_spec::{PodOptions, Toleration};
 use crate::page::{KeyCatalogue, Reads};
@@ -66,8 +66,8 @@ pub struct Arguments {
     /// A namespace whose pods must not be let in
     #[arg(long, value_name = "NAME")]
     other_namespace: Option<String>,
-    /// The namespace of Vault Enterprise
-    #[arg(long, value_name = "NAME", env = "VAULT_NAMESPACE", hide_env_values = true)]
+    /// The namespace of Vault Enterprise [env: VAULT_NAMESPACE]
+    #[arg(long, value_name = "NAME")]
     vault_namespace: Option<String>,
     /// Certificate authorities that Vault's certificate is checked against, in PEM
     #[arg(long, value_name = "FILE", env = "VAULT_CACERT", hide_env_values = true)]
@@ -136,6 +136,7 @@ impl Arguments {
                 "--other-namespace is the app's own namespace; name one whose pods must not be let in".to_owned()
             );
         }
+        let (vault_namespace, vault_namespace_from) = self.vault_namespace();
         Ok(Target {
             cluster: ClusterChoice::default(),
             operator_namespace: self.operator_namespace.clone().unwrap_or_else(|| namespace.clone()),
@@ -149,7 +150,8 @@ impl Arguments {
             role: self.role.clone(),
             token_file: self.token_file.clone(),
             require: self.required(keys)?,
-            vault_namespace: self.vault_namespace.clone().filter(|name| !name.is_empty()),
+            vault_namespace,
+            vault_namespace_from,
             ca: None,
             second_depth: access.is_some_and(Access::has_vault_token),
             vault: None,
@@ -169,6 +171,15 @@ impl Arguments {
             },
             owner: self.owner.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "unknown".to_owned()),
         })
+    }
+
+    /// The namespace of Vault Enterprise, and who named it: of the app only a flag can speak.
+    fn vault_namespace(&self) -> (Option<String>, NamedBy) {
+        let there = |name: &String| !name.is_empty();
+        match &self.vault_namespace {
+            Some(name) => (Some(name.clone()).filter(there), NamedBy::Flag),
+            None => (std::env::var("VAULT_NAMESPACE").ok().filter(there), NamedBy::Environment),
+        }
     }
 
     /// The certificate authorities given.

@@ -11,7 +11,7 @@ use super::input::{Ask, Input, SecretName};
 use super::stages::{answer, log_in, look_at, nobody, read_answer, service_account_token};
 use crate::ledger::Ledger;
 use crate::probe::observation::{Answer, Asked, Login, Observation, SCHEMA};
-use crate::vault::client::Client;
+use crate::vault::client::{Client, PLAIN_TO_TLS};
 use crate::vault::transport::Transport;
 
 /// The paths below `/v1/` whose capabilities are asked, in the order of
@@ -26,7 +26,11 @@ pub fn paths(secret: &SecretName, sibling: &str) -> Vec<String> {
         format!("{mount}/delete/{name}"),
         format!("{mount}/undelete/{name}"),
         format!("{mount}/destroy/{name}"),
+        // What a pattern in a policy may reach: beside the secret, by the beginning of its name, below it, elsewhere.
         format!("{mount}/data/{sibling}"),
+        format!("{mount}/data/{name}-{sibling}"),
+        format!("{mount}/data/{name}/{sibling}"),
+        format!("{sibling}/data/{name}"),
     ]
 }
 
@@ -54,9 +58,15 @@ pub async fn observe(input: &Input, ask: &Ask, vault: &Client, secret_name: &Sec
     };
 
     health(&vault, &mut asked).await;
-    // What hides Vault's health may still let the app through.
-    if matches!(asked.health.transport, None | Some(Transport::Garbled)) {
-        if !ask.login_only {
+    // A TLS listener may break off a longer request in plain HTTP before it says what is wrong, as it does here.
+    let plain_to_tls = asked.health.text == PLAIN_TO_TLS;
+    // What hides Vault's health may still let the app through. Where there is no connection at all, a login ends
+    // the same way, and is not tried again.
+    let no_connection =
+        matches!(asked.health.transport, Some(Transport::Refused | Transport::NameNotFound | Transport::Tls(_)));
+    if !plain_to_tls && !no_connection {
+        // Two waits for a Vault that does not answer are what the pod has time for.
+        if !ask.login_only && asked.health.transport != Some(Transport::Timeout) {
             asked.read_without_token = Some(read_answer(&vault.send_patiently(Method::GET, &path, None).await));
         }
         if let Some(jwt) = jwt {
@@ -77,7 +87,6 @@ pub async fn observe(input: &Input, ask: &Ask, vault: &Client, secret_name: &Sec
             }
         }
     } else if jwt.is_some() {
-        // Where Vault cannot be reached, a login ends the same way; it is not tried again.
         let answer = asked.health.clone();
         observation.login =
             Some(Login { answer, lease_duration: None, policies: Vec::new(), empty_login_status: None });

@@ -114,7 +114,7 @@ impl Answer {
     #[must_use]
     pub fn refused(&self) -> bool {
         self.status.is_some_and(|status| (400..500).contains(&status) && status != 429)
-            || matches!(self.transport, Some(Transport::Refused | Transport::Tls | Transport::NameNotFound))
+            || matches!(self.transport, Some(Transport::Refused | Transport::Tls(_) | Transport::NameNotFound))
     }
 }
 

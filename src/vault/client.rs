@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
@@ -12,6 +13,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::transport::{Transport, transport, transport_text};
+use super::trust::Given;
 use crate::ledger::{Ledger, Request, Server};
 use crate::wait::TimedOut;
 
@@ -25,8 +27,18 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Vault's own limit for a request is 32 MiB, and what is asked for here is small.
 const LARGEST_ANSWER: usize = 8 << 20;
 
-/// How a TLS listener answers plain HTTP (Go's `net/http`).
-const PLAIN_TO_TLS: &str = "Client sent an HTTP request to an HTTPS server";
+/// What Vault's TLS listener answers to plain HTTP (Go's `net/http`).
+pub const PLAIN_TO_TLS: &str = "Client sent an HTTP request to an HTTPS server";
+
+/// The same of Vault, nginx and Apache, as it stands in the answer's body.
+const PLAIN_TO_TLS_OF: [&str; 3] = [
+    PLAIN_TO_TLS,
+    "The plain HTTP request was sent to HTTPS port",
+    "speaking plain HTTP to an SSL-enabled server port",
+];
+
+/// How the text of an answer begins that sends the client elsewhere.
+pub const REDIRECTS: &str = "redirects to ";
 
 /// Why a request to Vault gave no usable answer.
 #[derive(Debug, Error)]
@@ -126,6 +138,10 @@ fn explained(text: &str) -> String {
     if text.is_empty() { " without an explanation".to_owned() } else { format!(": {text}") }
 }
 
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
 /// How long to wait before each further try.
 const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_millis(600), Duration::from_millis(1500)];
 
@@ -177,19 +193,27 @@ pub enum Proxy {
 /// The PEM holds no certificate, or a broken one.
 pub fn http_client(roots: &Roots, timeout: Duration, proxy: Proxy) -> Result<reqwest::Client, String> {
     let mut store = RootCertStore::empty();
-    match roots {
-        Roots::Public => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+    let builder = rustls::ClientConfig::builder();
+    let tls = match roots {
+        Roots::Public => {
+            store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            builder.with_root_certificates(store).with_no_client_auth()
+        }
         Roots::Pem(pem) => {
+            let mut certificates = Vec::new();
             for certificate in CertificateDer::pem_slice_iter(pem) {
                 let certificate = certificate.map_err(|e| format!("broken PEM: {e}"))?;
-                store.add(certificate).map_err(|e| e.to_string())?;
+                store.add(certificate.clone()).map_err(|e| e.to_string())?;
+                certificates.push(certificate);
             }
             if store.is_empty() {
                 return Err("the PEM holds no certificate".to_owned());
             }
+            let signed = WebPkiServerVerifier::builder(Arc::new(store)).build().map_err(|e| e.to_string())?;
+            let verifier = Arc::new(Given { signed, certificates });
+            builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
         }
-    }
-    let tls = rustls::ClientConfig::builder().with_root_certificates(store).with_no_client_auth();
+    };
     let builder = reqwest::Client::builder();
     let builder = if proxy == Proxy::Never { builder.no_proxy() } else { builder };
     builder
@@ -317,6 +341,10 @@ impl Client {
         let failed = |source: reqwest::Error| Error::NoAnswer { method: method.clone(), url: url.clone(), source };
         let mut response = request.send().await.map_err(failed)?;
         let status = response.status().as_u16();
+        let elsewhere = response.headers().get(reqwest::header::LOCATION).and_then(|to| to.to_str().ok());
+        // Where to, and no more of it: a path may hold anything.
+        let elsewhere =
+            elsewhere.and_then(|to| response.url().join(to).ok()).map(|to| to.origin().ascii_serialization());
         let garbled = |what| Error::Garbled { method: method.clone(), url: url.clone(), status, what };
         let mut bytes = Vec::new();
         while let Some(part) = response.chunk().await.map_err(failed)? {
@@ -325,9 +353,13 @@ impl Client {
                 return Err(garbled("its body does not end"));
             }
         }
-        // A TLS listener's answer to plain HTTP is no JSON, and the one such answer that says what is wrong.
-        if bytes.starts_with(PLAIN_TO_TLS.as_bytes()) {
-            return Ok(Reply { status, body: serde_json::json!({ "errors": [PLAIN_TO_TLS] }) });
+        // A TLS listener's answer to plain HTTP, and a redirect, are no JSON, and say what is wrong all the same.
+        let said = |text: String| Ok(Reply { status, body: serde_json::json!({ "errors": [text] }) });
+        if status == 400 && PLAIN_TO_TLS_OF.iter().any(|text| holds(&bytes, text)) {
+            return said(PLAIN_TO_TLS.to_owned());
+        }
+        if let Some(to) = elsewhere.filter(|_| (300..400).contains(&status)) {
+            return said(format!("{REDIRECTS}{to}"));
         }
         if bytes.is_empty() {
             return Ok(Reply { status, body: Value::Null });

@@ -1,7 +1,7 @@
 //! A typed HTTP client for the dozen endpoints of Vault that the page needs.
 //!
 //! - [`client`]: one exchange, and its errors.
-//! - [`transport`]: why a request got no answer.
+//! - [`transport`]: why a request got no answer. `trust`: whom a client trusts.
 //! - [`admin`]: what an administrator does: mounts, KV, policies, Kubernetes auth.
 //! - [`objects`]: the documented request bodies, as pure constructors.
 //! - [`log`]: Vault's log in JSON, and the lines that belong to one auth mount.
@@ -11,5 +11,6 @@ pub mod client;
 pub mod log;
 pub mod objects;
 pub mod transport;
+mod trust;
 
 pub use client::{Client, Error, Reply};

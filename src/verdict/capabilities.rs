@@ -11,6 +11,7 @@ use crate::vault::client::fails;
 pub fn excess(asked: &Asked, read_path: &str) -> Vec<(Fact, String)> {
     let mut found = Vec::new();
     let Some((mount, name)) = read_path.split_once("/data/") else { return found };
+    let mut siblings: Vec<String> = Vec::new();
     for (path, capabilities) in &asked.allowed {
         let mut note = |fact: Fact, capability: &str| {
             if !found.iter().any(|(known, _)| *known == fact) {
@@ -19,7 +20,7 @@ pub fn excess(asked: &Asked, read_path: &str) -> Vec<(Fact, String)> {
         };
         let ends_a_version =
             ["delete", "undelete", "destroy"].iter().any(|verb| *path == format!("{mount}/{verb}/{name}"));
-        let sibling = *path != read_path && path.starts_with(&format!("{mount}/data/"));
+        let sibling = another_secret(path, mount, name);
         for capability in capabilities {
             match capability.as_str() {
                 "create" | "update" if ends_a_version => note(Fact::DeleteAllowed, capability),
@@ -27,7 +28,7 @@ pub fn excess(asked: &Asked, read_path: &str) -> Vec<(Fact, String)> {
                 "patch" => note(Fact::PatchAllowed, capability),
                 "delete" => note(Fact::DeleteAllowed, capability),
                 "list" => note(Fact::ListAllowed, capability),
-                "read" if sibling => note(Fact::SiblingAllowed, capability),
+                "read" => siblings.extend(sibling.map(|which| format!("`read` on {path} ({which})"))),
                 "root" => {
                     for fact in [Fact::WriteAllowed, Fact::PatchAllowed, Fact::DeleteAllowed, Fact::ListAllowed] {
                         note(fact, capability);
@@ -37,12 +38,27 @@ pub fn excess(asked: &Asked, read_path: &str) -> Vec<(Fact, String)> {
             }
         }
     }
+    if !siblings.is_empty() {
+        found.push((Fact::SiblingAllowed, siblings.join(", ")));
+    }
     match revocation(asked) {
         Revocation::Survives(text) => found.push((Fact::TokenSurvivesRevocation, text)),
         Revocation::Failing(text) => found.push((Fact::VaultFailing, text)),
         _ => {}
     }
     found
+}
+
+/// Which other secret a path is, in words; none where it is the app's own, or no secret's.
+fn another_secret(path: &str, mount: &str, name: &str) -> Option<&'static str> {
+    let (of, secret) = path.split_once("/data/")?;
+    match secret.strip_prefix(name) {
+        Some("") if of == mount => None,
+        _ if of != mount => Some("in another mount"),
+        Some(rest) if rest.starts_with('/') => Some("below the secret"),
+        Some(_) => Some("a name that begins with the secret's"),
+        None => Some("beside the secret"),
+    }
 }
 
 /// Whether an answer says that the token is revoked. Where the first answer got
@@ -140,6 +156,9 @@ mod tests {
     #[case("pmp-dev/data/admin", &["delete", "patch", "read"], &[Fact::DeleteAllowed, Fact::PatchAllowed])]
     #[case("pmp-dev/destroy/admin", &["update"], &[Fact::DeleteAllowed])]
     #[case("pmp-dev/data/other", &["read"], &[Fact::SiblingAllowed])]
+    #[case("pmp-dev/data/admin-other", &["read"], &[Fact::SiblingAllowed])]
+    #[case("pmp-dev/data/admin/other", &["read"], &[Fact::SiblingAllowed])]
+    #[case("other/data/admin", &["read"], &[Fact::SiblingAllowed])]
     #[case("pmp-dev/metadata/admin", &["read"], &[])]
     #[case("pmp-dev/data/admin", &["root"], &[Fact::WriteAllowed, Fact::PatchAllowed, Fact::DeleteAllowed, Fact::ListAllowed])]
     fn what_goes_beyond_read_on_one_path_is_named(
@@ -150,6 +169,15 @@ mod tests {
         let found: Vec<Fact> =
             excess(&asked(path, capabilities), "pmp-dev/data/admin").into_iter().map(|(fact, _)| fact).collect();
         assert_eq!(found, facts);
+    }
+
+    #[test]
+    fn everything_that_a_pattern_opens_is_said() {
+        let mut asked = asked("pmp-dev/data/admin-x", &["read"]);
+        asked.allowed.insert("pmp-dev/data/admin/x".to_owned(), vec!["read".to_owned()]);
+        let text = "`read` on pmp-dev/data/admin-x (a name that begins with the secret's), \
+                    `read` on pmp-dev/data/admin/x (below the secret)";
+        assert_eq!(excess(&asked, "pmp-dev/data/admin"), [(Fact::SiblingAllowed, text.to_owned())]);
     }
 
     fn answer(status: impl Into<Option<u16>>) -> Option<Answer> {

@@ -10,9 +10,9 @@ use crate::page::cause::{CauseCatalogue, CauseId, Clues, Fact};
 use crate::page::stage::Stage;
 use crate::probe::asking::is_there;
 use crate::probe::observation::{Answer, Asked, Boundary, KeyState, Login, Observation, Secret, TokenState};
-use crate::vault::client::fails;
+use crate::vault::client::{REDIRECTS, fails};
 use crate::vault::objects::ROLE_TTL_SECONDS;
-use crate::vault::transport::Transport;
+use crate::vault::transport::{Handshake, Transport};
 
 /// Vault gives up on an API server that does not answer after ten seconds at
 /// the earliest (TLS handshake), else after thirty.
@@ -59,12 +59,20 @@ impl<'a> Stop<'a> {
             Transport::Refused => Fact::VaultRefused,
             Transport::Timeout => Fact::VaultTimeout,
             Transport::NameNotFound => Fact::VaultNameNotFound,
-            Transport::Tls => Fact::VaultTlsFailed,
+            Transport::Tls(Handshake::Authority) => Fact::VaultAuthorityUnknown,
+            Transport::Tls(Handshake::Expired) => Fact::VaultCertificateExpired,
+            Transport::Tls(Handshake::Name) => Fact::VaultCertificateName,
+            Transport::Tls(Handshake::NoTls) => Fact::VaultWithoutTls,
+            Transport::Tls(Handshake::ClientCertificate) => Fact::ClientCertificateWanted,
+            Transport::Tls(Handshake::Other) => Fact::VaultTlsFailed,
             Transport::Garbled => Fact::NotVault,
             Transport::Other => Fact::VaultFailing,
         }));
         let by_status = |holds: fn(u16) -> bool| answer.status.is_some_and(holds);
-        self.fact(Fact::VaultFailing, by_status(fails)).fact(Fact::NotVault, by_status(|s| (300..400).contains(&s)))
+        let elsewhere = by_status(|s| (300..400).contains(&s)) && answer.text.starts_with(REDIRECTS);
+        self.fact(Fact::VaultFailing, by_status(fails))
+            .fact(Fact::Redirected, elsewhere)
+            .fact(Fact::NotVault, !elsewhere && by_status(|s| (300..400).contains(&s)))
     }
 
     fn fact(mut self, fact: Fact, holds: bool) -> Self {

@@ -11,7 +11,7 @@ use pmp_vault_conformance::check::app::{App, Source};
 use pmp_vault_conformance::check::inspect::{ClusterSide, Found, Inspection, VaultSide};
 use pmp_vault_conformance::check::judge::{ALL, APP, FRESH_ACCOUNT, Judge, OTHER_NAMESPACE, SET_UP, WITHOUT_TOKEN};
 use pmp_vault_conformance::check::sighted::{Probed, Sighted};
-use pmp_vault_conformance::check::target::{AccountRef, Target};
+use pmp_vault_conformance::check::target::{AccountRef, NamedBy, Target};
 use pmp_vault_conformance::cluster::connect::ClusterChoice;
 use pmp_vault_conformance::cluster::pod_spec::PodOptions;
 use pmp_vault_conformance::event::RunResult;
@@ -22,7 +22,7 @@ use pmp_vault_conformance::probe::observation::{
 };
 use pmp_vault_conformance::report::summary;
 use pmp_vault_conformance::scenario::load::Catalogue;
-use pmp_vault_conformance::vault::transport::Transport;
+use pmp_vault_conformance::vault::transport::{Handshake, Transport};
 use pmp_vault_conformance::verdict::result::{ScenarioResult, Subject};
 use pmp_vault_conformance::verdict::sighting::Seen;
 use pmp_vault_conformance::verdict::{Deny, Verdict};
@@ -34,12 +34,13 @@ const PATH: &str = "pmp-dev/data/admin";
 const NOW: i64 = 1_800_000_000;
 
 /// What is checked around the app's way and of the set-up, as docs/customers.md has it.
-const AROUND: [&str; 18] = [
+const AROUND: [&str; 19] = [
     "vault-name",
     "vault-tcp",
     "vault-tls",
     "vault-health",
     "vault-version",
+    "vault-namespace",
     "auth-method",
     "kv-version-2",
     "secret-age",
@@ -109,6 +110,7 @@ fn target() -> BoxedStrategy<Target> {
                 token_file: "/token".to_owned(),
                 require,
                 vault_namespace: None,
+                vault_namespace_from: NamedBy::Flag,
                 ca: None,
                 second_depth: depth,
                 vault: None,
@@ -148,7 +150,12 @@ fn answer(status: u16, text: &str) -> Answer {
 fn any_answer() -> BoxedStrategy<Answer> {
     let statuses = vec![200, 204, 307, 308, 400, 403, 404, 405, 429, 472, 473, 500, 501, 502, 503, 504];
     let mut kinds = vec![Transport::Refused, Transport::Timeout, Transport::NameNotFound];
-    kinds.extend([Transport::Tls, Transport::Garbled, Transport::Other]);
+    kinds.extend([Transport::Garbled, Transport::Other]);
+    kinds.extend(
+        [Handshake::Authority, Handshake::Expired, Handshake::Name, Handshake::NoTls, Handshake::ClientCertificate]
+            .map(Transport::Tls),
+    );
+    kinds.push(Transport::Tls(Handshake::Other));
     prop_oneof![
         8 => (select(statuses), text()).prop_map(|(status, text)| answer(status, &text)),
         3 => select(kinds).prop_map(|kind| Answer { transport: Some(kind), text: "no answer".to_owned(), status: None }),
@@ -566,7 +573,11 @@ proptest! {
         let says_nothing = answer.status.is_none() && answer.transport.is_none();
         prop_assert!(!told.is_empty() || says_nothing, "no cause is named: {:?}", app.observed);
         for cause in told {
-            let vaults = ["vault-failing", "not-vault", "vault-unreachable", "vault-tls", "vault-sealed", "vault-not-initialized"];
+            let vaults = [
+                "vault-failing", "not-vault", "vault-unreachable", "vault-tls", "vault-sealed", "vault-not-initialized",
+                "vault-authority-unknown", "vault-certificate-expired", "vault-certificate-name", "vault-without-tls",
+                "client-certificate-wanted", "redirected", "rate-limited", "vault-internal-error",
+            ];
             let name = cause.split_once('.').map_or(cause, |(_, name)| name);
             prop_assert!(vaults.contains(&name) || explained, "{} is blamed for {:?}", cause, answer);
         }
@@ -628,13 +639,15 @@ fn all_is_well(change: impl FnOnce(&mut Secret, &mut Asked)) -> Sighted {
     }
 }
 
-/// The app's result, for a target that names no key.
-fn app_with(require: Option<Reads>, change: impl FnOnce(&mut Secret, &mut Asked)) -> ScenarioResult {
+fn some_target() -> Target {
     use proptest::strategy::ValueTree as _;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let target = target().new_tree(&mut runner).unwrap_or_else(|reason| panic!("{reason}")).current();
-    let target = Target { require, ..target };
-    of(&judged(&target, &all_is_well(change)), APP).clone()
+    target().new_tree(&mut runner).unwrap_or_else(|reason| panic!("{reason}")).current()
+}
+
+/// The app's result, for a target that needs these keys.
+fn app_with(require: Option<Reads>, change: impl FnOnce(&mut Secret, &mut Asked)) -> ScenarioResult {
+    of(&judged(&Target { require, ..some_target() }, &all_is_well(change)), APP).clone()
 }
 
 fn case<'a>(result: &'a ScenarioResult, subject: &Subject) -> (Verdict, bool, Option<&'a str>) {
@@ -730,6 +743,66 @@ fn a_token_that_its_role_does_not_let_be_revoked_passes_with_a_warning(
 }
 
 const DENIED: &str = "1 error occurred: * permission denied";
+
+#[rstest::rstest]
+#[case::that_nobody_named(None, NamedBy::Environment, (Verdict::Conformant, false, None))]
+#[case::that_a_flag_named(Some("ns"), NamedBy::Flag, (Verdict::Conformant, false, None))]
+#[case::of_the_environment(
+    Some("ns"),
+    NamedBy::Environment,
+    (Verdict::Conformant, true, Some("login.namespace-from-environment"))
+)]
+fn a_namespace_is_shown_and_warned_of(
+    #[case] name: Option<&str>,
+    #[case] from: NamedBy,
+    #[case] expected: (Verdict, bool, Option<&str>),
+) {
+    let target =
+        Target { vault_namespace: name.map(str::to_owned), vault_namespace_from: from, require: None, ..some_target() };
+    let app = of(&judged(&target, &all_is_well(|_, _| {})), APP).clone();
+    assert_eq!(app.verdict, Verdict::Conformant);
+    assert_eq!(case(&app, &Subject::Check("vault-namespace".to_owned())), expected);
+}
+
+#[rstest::rstest]
+#[case::that_a_gateway_hides(answer(403, ""), None, "login.health-not-told")]
+#[case::that_breaks_off(
+    Answer { status: None, text: "reset".to_owned(), transport: Some(Transport::Other) },
+    None,
+    "login.health-not-told"
+)]
+#[case::of_a_sealed_node_beside_others(answer(503, ""), Some(true), "login.vault-sealed")]
+fn a_health_fails_nothing_that_the_app_passes(
+    #[case] health: Answer,
+    #[case] initialized: Option<bool>,
+    #[case] cause: &str,
+) {
+    let app = app_with(None, |_, asked| (asked.health, asked.initialized) = (health, initialized));
+    assert_eq!(app.verdict, Verdict::Conformant, "{}", app.reason);
+    let found = case(&app, &Subject::Check("vault-health".to_owned()));
+    assert_eq!(found, (Verdict::Conformant, true, Some(cause)));
+    assert_eq!(case(&app, &Subject::Check("vault-tcp".to_owned())).0, Verdict::Conformant);
+}
+
+#[rstest::rstest]
+#[case::on_enterprise(None, "1.21.0+ent")]
+#[case::where_one_was_named(Some("ns"), "1.21.0+ent.hsm")]
+fn a_mount_that_is_not_there_may_be_in_another_namespace(#[case] name: Option<&str>, #[case] version: &str) {
+    let target = Target { vault_namespace: name.map(str::to_owned), ..some_target() };
+    let mut sighted = all_is_well(|_, asked| asked.version = Some(version.to_owned()));
+    if let Seen::Observed(observation) = &mut sighted.twin.seen {
+        observation.login = Some(Login {
+            answer: answer(403, "permission denied"),
+            lease_duration: None,
+            policies: Vec::new(),
+            empty_login_status: Some(403),
+        });
+    }
+    let app = of(&judged(&target, &sighted), APP).clone();
+    assert_eq!(app.observed.phrase(), "stops at login: login.auth-mount-missing");
+    let (_, warning, cause) = case(&app, &Subject::Check("vault-namespace".to_owned()));
+    assert_eq!((warning, cause), (true, Some("login.namespace-may-differ")));
+}
 
 #[rstest::rstest]
 #[case::may_not_ask(403, DENIED, None, "boundary.token-may-not-ask")]

@@ -16,6 +16,7 @@ use pmp_vault_conformance::probe::observation::{
 use pmp_vault_conformance::probe::stages::fingerprint;
 use pmp_vault_conformance::probe::way::observe;
 use pmp_vault_conformance::probe::{from_log, to_line};
+use pmp_vault_conformance::vault::client::PLAIN_TO_TLS;
 use pmp_vault_conformance::vault::transport::Transport;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -600,6 +601,15 @@ async fn on_a_customers_cluster_what_hides_vaults_health_does_not_hide_the_apps_
     let asked = observation.asked.unwrap();
     assert_eq!((asked.health.status, asked.health.transport), (None, Some(Transport::Garbled)));
     assert_eq!(observation.read.unwrap().status, Some(200));
+}
+
+#[tokio::test]
+async fn a_tls_listener_is_asked_for_no_login_in_plain_http() {
+    let health = (("GET", "sys/health"), (400, json!("Client sent an HTTP request to an HTTPS server.")));
+    let Outcome { observation, requests, .. } = observed([health, (LOGIN, logged_in())], as_it_asks).await;
+    let login = observation.login.unwrap().answer;
+    assert_eq!((login.status, login.text.as_str()), (Some(400), PLAIN_TO_TLS));
+    assert_eq!(asked(&requests), ["GET sys/health"]);
 }
 
 #[tokio::test]

@@ -91,6 +91,16 @@ fn a_pod_that_is_not_admitted_shows_its_service_account() {
 #[case("login.vault-unreachable", Stage::Login, Fact::VaultTimeout)]
 #[case("login.vault-unreachable", Stage::Login, Fact::VaultNameNotFound)]
 #[case("login.vault-tls", Stage::Login, Fact::VaultTlsFailed)]
+#[case("login.vault-authority-unknown", Stage::Login, Fact::VaultAuthorityUnknown)]
+#[case("login.vault-certificate-expired", Stage::Login, Fact::VaultCertificateExpired)]
+#[case("login.vault-certificate-name", Stage::Login, Fact::VaultCertificateName)]
+#[case("login.vault-without-tls", Stage::Login, Fact::VaultWithoutTls)]
+#[case("login.client-certificate-wanted", Stage::Login, Fact::ClientCertificateWanted)]
+#[case("login.redirected", Stage::Login, Fact::Redirected)]
+#[case("read.redirected", Stage::Read, Fact::Redirected)]
+#[case("read.vault-failing", Stage::Read, Fact::VaultCertificateExpired)]
+#[case("keys.none", Stage::Keys, Fact::NoKey)]
+#[case("keys.misplaced", Stage::Keys, Fact::KeyMisplaced)]
 #[case("keys.missing", Stage::Keys, Fact::KeyMissing)]
 #[case("keys.empty", Stage::Keys, Fact::KeyEmpty)]
 #[case("keys.not-a-string", Stage::Keys, Fact::KeyNotAString)]
@@ -119,6 +129,8 @@ fn a_fact_alone_shows(#[case] cause: &str, #[case] stage: Stage, #[case] fact: F
 #[case("login.not-configured", 500, "could not load backend configuration", &[])]
 #[case("login.other-auth-method", 500, "failed to determine alias name from login request", &[])]
 #[case("login.vault-failing", 500, "something that no version said so far", &[])]
+#[case("login.vault-internal-error", 500, "internal error", &[])]
+#[case("login.rate-limited", 429, "request path \"auth/kubernetes/login\": rate limit quota exceeded", &[])]
 fn what_a_failing_vault_explains_goes_before_that_it_fails(
     #[case] cause: &str,
     #[case] status: u16,

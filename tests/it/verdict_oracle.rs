@@ -5,7 +5,7 @@ use pmp_vault_conformance::page::cause::Fact;
 use pmp_vault_conformance::page::{CauseId, Reads, Stage};
 use pmp_vault_conformance::probe::observation::{Answer, KeyState, Observation, TokenState};
 use pmp_vault_conformance::scenario::model::{Expect, Scenario};
-use pmp_vault_conformance::vault::transport::Transport;
+use pmp_vault_conformance::vault::transport::{Handshake, Transport};
 use pmp_vault_conformance::verdict::oracle::Oracle;
 use pmp_vault_conformance::verdict::question::{Expected, Question, Servers};
 use pmp_vault_conformance::verdict::result::{ScenarioResult, Subject, Timings};
@@ -138,7 +138,7 @@ fn where_nothing_is_observed_the_scenario_and_each_of_its_cases_is_inconclusive(
 #[case::refused(login_ended(no_answer(Transport::Refused)))]
 #[case::too_late(login_ended(no_answer(Transport::Timeout)))]
 #[case::without_a_name(login_ended(no_answer(Transport::NameNotFound)))]
-#[case::without_tls(login_ended(no_answer(Transport::Tls)))]
+#[case::without_tls(login_ended(no_answer(Transport::Tls(Handshake::Other))))]
 #[case::broken_off(login_ended(no_answer(Transport::Other)))]
 #[case::not_vaults(login_ended(no_answer(Transport::Garbled)))]
 #[case::with_a_redirect(login_ended(answer(307, "")))]
@@ -172,7 +172,7 @@ fn a_vault_that_gives_no_usable_answer_is_never_a_verdict(#[case] observation: O
 
 #[rstest]
 #[case::that_cannot_be_reached("login.vault-unreachable")]
-#[case::that_speaks_no_tls("login.vault-tls")]
+#[case::that_speaks_no_tls("login.vault-without-tls")]
 fn a_vault_is_a_denial_where_the_scenario_lays_that_down(#[case] cause: &str) {
     let result = judge(&scenario(stops(cause)), &of_cause(cause));
     assert_eq!(result.verdict, Verdict::Conformant, "{}", result.reason);
@@ -660,7 +660,7 @@ fn a_login_that_a_customers_vault_must_refuse(#[case] cause: &str, #[case] verdi
 
 #[test]
 fn what_fails_on_a_customers_servers_is_found_and_on_ours_is_no_verdict() {
-    for cause in ["login.vault-unreachable", "login.vault-tls"] {
+    for cause in ["login.vault-unreachable", "login.vault-without-tls"] {
         let theirs = of_a_customer(Expected::ReadsAtLeast(None), None, &of_cause(cause));
         assert_eq!(theirs.verdict, Verdict::Nonconformant, "{}", theirs.reason);
         assert_eq!(judge(&scenario(reads_all()), &of_cause(cause)).verdict, Verdict::Inconclusive);

@@ -11,7 +11,7 @@ use pmp_vault_conformance::probe::observation::{
     Answer, Boundary, KeyObservation, KeyState, Login, Observation, Secret, TokenState,
 };
 use pmp_vault_conformance::scenario::model::{Expect, KnownDeviation, Scenario};
-use pmp_vault_conformance::vault::transport::Transport;
+use pmp_vault_conformance::vault::transport::{Handshake, Transport};
 use pmp_vault_conformance::verdict::result::{ScenarioResult, Subject};
 use pmp_vault_conformance::verdict::sighting::{CommandOutcome, EnableAgain, Seen, Sighting};
 use pmp_vault_conformance::verdict::{Verdict, control};
@@ -43,7 +43,7 @@ fn text() -> BoxedStrategy<String> {
 fn any_answer() -> BoxedStrategy<Answer> {
     let statuses = vec![200, 204, 400, 403, 404, 405, 429, 500, 502, 503];
     let mut kinds = vec![Transport::Refused, Transport::Timeout, Transport::NameNotFound];
-    kinds.extend([Transport::Tls, Transport::Other, Transport::Garbled]);
+    kinds.extend([Transport::Tls(Handshake::Other), Transport::Other, Transport::Garbled]);
     prop_oneof![
         8 => (select(statuses), text()).prop_map(|(status, text)| support::answer(status, &text)),
         1 => select(kinds).prop_map(support::no_answer),

@@ -40,7 +40,7 @@ struct Fault {
     name: String,
     front: Front,
     /// The one cause that the check must name; none where it must pass.
-    cause: Option<&'static str>,
+    cause: Option<String>,
 }
 
 const LOGIN: Endpoint = Endpoint::Login;
@@ -55,40 +55,41 @@ fn answer(status: u16) -> Failure {
     Failure::Answer { status, body: None }
 }
 
-fn lasting_failures() -> Vec<(&'static str, Failure, bool)> {
-    // Whether it fails; else it is not Vault's at all.
+fn lasting_failures() -> Vec<(&'static str, Failure, &'static str)> {
+    // With the cause, but for its stage.
     vec![
-        ("429", answer(429), true),
-        ("500", answer(500), true),
-        ("502", answer(502), true),
-        ("503 without body", answer(503), true),
-        ("reset in the middle", Failure::Reset, true),
-        ("truncated", Failure::Truncate, false),
-        ("a page in HTML", Failure::Html, false),
-        ("a redirect to itself", Failure::Redirect, false),
-        ("a body without end", Failure::Huge, false),
-        ("403 without body", answer(403), false),
-        ("404 of a gateway", Failure::Answer { status: 404, body: serde_json::from_str(NO_ROUTE).ok() }, false),
+        ("429", answer(429), "vault-failing"),
+        ("500", answer(500), "vault-failing"),
+        ("502", answer(502), "vault-failing"),
+        ("503 without body", answer(503), "vault-failing"),
+        ("reset in the middle", Failure::Reset, "vault-failing"),
+        ("truncated", Failure::Truncate, "not-vault"),
+        ("a page in HTML", Failure::Html, "not-vault"),
+        ("a redirect to itself", Failure::Redirect, "redirected"),
+        ("a body without end", Failure::Huge, "not-vault"),
+        ("403 without body", answer(403), "not-vault"),
+        ("404 of a gateway", Failure::Answer { status: 404, body: serde_json::from_str(NO_ROUTE).ok() }, "not-vault"),
     ]
 }
 
 fn table() -> Vec<Fault> {
     let lasting = |on, failure| Front::Rules(vec![Rule { on, does: Act::Fails(failure), times: None }]);
     let passing = |on, failure, times| Front::Rules(vec![Rule { on, does: Act::Fails(failure), times: Some(times) }]);
-    let row = |name: &str, front, cause| Fault { name: name.to_owned(), front, cause };
+    let row = |name: &str, front, cause: Option<&str>| Fault {
+        name: name.to_owned(),
+        front,
+        cause: cause.map(str::to_owned),
+    };
     let sealed = || Failure::Answer { status: 503, body: Some(json!({ "errors": ["Vault is sealed"] })) };
     let no_active_node = || Failure::Answer {
         status: 500,
         body: Some(json!({ "errors": ["local node not active but active cluster node not found"] })),
     };
     let mut table = Vec::new();
-    for (name, act, fails) in lasting_failures() {
-        let (login, read) = match fails {
-            true => ("login.vault-failing", "read.vault-failing"),
-            false => ("login.not-vault", "read.not-vault"),
-        };
-        table.push(row(&format!("login: {name}"), lasting(LOGIN, act.clone()), Some(login)));
-        table.push(row(&format!("read: {name}"), lasting(READ, act), Some(read)));
+    for (name, act, cause) in lasting_failures() {
+        for (stage, on) in [("login", LOGIN), ("read", READ)] {
+            table.push(row(&format!("{stage}: {name}"), lasting(on, act.clone()), Some(&format!("{stage}.{cause}"))));
+        }
     }
     table.extend([
         row("login: 503 sealed", lasting(LOGIN, sealed()), Some("login.vault-sealed")),
@@ -101,9 +102,9 @@ fn table() -> Vec<Fault> {
         row("everything: a redirect", Front::Always(308, PAGE), Some("login.not-vault")),
         row("everything: 404 of a gateway", Front::Always(404, NO_ROUTE), Some("login.not-vault")),
         row("everything: JSON of something else", Front::Always(200, "{}"), Some("login.not-vault")),
-        row("TLS: expired", Front::Tls(Tls::Expired), Some("login.vault-tls")),
-        row("TLS: another name", Front::Tls(Tls::OtherName), Some("login.vault-tls")),
-        row("TLS: untrusted", Front::Tls(Tls::Untrusted), Some("login.vault-tls")),
+        row("TLS: expired", Front::Tls(Tls::Expired), Some("login.vault-certificate-expired")),
+        row("TLS: another name", Front::Tls(Tls::OtherName), Some("login.vault-certificate-name")),
+        row("TLS: untrusted", Front::Tls(Tls::Untrusted), Some("login.vault-authority-unknown")),
         row("a name that does not resolve", Front::Nowhere, Some("login.vault-unreachable")),
         // What passes.
         row("nothing wrong, with TLS", Front::Tls(Tls::Sound), None),
@@ -183,7 +184,7 @@ fn differences(fault: &Fault, standing: &Standing, ran: &Ran) -> Vec<String> {
             found.push(format!("{}: {what}", fault.name));
         }
     };
-    let named: BTreeSet<String> = fault.cause.iter().map(|cause| (*cause).to_owned()).collect();
+    let named: BTreeSet<String> = fault.cause.iter().cloned().collect();
     let mut causes = ran.causes();
     // Most of what stands in front listens without TLS, which every check warns of.
     causes.remove("login.http-without-tls");
@@ -191,7 +192,7 @@ fn differences(fault: &Fault, standing: &Standing, ran: &Ran) -> Vec<String> {
     must(ran.way() == named, format!("the app's way: {:?}, must be {named:?}", ran.way()));
     must(causes == named, format!("all causes: {causes:?}, must be {named:?}"));
     must(ran.report["problems"] == json!([]), format!("problems {}", ran.report["problems"]));
-    if let Some(cause) = fault.cause {
+    if let Some(cause) = &fault.cause {
         must(ran.stdout.contains(cause), "the cause is not said".to_owned());
         must(ran.stdout.contains("\n  remedy "), "no remedy is said".to_owned());
         must(ran.verdict(APP) == "nonconformant", format!("the app's verdict is {}", ran.verdict(APP)));
@@ -244,7 +245,7 @@ fn every_lasting_fault_of_the_table_has_a_cause_of_its_own_with_a_remedy() {
     let (lasting, passing): (Vec<Fault>, Vec<Fault>) = table().into_iter().partition(|fault| fault.cause.is_some());
     assert!(lasting.len() >= 20 && passing.len() >= 6);
     for fault in lasting {
-        let cause = catalogue.causes.causes.iter().find(|cause| Some(cause.id.as_str()) == fault.cause);
+        let cause = catalogue.causes.causes.iter().find(|cause| fault.cause.as_deref() == Some(cause.id.as_str()));
         let cause = cause.unwrap_or_else(|| panic!("{}: its cause is in no catalogue", fault.name));
         assert!(cause.remedy.len() > 20 && cause.meaning.len() > 20, "{}", cause.id);
     }

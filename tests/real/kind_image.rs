@@ -5,7 +5,7 @@ use std::process::Command;
 use pmp_vault_conformance::probe::from_log;
 use pmp_vault_conformance::probe::input::{Input, VARIABLE};
 use pmp_vault_conformance::probe::observation::Observation;
-use pmp_vault_conformance::vault::transport::Transport;
+use pmp_vault_conformance::vault::transport::{Handshake, Transport};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use testcontainers::core::ContainerPort;
 use testcontainers::runners::AsyncRunner;
@@ -126,5 +126,5 @@ async fn in_an_empty_image_the_probe_resolves_names_and_speaks_https_under_a_pri
     // Sealed, and so of no use; but it said so over a connection that the probe trusted.
     assert_eq!(seen.status, Some(503), "{seen:?}");
     let seen = image.observe(&url, None).read.unwrap();
-    assert_eq!(seen.transport, Some(Transport::Tls), "{seen:?}");
+    assert_eq!(seen.transport, Some(Transport::Tls(Handshake::Authority)), "{seen:?}");
 }

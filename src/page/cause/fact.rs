@@ -17,11 +17,23 @@ pub enum Fact {
     VaultTimeout,
     /// Vault's name did not resolve.
     VaultNameNotFound,
-    /// The TLS handshake with Vault failed.
+    /// The TLS handshake with Vault failed, for none of the reasons below.
     VaultTlsFailed,
+    /// No authority that is trusted signed Vault's certificate.
+    VaultAuthorityUnknown,
+    /// The time of Vault's certificate is over, or has not begun.
+    VaultCertificateExpired,
+    /// Vault's certificate is for other names than the one that is asked for.
+    VaultCertificateName,
+    /// What answers at Vault's address speaks no TLS.
+    VaultWithoutTls,
+    /// Vault, or what stands in front of it, wants a certificate of the client's.
+    ClientCertificateWanted,
+    /// The answer sends the client to another address.
+    Redirected,
     /// The answer was 429 or 5xx, or the connection broke before it was whole.
     VaultFailing,
-    /// What came is no answer of Vault's API: no JSON, another shape, a redirect, a body
+    /// What came is no answer of Vault's API: no JSON, another shape, a body
     /// that is cut off or does not end.
     NotVault,
     /// An empty login request got 403, so nothing is mounted there (400 where a method is).

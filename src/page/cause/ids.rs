@@ -35,11 +35,19 @@ ids! {
     login {
         VAULT_UNREACHABLE = "login.vault-unreachable";
         VAULT_TLS = "login.vault-tls";
+        VAULT_AUTHORITY_UNKNOWN = "login.vault-authority-unknown";
+        VAULT_CERTIFICATE_EXPIRED = "login.vault-certificate-expired";
+        VAULT_CERTIFICATE_NAME = "login.vault-certificate-name";
+        VAULT_WITHOUT_TLS = "login.vault-without-tls";
+        CLIENT_CERTIFICATE_WANTED = "login.client-certificate-wanted";
         VAULT_SEALED = "login.vault-sealed";
         VAULT_FAILING = "login.vault-failing";
         VAULT_NOT_INITIALIZED = "login.vault-not-initialized";
         PLAIN_HTTP_TO_TLS = "login.plain-http-to-tls";
         HTTP_WITHOUT_TLS = "login.http-without-tls";
+        HEALTH_NOT_TOLD = "login.health-not-told";
+        NAMESPACE_FROM_ENVIRONMENT = "login.namespace-from-environment";
+        NAMESPACE_MAY_DIFFER = "login.namespace-may-differ";
         VAULT_TOO_OLD = "login.vault-too-old";
         AUTH_MOUNT_MISSING = "login.auth-mount-missing";
         OTHER_AUTH_METHOD = "login.other-auth-method";

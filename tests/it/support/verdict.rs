@@ -14,7 +14,7 @@ use pmp_vault_conformance::probe::observation::{
 };
 use pmp_vault_conformance::scenario::load::Catalogue;
 use pmp_vault_conformance::scenario::model::{Expect, KnownDeviation, Scenario};
-use pmp_vault_conformance::vault::transport::Transport;
+use pmp_vault_conformance::vault::transport::{Handshake, Transport};
 use pmp_vault_conformance::verdict::Verdict;
 use pmp_vault_conformance::verdict::oracle::Oracle;
 use pmp_vault_conformance::verdict::result::{Case, ScenarioResult, Subject, Timings};
@@ -212,7 +212,7 @@ pub fn sighting_of(cause: &str, concerned: impl Fn(&str) -> bool) -> Sighting {
         ),
         "token.not-mounted" => sighting(token_was(TokenState::Absent)),
         "login.vault-unreachable" => sighting(login_ended(no_answer(Transport::Refused))),
-        "login.vault-tls" => sighting(login_ended(no_answer(Transport::Tls))),
+        "login.vault-without-tls" => sighting(login_ended(no_answer(Transport::Tls(Handshake::NoTls)))),
         "login.auth-mount-missing" => {
             let mut observation = login_ended(answer(403, "permission denied"));
             if let Some(login) = &mut observation.login {

@@ -404,8 +404,8 @@ pub static TABLE: &[Broken] = &[
         "https against a listener without TLS",
         "https",
         |c| format!("https://{}:8200/{}/admin", record()["vault-pod-host"].as_str().unwrap(), c.mount),
-        stops(&["login.vault-tls"]),
-        stops(&["login.vault-tls"]),
+        stops(&["login.vault-without-tls"]),
+        stops(&["login.vault-without-tls"]),
     ),
     url(
         "a name that does not resolve",
