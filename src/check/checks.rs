@@ -20,12 +20,13 @@ pub(super) fn cases(
     observation: Option<&Observation>,
     observed: &Observed,
 ) -> Vec<Case> {
-    const IDS: [&str; 19] = [
+    const IDS: [&str; 20] = [
         "vault-name",
         "vault-tcp",
         "vault-tls",
         "vault-health",
         "vault-version",
+        "vault-certificate",
         "vault-namespace",
         "auth-method",
         "kv-version-2",
@@ -49,7 +50,7 @@ pub(super) fn cases(
         };
         return IDS.into_iter().map(|id| check(id, verdict, reason.clone())).collect();
     };
-    let mut cases = reach::cases(target, asked, observed);
+    let mut cases = reach::cases(target, asked, observed, now);
     cases.push(auth_method(observation, observed));
     cases.push(kv_version(asked));
     cases.push(age(asked, now));

@@ -12,11 +12,15 @@ use crate::vault::transport::{Handshake, Transport};
 use crate::verdict::Verdict;
 use crate::verdict::result::{Case, Observed};
 
+/// What ends within so many seconds should be made anew now.
+const SOON: i64 = 30 * 24 * 3600;
+
 /// The checks, in the order of the reports.
-pub(super) fn cases(target: &Target, asked: &Asked, observed: &Observed) -> Vec<Case> {
+pub(super) fn cases(target: &Target, asked: &Asked, observed: &Observed, now: i64) -> Vec<Case> {
     let mut cases = connection(target, asked, observed);
     cases.push(health(asked, observed));
     cases.push(version(asked));
+    cases.push(certificate(asked, now));
     cases.push(namespace(target, asked, observed));
     cases
 }
@@ -87,6 +91,19 @@ fn health(asked: &Asked, observed: &Observed) -> Case {
     if went_on { warning(id, cause, format!("the app logs in all the same: {text}")) } else { failed(id, cause, text) }
 }
 
+/// How long Vault's certificate lasts.
+fn certificate(asked: &Asked, now: i64) -> Case {
+    let id = "vault-certificate";
+    let ends = asked.certificate_ends.as_ref().and_then(|time| time.parse::<jiff::Timestamp>().ok());
+    let Some(ends) = ends else { return check(id, Verdict::Skipped, "Vault showed no certificate") };
+    let text = format!("Vault's certificate ends at {ends}");
+    if ends.as_second() - now < SOON {
+        warning(id, ids::login::VAULT_CERTIFICATE_ENDS, text)
+    } else {
+        check(id, Verdict::Conformant, text)
+    }
+}
+
 fn version(asked: &Asked) -> Case {
     let id = "vault-version";
     let Some(version) = &asked.version else { return check(id, Verdict::Skipped, "Vault did not say its version") };
@@ -108,11 +125,17 @@ fn namespace(target: &Target, asked: &Asked, observed: &Observed) -> Case {
     const AS_IF_MISSING: [CauseId; 3] =
         [ids::login::AUTH_MOUNT_MISSING, ids::read::MOUNT_MISSING, ids::read::POLICY_DENIES];
     let id = "vault-namespace";
-    let enterprise = asked.version.as_deref().is_some_and(|version| version.contains("+ent"));
+    let version = asked.version.as_deref().unwrap_or_default();
+    let enterprise = version.contains("+ent");
+    // The community edition takes no notice of the header (seen on Vault 1.21.0); OpenBao has namespaces since 2.3.
+    let ignored = version.starts_with("1.") && !enterprise;
     let looks_missing = observed.cause.iter().chain(&observed.candidates).any(|cause| AS_IF_MISSING.contains(cause));
     let says = match (&target.vault_namespace, enterprise) {
-        (Some(name), true) => format!("asked in namespace {name}"),
-        (Some(name), false) => format!("asked in namespace {name}, which only Vault Enterprise has"),
+        (Some(name), _) if ignored => {
+            let text = format!("asked in namespace {name}, of which Vault {version} takes no notice");
+            return check(id, Verdict::Conformant, text);
+        }
+        (Some(name), _) => format!("asked in namespace {name}"),
         (None, true) => "asked in the root namespace of Vault Enterprise".to_owned(),
         (None, false) => return check(id, Verdict::Conformant, ""),
     };

@@ -104,6 +104,7 @@ async fn health(vault: &Client, asked: &mut Asked) {
     if let Ok(reply) = &result {
         asked.version = reply.body["version"].as_str().map(str::to_owned);
         asked.initialized = reply.body["initialized"].as_bool();
+        asked.certificate_ends = reply.certificate_ends.map(|ends| ends.to_string());
         if reply.status == 200 && asked.initialized.is_none() {
             asked.health = nobody("a health that answers 200 without `initialized`");
         }

@@ -56,6 +56,8 @@ pub struct Asked {
     pub version: Option<String>,
     /// `initialized` of it.
     pub initialized: Option<bool>,
+    /// When the certificate ends that was shown with it (RFC 3339); none without TLS.
+    pub certificate_ends: Option<String>,
     /// The read of the secret without any token.
     pub read_without_token: Option<Answer>,
     /// How long the login took.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
@@ -12,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use thiserror::Error;
 
+use super::certificate::not_after;
 use super::transport::{Transport, transport, transport_text};
 use super::trust::Given;
 use crate::ledger::{Ledger, Request, Server};
@@ -218,6 +220,7 @@ pub fn http_client(roots: &Roots, timeout: Duration, proxy: Proxy) -> Result<req
     let builder = if proxy == Proxy::Never { builder.no_proxy() } else { builder };
     builder
         .tls_backend_preconfigured(tls)
+        .tls_info(true)
         .hickory_dns(true)
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
@@ -233,6 +236,8 @@ pub struct Reply {
     pub status: u16,
     /// The body; `null` where it is empty or not JSON.
     pub body: Value,
+    /// When the certificate ends that the server showed, where it showed one.
+    pub certificate_ends: Option<Timestamp>,
 }
 
 impl Reply {
@@ -341,6 +346,8 @@ impl Client {
         let failed = |source: reqwest::Error| Error::NoAnswer { method: method.clone(), url: url.clone(), source };
         let mut response = request.send().await.map_err(failed)?;
         let status = response.status().as_u16();
+        let tls = response.extensions().get::<reqwest::tls::TlsInfo>();
+        let certificate_ends = tls.and_then(|tls| tls.peer_certificate()).and_then(not_after);
         let elsewhere = response.headers().get(reqwest::header::LOCATION).and_then(|to| to.to_str().ok());
         // Where to, and no more of it: a path may hold anything.
         let elsewhere =
@@ -354,7 +361,7 @@ impl Client {
             }
         }
         // A TLS listener's answer to plain HTTP, and a redirect, are no JSON, and say what is wrong all the same.
-        let said = |text: String| Ok(Reply { status, body: serde_json::json!({ "errors": [text] }) });
+        let said = |text: String| Ok(Reply { status, body: serde_json::json!({ "errors": [text] }), certificate_ends });
         if status == 400 && PLAIN_TO_TLS_OF.iter().any(|text| holds(&bytes, text)) {
             return said(PLAIN_TO_TLS.to_owned());
         }
@@ -362,10 +369,10 @@ impl Client {
             return said(format!("{REDIRECTS}{to}"));
         }
         if bytes.is_empty() {
-            return Ok(Reply { status, body: Value::Null });
+            return Ok(Reply { status, body: Value::Null, certificate_ends });
         }
         let body = serde_json::from_slice(&bytes).map_err(|_| garbled("its body is no JSON"))?;
-        Ok(Reply { status, body })
+        Ok(Reply { status, body, certificate_ends })
     }
 
     /// Sends one request, and again where what went wrong may pass: a server that

@@ -2,11 +2,13 @@
 //!
 //! - [`client`]: one exchange, and its errors.
 //! - [`transport`]: why a request got no answer. `trust`: whom a client trusts.
+//! - [`certificate`]: when a certificate ends.
 //! - [`admin`]: what an administrator does: mounts, KV, policies, Kubernetes auth.
 //! - [`objects`]: the documented request bodies, as pure constructors.
 //! - [`log`]: Vault's log in JSON, and the lines that belong to one auth mount.
 
 pub mod admin;
+pub mod certificate;
 pub mod client;
 pub mod log;
 pub mod objects;

@@ -34,12 +34,13 @@ const PATH: &str = "pmp-dev/data/admin";
 const NOW: i64 = 1_800_000_000;
 
 /// What is checked around the app's way and of the set-up, as docs/customers.md has it.
-const AROUND: [&str; 19] = [
+const AROUND: [&str; 20] = [
     "vault-name",
     "vault-tcp",
     "vault-tls",
     "vault-health",
     "vault-version",
+    "vault-certificate",
     "vault-namespace",
     "auth-method",
     "kv-version-2",
@@ -745,21 +746,25 @@ fn a_token_that_its_role_does_not_let_be_revoked_passes_with_a_warning(
 const DENIED: &str = "1 error occurred: * permission denied";
 
 #[rstest::rstest]
-#[case::that_nobody_named(None, NamedBy::Environment, (Verdict::Conformant, false, None))]
-#[case::that_a_flag_named(Some("ns"), NamedBy::Flag, (Verdict::Conformant, false, None))]
+#[case::that_nobody_named(None, "1.21.0+ent", NamedBy::Environment, (Verdict::Conformant, false, None))]
+#[case::that_a_flag_named(Some("ns"), "1.21.0+ent", NamedBy::Flag, (Verdict::Conformant, false, None))]
+#[case::that_vault_ignores(Some("ns"), "1.21.0", NamedBy::Environment, (Verdict::Conformant, false, None))]
 #[case::of_the_environment(
     Some("ns"),
+    "1.21.0+ent",
     NamedBy::Environment,
     (Verdict::Conformant, true, Some("login.namespace-from-environment"))
 )]
 fn a_namespace_is_shown_and_warned_of(
     #[case] name: Option<&str>,
+    #[case] version: &str,
     #[case] from: NamedBy,
     #[case] expected: (Verdict, bool, Option<&str>),
 ) {
     let target =
         Target { vault_namespace: name.map(str::to_owned), vault_namespace_from: from, require: None, ..some_target() };
-    let app = of(&judged(&target, &all_is_well(|_, _| {})), APP).clone();
+    let sighted = all_is_well(|_, asked| asked.version = Some(version.to_owned()));
+    let app = of(&judged(&target, &sighted), APP).clone();
     assert_eq!(app.verdict, Verdict::Conformant);
     assert_eq!(case(&app, &Subject::Check("vault-namespace".to_owned())), expected);
 }
@@ -782,6 +787,16 @@ fn a_health_fails_nothing_that_the_app_passes(
     let found = case(&app, &Subject::Check("vault-health".to_owned()));
     assert_eq!(found, (Verdict::Conformant, true, Some(cause)));
     assert_eq!(case(&app, &Subject::Check("vault-tcp".to_owned())).0, Verdict::Conformant);
+}
+
+#[rstest::rstest]
+#[case::in_a_week("2027-01-22T08:00:00Z", true)]
+#[case::in_a_year("2028-01-15T08:00:00Z", false)]
+fn a_certificate_that_ends_soon_is_warned_of(#[case] ends: &str, #[case] soon: bool) {
+    let app = app_with(None, |_, asked| asked.certificate_ends = Some(ends.to_owned()));
+    assert_eq!(app.verdict, Verdict::Conformant);
+    let cause = soon.then_some("login.vault-certificate-ends");
+    assert_eq!(case(&app, &Subject::Check("vault-certificate".to_owned())), (Verdict::Conformant, soon, cause));
 }
 
 #[rstest::rstest]

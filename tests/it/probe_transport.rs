@@ -203,6 +203,16 @@ async fn https_under_a_private_authority_works_with_that_authority() {
 }
 
 #[tokio::test]
+async fn the_end_of_the_certificate_that_was_shown_is_told() {
+    let authority = Authority::new("private");
+    let address = authority
+        .serve_as("127.0.0.1", Clients::Any, |parameters| parameters.not_after = rcgen::date_time_ymd(2299, 1, 2));
+    let client = Client::new(&format!("https://{address}"), None, &authority.roots()).unwrap();
+    let reply = client.send(reqwest::Method::GET, "sys/health", None).await.unwrap();
+    assert_eq!(reply.certificate_ends.unwrap().to_string(), "2299-01-02T00:00:00Z");
+}
+
+#[tokio::test]
 async fn https_under_a_private_authority_fails_with_the_public_ones_and_with_another() {
     let authority = Authority::new("private");
     let url = format!("https://{}/", authority.serve("127.0.0.1"));

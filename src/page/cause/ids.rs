@@ -45,6 +45,7 @@ ids! {
         VAULT_NOT_INITIALIZED = "login.vault-not-initialized";
         PLAIN_HTTP_TO_TLS = "login.plain-http-to-tls";
         HTTP_WITHOUT_TLS = "login.http-without-tls";
+        VAULT_CERTIFICATE_ENDS = "login.vault-certificate-ends";
         HEALTH_NOT_TOLD = "login.health-not-told";
         NAMESPACE_FROM_ENVIRONMENT = "login.namespace-from-environment";
         NAMESPACE_MAY_DIFFER = "login.namespace-may-differ";
