@@ -297,8 +297,8 @@ pub static TABLE: &[Broken] = &[
             "required",
             |c| c.store(json!({ "vcs.gitlabadminpat": "x", "Email.SMTPPassword": "" })),
             // What is there and of no use goes before what is not there.
-            and(&["keys.empty"], &["keys.missing", "keys.unexpected"]),
-            and(&["keys.empty"], &["keys.missing", "keys.unexpected"]),
+            and(&["keys.empty"], &["keys.misplaced", "keys.unexpected"]),
+            and(&["keys.empty"], &["keys.misplaced", "keys.unexpected"]),
         )
     },
     broken(
@@ -346,15 +346,15 @@ pub static TABLE: &[Broken] = &[
         "batch tokens",
         "batch",
         |c| c.write_role(json!({ "token_type": "batch" })),
-        stops(&["boundary.token-survives-revocation"]),
-        stops(&["boundary.token-survives-revocation"]),
+        warns(&["boundary.batch-token"]),
+        warns(&["boundary.batch-token"]),
     ),
     broken(
         "role without the default policy",
         "no-default",
         |c| c.write_role(json!({ "token_no_default_policy": true })),
-        stops(&["boundary.token-survives-revocation"]),
-        stops(&["boundary.token-survives-revocation"]),
+        warns(&["boundary.token-may-not-ask", "boundary.token-may-not-revoke-itself"]),
+        warns(&["boundary.token-may-not-ask", "boundary.token-may-not-revoke-itself"]),
     ),
     broken(
         "role with another ttl",
