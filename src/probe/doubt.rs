@@ -24,17 +24,20 @@ const PLACEHOLDERS: [&str; 12] = [
 const BEGINNINGS: [&str; 4] = ["YOUR_", "YOUR-", "PLACEHOLDER_", "REPLACE_"];
 
 /// What tools print for nothing: jq, Python, Go, JavaScript, the AWS command line.
-const NOTHING: [&str; 7] = ["null", "none", "nil", "<nil>", "<no value>", "undefined", "(null)"];
+const NOTHING: [&str; 9] = ["null", "none", "nil", "<nil>", "<no value>", "undefined", "(null)", "n/a", "-"];
+
+/// How values begin that another tool should have replaced: SOPS, Ansible Vault, vals, 1Password, Bank-Vaults.
+const OF_TOOLS: [&str; 5] = ["ENC[", "$ANSIBLE_VAULT;", "ref+", "op://", "vault:"];
 
 const QUOTES: [(char, char); 5] = [('"', '"'), ('\'', '\''), ('“', '”'), ('‘', '’'), ('„', '“')];
 
-/// Why a value that is not empty cannot be what was meant; none where nothing speaks against it.
+/// Why a key's value that is not empty cannot be what was meant; none where nothing speaks against it.
 #[must_use]
-pub fn doubt(value: &str) -> Option<Doubt> {
+pub fn doubt(key: &str, value: &str) -> Option<Doubt> {
     let inner = value.trim_matches(|c: char| c.is_whitespace() || invisible(c));
     if NOTHING.contains(&&*inner.to_lowercase()) {
         Some(Doubt::Nothing)
-    } else if is_placeholder(unquoted(inner).unwrap_or(inner)) {
+    } else if inner == key || is_placeholder(unquoted(inner).unwrap_or(inner)) {
         Some(Doubt::Placeholder)
     } else if is_unexpanded(unquoted(inner).unwrap_or(inner)) {
         Some(Doubt::Unexpanded)
@@ -63,7 +66,7 @@ fn is_placeholder(value: &str) -> bool {
     let squeezed: String = value.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     let shouted = |beginning: &&str| value.starts_with(*beginning) && !value.chars().any(char::is_lowercase);
     let in_brackets = value.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
-    let words = |inner: &str| inner.chars().all(|c| c.is_alphanumeric() || " _-.:/".contains(c));
+    let words = |inner: &str| inner.chars().all(|c| c.is_alphanumeric() || " _-.:/#".contains(c));
     let mut characters = value.chars();
     let masked = match characters.next() {
         Some(first) if "*xX.•…".contains(first) => {
@@ -93,7 +96,8 @@ fn is_unexpanded(value: &str) -> bool {
     let path = |text: &str| {
         text.contains(['/', '.', '\\']) && text.chars().all(|c| c.is_alphanumeric() || "/._-\\:~".contains(c))
     };
-    value.strip_prefix('$').is_some_and(|rest| name(rest, true))
+    OF_TOOLS.iter().any(|beginning| value.starts_with(beginning))
+        || value.strip_prefix('$').is_some_and(|rest| name(rest, true))
         || value.to_ascii_lowercase().strip_prefix("$env:").is_some_and(|rest| name(rest, false))
         || whole("%", "%").is_some_and(|inner| name(inner, true))
         || enclosed("${", "}").is_some_and(|inner| name(inner.split([':', '#', '%']).next().unwrap_or_default(), false))
@@ -126,6 +130,9 @@ mod tests {
     #[case::a_template("{{ .Values.token }}", Doubt::Unexpanded)]
     #[case::of_powershell("$env:TOKEN", Doubt::Unexpanded)]
     #[case::of_cmd("%TOKEN%", Doubt::Unexpanded)]
+    #[case::its_own_name("A.Key", Doubt::Placeholder)]
+    #[case::of_argo_cd("<path:secret/data/pmp#token>", Doubt::Placeholder)]
+    #[case::of_sops("ENC[AES256_GCM,data:x]", Doubt::Unexpanded)]
     #[case::of_jq("null\n", Doubt::Nothing)]
     #[case::of_go("<no value>", Doubt::Nothing)]
     #[case::single_quotes("'s3cret'", Doubt::Quoted)]
@@ -138,7 +145,7 @@ mod tests {
     #[case::an_escape("s3\u{1b}cret", Doubt::Control)]
     #[case::a_byte_order_mark("\u{feff}s3cret", Doubt::Control)]
     fn a_value_that_cannot_be_meant_is_told_by_its_kind(#[case] value: &str, #[case] kind: Doubt) {
-        assert_eq!(doubt(value), Some(kind));
+        assert_eq!(doubt("A.Key", value), Some(kind));
     }
 
     #[rstest]
@@ -156,6 +163,6 @@ mod tests {
     #[case("nullable")]
     #[case("AAAA//BB==")]
     fn a_value_that_may_be_meant_is_left_alone(#[case] value: &str) {
-        assert_eq!(doubt(value), None);
+        assert_eq!(doubt("A.Key", value), None);
     }
 }

@@ -126,12 +126,15 @@ fn alike(key: &str, name: &str) -> Option<Alike> {
 
 /// What is alike in part only counts where it cannot be another key's.
 fn remotely(keys: &[String], key: &str, place: &Place) -> Option<Near> {
-    let name = place.path.last().filter(|_| !place.in_text)?;
+    let name = place.path.last()?;
     let last = |key: &str| letters(key.rsplit('.').next().unwrap_or(key));
     let (stored, whole) = (letters(name), letters(key));
     let sole = |fits: &dyn Fn(&str) -> bool| fits(key) && keys.iter().filter(|other| fits(other)).count() == 1;
     if sole(&|other| last(other) == stored) {
-        return Some(Near::WithoutGroup);
+        return Some(if place.in_text { Near::Text } else { Near::WithoutGroup });
+    }
+    if place.in_text {
+        return None;
     }
     if stored.len() > whole.len() && (stored.starts_with(&whole) || stored.ends_with(&whole)) {
         return Some(Near::Longer);
@@ -191,6 +194,7 @@ mod tests {
     #[case::in_json_by_group(json!({ "VCS": "{\"GitlabAdminPAT\": \"x\"}" }), Near::Text)]
     #[case::in_lines(json!({ "env": "A=1\nVCS.GitlabAdminPAT=x\n" }), Near::Text)]
     #[case::in_yaml(json!({ "file": "VCS.GitlabAdminPAT: x" }), Near::Text)]
+    #[case::in_yaml_by_group(json!({ "file": "VCS:\n  GitlabAdminPAT: x\n" }), Near::Text)]
     #[case::without_its_group(json!({ "GitlabAdminPAT": "x" }), Near::WithoutGroup)]
     #[case::with_more_before_it(json!({ "pmp.VCS.GitlabAdminPAT": "x" }), Near::Longer)]
     #[case::with_more_behind_it(json!({ "VCS.GitlabAdminPAT.value": "x" }), Near::Longer)]

@@ -256,7 +256,7 @@ impl Doubt {
     pub fn words(self) -> &'static str {
         match self {
             Self::Placeholder => "is a placeholder",
-            Self::Unexpanded => "holds what a shell or a template should have replaced",
+            Self::Unexpanded => "holds what a shell, a template or another tool should have replaced",
             Self::Nothing => "is a word for nothing, such as null",
             Self::Quoted => "has quotes around it",
             Self::Space => "begins or ends with white space or a line break",

@@ -43,7 +43,7 @@ pub(super) async fn log_in(vault: &Client, input: &Input, jwt: &SecretString) ->
     if let Ok(reply) = &result {
         let auth = &reply.body["auth"];
         granted.kind = auth["token_type"].as_str().map(str::to_owned);
-        granted.token = auth["client_token"].as_str().map(SecretString::from);
+        granted.token = auth["client_token"].as_str().filter(|token| !token.is_empty()).map(SecretString::from);
         granted.uses = auth["num_uses"].as_u64().filter(|uses| *uses > 0);
         login.lease_duration = auth["lease_duration"].as_u64();
         login.policies = auth["token_policies"]
@@ -52,7 +52,11 @@ pub(super) async fn log_in(vault: &Client, input: &Input, jwt: &SecretString) ->
             .unwrap_or_default();
     }
     if login.answer.status == Some(200) && granted.token.is_none() {
-        login.answer = nobody("a login that answers 200 without a token");
+        let second_factor = result.as_ref().is_ok_and(|reply| reply.body["auth"]["mfa_requirement"].is_object());
+        login.answer = match second_factor {
+            true => Answer { text: "Vault asks for a second factor".to_owned(), ..Answer::default() },
+            false => nobody("a login that answers 200 without a token"),
+        };
     }
     if login.answer.status == Some(403) {
         login.empty_login_status =
@@ -144,7 +148,7 @@ fn look_at_key(name: &str, value: Option<&Value>, input: &Input) -> KeyObservati
         name: name.to_owned(),
         state,
         near: None,
-        doubt: text.filter(|_| input.ask.is_some()).and_then(doubt::doubt),
+        doubt: text.filter(|_| input.ask.is_some()).and_then(|text| doubt::doubt(name, text)),
         hmac: text.zip(input.hmac_key.as_deref()).and_then(|(text, key)| fingerprint(key, name, text)),
     }
 }

@@ -431,6 +431,15 @@ async fn the_secret_is_asked_for_without_a_token_where_the_login(
 }
 
 #[tokio::test]
+async fn a_login_that_wants_a_second_factor_gives_no_token_and_says_so() {
+    let auth = json!({ "client_token": "", "mfa_requirement": { "mfa_request_id": "x" } });
+    let Outcome { observation, requests, .. } = observed([(LOGIN, (200, json!({ "auth": auth })))], |_| {}).await;
+    let login = observation.login.unwrap().answer;
+    assert_eq!((login.status, login.text.as_str()), (None, "Vault asks for a second factor"));
+    assert!(!observation.read_with_token && requests.iter().all(|request| request.token.is_none()));
+}
+
+#[tokio::test]
 async fn after_a_bare_refusal_an_empty_login_tells_whether_a_method_is_there() {
     let refused = (403, json!({ "errors": ["permission denied"] }));
     let Outcome { observation, requests, .. } = observed([(LOGIN, refused)], |_| {}).await;

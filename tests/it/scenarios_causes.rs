@@ -34,6 +34,8 @@ fn identify(stage: Stage, status: Option<u16>, client: &str, log: Option<&str>, 
 #[case("login.token-expired", 403, "invalid expiration time (exp) claim: token is expired", None, &[])]
 #[case("login.malformed-token", 403, "permission denied", Some("error verifying token signature: no known key"), &[])]
 #[case("login.vault-sealed", 503, "Vault is sealed", None, &[])]
+#[case("login.namespace-not-found", 404, "namespace not found", None, &[])]
+#[case("login.second-factor", 200, "Vault asks for a second factor", None, &[])]
 #[case("login.app-may-not-review", 403, "permission denied", Some(FORBIDDEN), &[Fact::ReviewByApp])]
 #[case("login.reviewer-may-not-review", 403, "permission denied", Some(FORBIDDEN), &[Fact::ReviewByReviewer])]
 #[case("login.vault-may-not-review", 403, "permission denied", Some(FORBIDDEN), &[Fact::ReviewByVault])]
