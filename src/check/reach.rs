@@ -115,7 +115,7 @@ fn version(asked: &Asked) -> Case {
         (Some(Ok(_)), Some(Ok(_))) => {
             warning(id, ids::login::VAULT_TOO_OLD, format!("Vault {version}; the page recommends 1.9 or newer"))
         }
-        _ => check(id, Verdict::Inconclusive, format!("`{version}` is no version")),
+        _ => check(id, Verdict::Skipped, format!("Vault says `{version}`, which is no version with numbers")),
     }
 }
 

@@ -478,6 +478,48 @@ proptest! {
     }
 
     #[test]
+    fn what_the_app_reads_no_comparison_fails(
+        target in target(),
+        health in any_answer(),
+        initialized in any::<Option<bool>>(),
+        mount in there(any_answer()),
+        versions in there(select(vec!["1.21.0", "1.8.0", "1.21.0+ent", "2.3.1", "odd"])),
+        times in proptest::collection::vec(there(select(vec!["2020-01-01T00:00:00Z", "2027-01-16T00:00:00Z", "never"])), 3),
+        key in (0..keys().len(), select(vec![Near::Case, Near::Level, Near::Text]), select(vec![Doubt::Space, Doubt::Quoted])),
+        revocation in select(vec![(204, "", 403, ""), (400, "batch tokens cannot be revoked", 200, "batch"), (403, DENIED, 403, "")]),
+        may_ask in any::<bool>(),
+        namespace in there(Just(NamedBy::Environment)),
+    ) {
+        let target = Target {
+            require: None,
+            vault_namespace: namespace.map(|_| "team".to_owned()),
+            vault_namespace_from: namespace.unwrap_or_default(),
+            ..target
+        };
+        let time = |at: usize| times[at].map(str::to_owned);
+        let sighted = all_is_well(|secret, asked| {
+            (asked.health, asked.initialized, asked.mount) = (health, initialized, mount);
+            asked.version = versions.map(str::to_owned);
+            (asked.created, asked.certificate_ends, secret.ends) = (time(0), time(1), time(2));
+            let (at, near, doubt) = key;
+            secret.keys.iter_mut().for_each(|key| key.doubt = Some(doubt));
+            (secret.keys[at].state, secret.keys[at].near, secret.keys[at].doubt) = (KeyState::Missing, Some(near), None);
+            let (revoke, text, after, kind) = revocation;
+            asked.revoke = Some(answer(revoke, text));
+            asked.after_revocation = Some(answer(after, ""));
+            asked.token_type = Some(kind.to_owned());
+            if !may_ask {
+                asked.capabilities = Some(answer(403, DENIED));
+                asked.allowed.clear();
+            }
+        });
+        let app = of(&judged(&target, &sighted), APP).clone();
+        prop_assert_eq!(app.verdict, Verdict::Conformant, "{}", app.reason);
+        let mut warned = app.cases.iter().filter(|case| case.warning);
+        prop_assert!(warned.all(|case| case.cause.is_some() && !case.message.is_empty()));
+    }
+
+    #[test]
     fn a_scenario_is_as_good_as_its_cases(target in target(), sighted in sighted()) {
         for result in judged(&target, &sighted) {
             let has = |verdict| result.cases.iter().any(|case| case.verdict == verdict);
