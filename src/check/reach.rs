@@ -76,7 +76,7 @@ fn health(asked: &Asked, observed: &Observed) -> Case {
         (Some(200 | 429 | 473), Some(true)) => return check(id, Verdict::Conformant, ""),
         (Some(_), Some(false)) => (ids::login::VAULT_NOT_INITIALIZED, "Vault is not initialized".to_owned()),
         (Some(503), Some(true)) => (ids::login::VAULT_SEALED, "Vault is sealed".to_owned()),
-        (Some(400), _) if health.text == PLAIN_TO_TLS => (ids::login::PLAIN_HTTP_TO_TLS, health.text.clone()),
+        _ if health.text == PLAIN_TO_TLS => (ids::login::PLAIN_HTTP_TO_TLS, health.text.clone()),
         _ if went_on => (ids::login::HEALTH_NOT_TOLD, words(health)),
         (None, _) if health.transport != Some(Transport::Garbled) => {
             return check(id, Verdict::Skipped, "not reached");

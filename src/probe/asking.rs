@@ -11,8 +11,8 @@ use super::input::{Ask, Input, SecretName};
 use super::stages::{answer, log_in, look_at, nobody, read_answer, service_account_token};
 use crate::ledger::Ledger;
 use crate::probe::observation::{Answer, Asked, Login, Observation, SCHEMA};
-use crate::vault::client::{Client, PLAIN_TO_TLS};
-use crate::vault::transport::Transport;
+use crate::vault::client::{Client, Error, PLAIN_TO_TLS};
+use crate::vault::transport::{Handshake, Transport, transport};
 
 /// The paths below `/v1/` whose capabilities are asked, in the order of
 /// [`crate::check::judge`]: the secret, and what lies around it.
@@ -108,6 +108,25 @@ async fn health(vault: &Client, asked: &mut Asked) {
         if reply.status == 200 && asked.initialized.is_none() {
             asked.health = nobody("a health that answers 200 without `initialized`");
         }
+    }
+    if asked.health.transport == Some(Transport::Other) && speaks_tls(vault).await {
+        asked.health = Answer { text: PLAIN_TO_TLS.to_owned(), ..Answer::default() };
+    }
+}
+
+/// Whether what breaks off a request in plain HTTP speaks TLS. Some listeners say nothing of it.
+async fn speaks_tls(vault: &Client) -> bool {
+    let Some(url) = reqwest::Url::parse(vault.address()).ok().filter(|url| url.scheme() == "http") else {
+        return false;
+    };
+    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return false };
+    let by_tls = vault.clone().at(&format!("https://{host}:{port}"));
+    match by_tls.send(Method::GET, "sys/health", None).await {
+        Ok(_) | Err(Error::Garbled { .. }) => true,
+        Err(Error::NoAnswer { source, .. }) => {
+            matches!(transport(&source).0, Transport::Tls(handshake) if handshake != Handshake::NoTls)
+        }
+        Err(_) => false,
     }
 }
 

@@ -298,6 +298,12 @@ impl Client {
         Self { namespace: namespace.map(Into::into), ..self }
     }
 
+    /// The same client at another address.
+    #[must_use]
+    pub fn at(self, address: &str) -> Self {
+        Self { address: address.trim_end_matches('/').into(), ..self }
+    }
+
     /// The same, with every request noted as that of `by`.
     #[must_use]
     pub fn noted(self, ledger: &Ledger, by: &str) -> Self {

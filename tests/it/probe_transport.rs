@@ -6,6 +6,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pmp_vault_conformance::probe::input::{Ask, Input};
+use pmp_vault_conformance::probe::way::observe;
 use pmp_vault_conformance::vault::client::{Client, PLAIN_TO_TLS, Proxy, Roots, http_client};
 use pmp_vault_conformance::vault::transport::{Handshake, Transport, transport};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -200,6 +202,35 @@ async fn https_under_a_private_authority_works_with_that_authority() {
     let authority = Authority::new("private");
     let url = format!("https://{}/", authority.serve("127.0.0.1"));
     assert_eq!(ask(&url, &authority.roots()).await, Ok(200));
+}
+
+#[tokio::test]
+async fn a_tls_listener_that_breaks_off_plain_http_is_told_by_its_handshake() {
+    let address = Authority::new("private").serve("127.0.0.1");
+    let folder = tempfile::tempdir().unwrap();
+    let token_file = folder.path().join("token");
+    std::fs::write(&token_file, "a token").unwrap();
+    let input = |address: SocketAddr| Input {
+        run: "r1".to_owned(),
+        scenario: "existing.app".to_owned(),
+        secret_name: format!("http://{address}/pmp-dev/admin"),
+        keys: Vec::new(),
+        auth_mount: "kubernetes".to_owned(),
+        role: "pmp-secret-accessor-role".to_owned(),
+        token_file: token_file.display().to_string(),
+        ca: None,
+        hmac_key: None,
+        sibling: None,
+        stay_up: false,
+        ask: Some(Ask { login_only: false, sibling: "sibling".to_owned(), vault_namespace: None }),
+    };
+    let observation = observe(&input(address)).await.unwrap();
+    assert_eq!(observation.login.unwrap().answer.text, PLAIN_TO_TLS);
+    // The token was not sent; the two requests are the one that every check is known to make.
+    let paths: Vec<String> = observation.asked.unwrap().requests.into_iter().map(|request| request.path).collect();
+    assert!(paths.iter().all(|path| path == "/v1/sys/health"), "{paths:?}");
+    let rude = observe(&input(listen(drop))).await.unwrap();
+    assert_eq!(rude.login.unwrap().answer.transport, Some(Transport::Other));
 }
 
 #[tokio::test]

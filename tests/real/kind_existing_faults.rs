@@ -30,6 +30,8 @@ enum Front {
     Rules(Vec<Rule<Endpoint, Act>>),
     /// A proxy whose TLS fails.
     Tls(Tls),
+    /// A proxy with TLS, asked in plain HTTP.
+    PlainToTls,
     /// Something that has this one answer to every request.
     Always(u16, &'static str),
     /// Nothing: the name does not resolve.
@@ -105,6 +107,7 @@ fn table() -> Vec<Fault> {
         row("TLS: expired", Front::Tls(Tls::Expired), Some("login.vault-certificate-expired")),
         row("TLS: another name", Front::Tls(Tls::OtherName), Some("login.vault-certificate-name")),
         row("TLS: untrusted", Front::Tls(Tls::Untrusted), Some("login.vault-authority-unknown")),
+        row("TLS: asked in plain HTTP", Front::PlainToTls, Some("login.plain-http-to-tls")),
         row("a name that does not resolve", Front::Nowhere, Some("login.vault-unreachable")),
         // What passes.
         row("nothing wrong, with TLS", Front::Tls(Tls::Sound), None),
@@ -164,6 +167,10 @@ fn stand(runtime: &Runtime, gateway: IpAddr, customer: &Customer, front: &Front)
             let proxy = through(&[], Some(*tls));
             let url = format!("https://{}/{path}", proxy.address);
             Standing { url, ca: proxy.ca.clone(), proxy: Some(proxy) }
+        }
+        Front::PlainToTls => {
+            let proxy = through(&[], Some(Tls::Sound));
+            Standing { url: format!("http://{}/{path}", proxy.address), ca: None, proxy: Some(proxy) }
         }
         Front::Always(status, body) => {
             let address = runtime.block_on(always(gateway, *status, body));
