@@ -75,6 +75,22 @@ fn what_is_missing_is_named(#[case] flags: &[&str], #[case] hint: &str) {
 }
 
 #[rstest]
+#[case::of_the_environment(&[], Some("--vault-namespace=team"))]
+#[case::of_a_flag(&["--vault-namespace=other"], Some("--vault-namespace=other"))]
+#[case::that_a_flag_takes_away(&["--vault-namespace="], None)]
+fn the_namespace_of_vault_is_that(#[case] flags: &[&str], #[case] told: Option<&str>) {
+    let place = Place::new();
+    let job = ["print", "job", "--namespace=app", SECRET_NAME, "--probe-image=i"];
+    let printed = place.program().env("VAULT_NAMESPACE", "team").args(job).args(flags).output().unwrap();
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    let line = printed.lines().find(|line| line.contains("--vault-namespace"));
+    assert_eq!(
+        line.map(|line| line.trim_start_matches([' ', '-']).trim()),
+        told.map(|told| told.trim_start_matches('-'))
+    );
+}
+
+#[rstest]
 #[case::a_key_with_a_slip(&["--require=VCS.GitlabAdminPatt"], "did you mean VCS.GitlabAdminPAT")]
 #[case::a_key_like_no_other(&["--require=zzz"], "`zzz`, which is no key of the page")]
 #[case::no_url(&["--vault-addr=vault"], "http://ADDRESS:8200/MOUNT/NAME")]
