@@ -4,11 +4,12 @@
 
 use crate::check::app::{App, Source};
 use crate::check::case::{check, failed, words};
-use crate::check::inspect::{Clues, Inspection};
+use crate::check::clues::Clues;
+use crate::check::inspect::Inspection;
 use crate::check::sighted::{Probed, Sighted};
 use crate::check::target::Target;
 use crate::check::{checks, setup};
-use crate::page::cause::{CauseCatalogue, CauseId, ids};
+use crate::page::cause::{CauseCatalogue, CauseId, Fact, Step, ids};
 use crate::page::{KeyCatalogue, Stage};
 use crate::probe::observation::Answer;
 use crate::verdict::oracle::Oracle;
@@ -128,22 +129,22 @@ impl Judge<'_> {
 
     /// What the app's twin saw, with everything that speaks for and against causes.
     fn sighting(self, sighted: &Sighted, clues: &Clues) -> Sighting {
-        let mut ruled_out = clues.ruled_out.clone();
-        let mut rule_out = |causes: &[CauseId]| ruled_out.extend(causes.iter().cloned());
+        let mut facts = clues.facts.clone();
         if let Some(asked) = sighted.twin.observation().and_then(|observation| observation.asked.as_ref()) {
             let status = |answer: &Option<Answer>| answer.as_ref().and_then(|answer| answer.status);
             if status(&asked.at_data_data) == Some(404) {
-                rule_out(&[ids::read::SECRET_AT_DATA_DATA]);
+                facts.deny(Fact::SecretAtDataData);
             }
             if status(&asked.mount) == Some(200) {
-                rule_out(&[ids::read::MOUNT_MISSING]);
+                facts.deny(Fact::MountMissing);
             }
         }
-        rule_out(by_the_fresh_account(sighted));
+        let mut ruled_out = clues.ruled_out.clone();
+        ruled_out.extend(by_the_fresh_account(sighted).map(|step| self.causes.of_step(step)).unwrap_or_default());
         Sighting {
             seen: sighted.twin.seen.clone(),
             vault_log: clues.log.clone(),
-            facts: clues.facts.clone(),
+            facts,
             ruled_out: Some(ruled_out),
             ..Sighting::nothing("")
         }
@@ -221,32 +222,18 @@ impl Judge<'_> {
     }
 }
 
-/// What the login of the fresh Service Account says of the app's. Vault
+/// The step at which the app's login cannot have been refused, as that of the fresh Service Account says. Vault
 /// looks at the token's form and at the client's address first, then at the
 /// name, and makes the TokenReview last.
-fn by_the_fresh_account(sighted: &Sighted) -> &'static [CauseId] {
-    const BEFORE_THE_NAME: &[CauseId] = &[ids::login::MALFORMED_TOKEN, ids::login::CIDR_MISMATCH];
-    const TOKEN_REVIEW: &[CauseId] = &[
-        ids::login::APP_MAY_NOT_REVIEW,
-        ids::login::REVIEWER_MAY_NOT_REVIEW,
-        ids::login::VAULT_MAY_NOT_REVIEW,
-        ids::login::REVIEWER_UNAUTHORIZED,
-        ids::login::APP_TOKEN_REJECTED,
-        ids::login::API_SERVER_CERTIFICATE,
-        ids::login::API_SERVER_UNREACHABLE,
-    ];
-    let login = sighted.fresh.observation().and_then(|observation| observation.login.as_ref());
-    let Some(answer) = login.map(|login| &login.answer).filter(|answer| answer.status == Some(403)) else {
-        return &[];
-    };
+fn by_the_fresh_account(sighted: &Sighted) -> Option<Step> {
+    let login = sighted.fresh.observation().and_then(|observation| observation.login.as_ref())?;
+    let answer = Some(&login.answer).filter(|answer| answer.status == Some(403))?;
     if answer.text.contains("service account name not authorized") {
-        return BEFORE_THE_NAME;
+        return Some(Step::BeforeTheName);
     }
     // A name that the role does not bind never gets as far as the TokenReview.
-    match setup::binds(&sighted.inspection, "pmp-vault-conformance") {
-        Some(false) if answer.text == "permission denied" => TOKEN_REVIEW,
-        _ => &[],
-    }
+    let unbound = setup::binds(&sighted.inspection, "pmp-vault-conformance") == Some(false);
+    (unbound && answer.text == "permission denied").then_some(Step::TokenReview)
 }
 
 fn without_token(twin: &Probed, app: &Observed) -> ScenarioResult {

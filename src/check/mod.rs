@@ -7,7 +7,8 @@
 //! - [`vault`]: a client for Vault that notes every request.
 //! - [`app`]: what the running app really has, read from its pod and custom resources.
 //! - [`objects`]: the probe's pods and the fresh Service Account; pure.
-//! - [`inspect`]: what a read-only Vault token, the reviewer's Service Account and a log can tell.
+//! - [`inspect`]: what a read-only Vault token and the reviewer's Service Account can tell.
+//! - [`clues`]: what that, and a piece of Vault's log, says for and against causes; pure.
 //! - [`sighted`]: everything that was seen.
 //! - [`judge`]: the questions that go to the oracle, and the checks beside them; pure. `reach`: those of
 //!   the way to Vault. `checks`: those around the app's way. `setup`: those that concern the set-up. `case`: what both are made of.
@@ -19,6 +20,7 @@
 pub mod app;
 mod case;
 mod checks;
+pub mod clues;
 mod error;
 pub mod inspect;
 pub mod job;

@@ -91,6 +91,7 @@ fn about_cause(cause: &Cause, catalogue: &Catalogue) -> String {
     for signature in &cause.signatures {
         text.push_str(&format!("seen as:  {}\n", seen_as(signature)));
     }
+    text.extend(cause.kind_of.iter().map(|general| format!("kind of:  {general}\n")));
     text.extend(cause.stated_by.iter().map(|check| format!("stated by: {check}\n")));
     text.push_str(&format!("seen on:  {}\n", cause.seen_on.join("; ")));
     let scenarios: Vec<&str> = catalogue
@@ -113,9 +114,11 @@ fn seen_as(signature: &Signature) -> String {
     parts.extend(signature.status.map(|status| format!("HTTP {status}")));
     parts.extend(signature.client.as_ref().map(|client| format!("the client sees `{client}`")));
     parts.extend(signature.log.as_ref().map(|log| format!("the server says `{log}`")));
-    if let Some(fact) = signature.fact {
+    let found =
+        [("found out", signature.fact), ("found out not to be", signature.unless), ("likelier with", signature.hint)];
+    for (how, fact) in found.into_iter().filter_map(|(how, fact)| Some((how, fact?))) {
         let name = serde_json::to_value(fact).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-        parts.push(format!("found out: {name}"));
+        parts.push(format!("{how}: {name}"));
     }
     parts.join(", ")
 }

@@ -1,13 +1,12 @@
 //! What is seen of one scenario's app, and what the servers say beside it.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::cluster::objects::user_name;
 use crate::cluster::pod::{self, Outcome};
 use crate::configure::names::{Names, SECRET};
 use crate::configure::{Error, Run, Site, auth, vault_pod};
-use crate::page::cause::Fact;
+use crate::page::cause::{Fact, Facts};
 use crate::probe::observation::Observation;
 use crate::testbed::{VaultSite, VaultWanted};
 use crate::verdict::sighting::{Seen, Sighting};
@@ -57,13 +56,14 @@ pub async fn find_out(
     sighting: &mut Sighting,
 ) -> Result<(), Error> {
     let Seen::Observed(observation) = &sighting.seen else { return Ok(()) };
-    let mut facts = BTreeSet::new();
+    let mut facts = Facts::default();
     if let (Some(login), Some(accessor)) = (&observation.login, accessor)
         && login.answer.status == Some(403)
         && login.answer.text == "permission denied"
     {
         let line = site.vault.log.refusal(accessor, LOG_LIMIT).await;
         let namespace = &site.names.namespace;
+        facts.note(Fact::ReviewerSet, Some(reviewer.is_some()));
         let users = [
             (Fact::ReviewByApp, Some(user_name(namespace, account))),
             (Fact::ReviewByReviewer, reviewer.map(|name| user_name(auth::REVIEWER_NAMESPACE, name))),
@@ -75,7 +75,7 @@ pub async fn find_out(
                 line.contains(&format!("\"{user}\"")) || line.contains(&format!("\"{user}\\\""))
             };
             if user.as_ref().zip(line.as_ref()).is_some_and(|(user, line)| names(user, line)) {
-                facts.insert(fact);
+                facts.see(fact);
             }
         }
         sighting.vault_log = line;
@@ -84,7 +84,7 @@ pub async fn find_out(
         && observation.read_with_token
         && (read.status != Some(200) || observation.secret.as_ref().is_none_or(|secret| !secret.version_2_shape))
     {
-        facts.extend(about_read(site, observation, read.status).await?);
+        facts.extend(&about_read(site, observation, read.status).await?);
     }
     sighting.facts = facts;
     Ok(())
@@ -94,24 +94,24 @@ async fn about_read(
     site: Site<'_>,
     observation: &Observation,
     status: Option<u16>,
-) -> Result<BTreeSet<Fact>, crate::vault::Error> {
+) -> Result<Facts, crate::vault::Error> {
     let admin = &site.vault.admin;
     let mount = &site.names.kv_mount;
-    let mut facts = BTreeSet::new();
+    let mut facts = Facts::default();
     if admin.kv_version(mount).await? == Some(1) {
-        facts.insert(Fact::KvVersion1);
+        facts.see(Fact::KvVersion1);
     }
     if status == Some(404) && admin.is_there(&format!("{mount}/data/data/{SECRET}")).await? {
-        facts.insert(Fact::SecretAtDataData);
+        facts.see(Fact::SecretAtDataData);
     }
     if status == Some(403) {
         for policy in observation.login.iter().flat_map(|login| &login.policies) {
             if !admin.policy_exists(policy).await? {
-                facts.insert(Fact::PolicyMissing);
+                facts.see(Fact::PolicyMissing);
             }
         }
         if observation.read_path.ends_with('/') {
-            facts.insert(Fact::TrailingSlash);
+            facts.see(Fact::TrailingSlash);
         }
     }
     Ok(facts)

@@ -1,12 +1,10 @@
 //! Where the way ended, and why.
 
-use std::collections::BTreeSet;
-
 use super::capabilities;
 use super::question::{Question, whereabouts};
 use super::result::Observed;
 use super::sighting::{Seen, Sighting};
-use crate::page::cause::{CauseCatalogue, CauseId, Clues, Fact};
+use crate::page::cause::{CauseCatalogue, CauseId, Clues, Fact, Facts, Left};
 use crate::page::stage::Stage;
 use crate::probe::asking::is_there;
 use crate::probe::observation::{Answer, Asked, Boundary, KeyState, Login, Observation, Secret, TokenState};
@@ -38,12 +36,12 @@ struct Stop<'a> {
     status: Option<u16>,
     text: String,
     server: Option<&'a str>,
-    facts: BTreeSet<Fact>,
+    facts: Facts,
 }
 
 impl<'a> Stop<'a> {
     fn new(stage: Stage) -> Self {
-        Self { stage, status: None, text: String::new(), server: None, facts: BTreeSet::new() }
+        Self { stage, status: None, text: String::new(), server: None, facts: Facts::default() }
     }
 
     fn server(mut self, message: &'a str) -> Self {
@@ -55,7 +53,7 @@ impl<'a> Stop<'a> {
     fn answer(mut self, answer: &Answer) -> Self {
         self.status = answer.status;
         self.text.clone_from(&answer.text);
-        self.facts.extend(answer.transport.map(|transport| match transport {
+        let broken = answer.transport.map(|transport| match transport {
             Transport::Refused => Fact::VaultRefused,
             Transport::Timeout => Fact::VaultTimeout,
             Transport::NameNotFound => Fact::VaultNameNotFound,
@@ -67,7 +65,10 @@ impl<'a> Stop<'a> {
             Transport::Tls(Handshake::Other) => Fact::VaultTlsFailed,
             Transport::Garbled => Fact::NotVault,
             Transport::Other => Fact::VaultFailing,
-        }));
+        });
+        if let Some(fact) = broken {
+            self.facts.see(fact);
+        }
         let by_status = |holds: fn(u16) -> bool| answer.status.is_some_and(holds);
         let elsewhere = by_status(|s| (300..400).contains(&s)) && answer.text.starts_with(REDIRECTS);
         self.fact(Fact::VaultFailing, by_status(fails))
@@ -77,7 +78,7 @@ impl<'a> Stop<'a> {
 
     fn fact(mut self, fact: Fact, holds: bool) -> Self {
         if holds {
-            self.facts.insert(fact);
+            self.facts.see(fact);
         }
         self
     }
@@ -91,18 +92,19 @@ impl<'a> Stop<'a> {
         }
         let clues =
             Clues { stage: self.stage, status: self.status, client: &self.text, log: self.server, facts: &facts };
-        let possible = match &sighting.ruled_out {
-            None => causes.identify(&clues).into_iter().collect(),
-            Some(ruled_out) => causes.candidates(&clues, ruled_out),
+        let left = match &sighting.ruled_out {
+            None => Left { causes: causes.identify(&clues).into_iter().collect(), unexplained: false },
+            Some(ruled_out) => causes.left(&clues, ruled_out),
         };
-        let mut candidates: Vec<CauseId> = possible.into_iter().map(|cause| cause.id.clone()).collect();
-        let cause = if candidates.len() == 1 { candidates.pop() } else { None };
+        let mut candidates: Vec<CauseId> = left.causes.into_iter().map(|cause| cause.id.clone()).collect();
+        let cause = if candidates.len() == 1 && !left.unexplained { candidates.pop() } else { None };
         Observed {
             stage: Some(self.stage),
             says_of: cause.as_ref().map(|cause| causes.says_of(cause)).unwrap_or_default(),
             cause,
             status: self.status,
             server: self.server.map(str::to_owned),
+            unexplained: left.unexplained,
             text: self.text,
             complete: true,
             candidates,
@@ -136,7 +138,8 @@ fn stop<'a>(
             .fact(Fact::AuthMountMissing, bare && login.empty_login_status == Some(403))
             .fact(Fact::LoginTookLong, asked.and_then(|asked| asked.login_millis).is_some_and(|ms| ms >= LONG_LOGIN))
             .fact(Fact::NotInitialized, asked.and_then(|asked| asked.initialized) == Some(false));
-        stop.server = sighting.vault_log.as_deref();
+        // What Vault explains to the client it does not log, so the line is that of another refusal.
+        stop.server = sighting.vault_log.as_deref().filter(|_| bare);
         return Ok(Some(stop));
     }
     if question.only == Some(Stage::Login) {

@@ -69,6 +69,9 @@ pub struct Observed {
     pub text: String,
     /// The line of Vault's log (or the API server's message) that belongs to it.
     pub server: Option<String>,
+    /// Whether that line says something that no possible cause of the catalogue explains: then none is certain.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unexplained: bool,
     /// Whether the way was observed to its end or to a stop at all.
     pub complete: bool,
     /// Where the cause cannot be told: those that the evidence allows.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::page::cause::{CauseId, Fact};
+use crate::page::cause::{CauseId, Facts};
 use crate::probe::observation::Observation;
 
 /// What came of the app's pod.
@@ -54,8 +54,8 @@ pub struct Sighting {
     pub seen: Seen,
     /// The line of Vault's log that tells why the login was refused.
     pub vault_log: Option<String>,
-    /// What the harness found out beside it.
-    pub facts: BTreeSet<Fact>,
+    /// What the harness found out beside it: seen, and seen not to be.
+    pub facts: Facts,
     /// For each key that was stored with a usable value: the fingerprint that the probe must give.
     pub fingerprints: BTreeMap<String, String>,
     /// The second `secrets enable`, where the scenario has one.
@@ -74,7 +74,7 @@ impl Sighting {
         Self {
             seen: Seen::Nothing(reason.into()),
             vault_log: None,
-            facts: BTreeSet::new(),
+            facts: Facts::default(),
             fingerprints: BTreeMap::new(),
             enable_again: None,
             commands: Vec::new(),

@@ -85,6 +85,8 @@ fn seen_as(signature: &Signature, stage: Stage, facts: &Value) -> String {
     parts.extend(signature.client.as_ref().map(|text| format!("the client's text has `{text}`")));
     parts.extend(signature.log.as_ref().map(|text| format!("{server} has `{text}`")));
     parts.extend(signature.fact.map(|fact| about(fact, facts)));
+    parts.extend(signature.unless.map(|fact| format!("not {}", about(fact, facts))));
+    parts.extend(signature.hint.map(|fact| format!("likelier with {}", about(fact, facts))));
     parts.join("; ")
 }
 
@@ -114,7 +116,7 @@ fn every_fact_of_the_page_says_what_it_means() {
     let catalogue = Catalogue::embedded().unwrap_or_else(|error| panic!("{error}"));
     let facts = schemars::schema_for!(Fact).to_value();
     let signatures = catalogue.causes.causes.iter().flat_map(|cause| &cause.signatures);
-    for fact in signatures.filter_map(|signature| signature.fact) {
+    for fact in signatures.flat_map(|s| [s.fact, s.unless, s.hint].into_iter().flatten()) {
         assert!(about(fact, &facts).ends_with('.'), "{fact:?}");
     }
 }

@@ -2,15 +2,14 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test may panic as the test itself")]
 
 mod causes_named;
+mod causes_properties;
 mod cli_existing;
 mod cli_images_export;
 mod cli_usage;
 mod cli_without_engine;
 mod docs_causes;
 mod docs_commands;
-mod docs_field;
 mod existing_properties;
-mod field;
 mod layers;
 mod probe_observation;
 mod probe_transport;

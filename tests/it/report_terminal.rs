@@ -34,6 +34,8 @@ impl Write for Screen {
 
 fn catalogue() -> CauseCatalogue {
     let cause = |id: &str, title: &str, remedy: &str| Cause {
+        kind_of: None,
+        step: None,
         id: support::cause(id),
         title: title.to_owned(),
         meaning: "See the title.".to_owned(),

@@ -1,9 +1,7 @@
 //! From what is seen, the catalogue tells the one cause, and none where it cannot.
 
-use std::collections::BTreeSet;
-
 use pmp_vault_conformance::page::Stage;
-use pmp_vault_conformance::page::cause::{Clues, Fact};
+use pmp_vault_conformance::page::cause::{Clues, Fact, Facts};
 use pmp_vault_conformance::scenario::load::Catalogue;
 use rstest::rstest;
 
@@ -12,7 +10,7 @@ const DENIED: &str = "1 error occurred: * permission denied";
 
 fn identify(stage: Stage, status: Option<u16>, client: &str, log: Option<&str>, facts: &[Fact]) -> String {
     let catalogue = Catalogue::embedded().unwrap_or_else(|error| panic!("{error}"));
-    let facts: BTreeSet<Fact> = facts.iter().copied().collect();
+    let facts: Facts = facts.iter().copied().collect();
     let clues = Clues { stage, status, client, log, facts: &facts };
     catalogue.causes.identify(&clues).map_or("unknown".into(), |cause| cause.id.to_string())
 }
@@ -39,15 +37,15 @@ fn identify(stage: Stage, status: Option<u16>, client: &str, log: Option<&str>, 
 #[case("login.app-may-not-review", 403, "permission denied", Some(FORBIDDEN), &[Fact::ReviewByApp])]
 #[case("login.reviewer-may-not-review", 403, "permission denied", Some(FORBIDDEN), &[Fact::ReviewByReviewer])]
 #[case("login.vault-may-not-review", 403, "permission denied", Some(FORBIDDEN), &[Fact::ReviewByVault])]
-#[case("login.reviewer-unauthorized", 403, "permission denied", Some("lookup failed: service account unauthorized; this could mean it has been deleted or recreated with a new token"), &[])]
+#[case("login.reviewer-unauthorized", 403, "permission denied", Some("lookup failed: service account unauthorized; this could mean it has been deleted or recreated with a new token"), &[Fact::ReviewerSet])]
 #[case("login.app-token-rejected", 403, "permission denied", Some("lookup failed: [invalid bearer token, go-jose/go-jose: error in cryptographic primitive]"), &[])]
 #[case("login.app-token-rejected", 403, "permission denied", Some(r#"lookup failed: [invalid bearer token, serviceaccounts "x" not found]"#), &[])]
 #[case("login.app-token-rejected", 403, "permission denied", Some("lookup failed: [invalid bearer token, service account token has been invalidated]"), &[])]
 #[case("login.api-server-certificate", 403, "permission denied", Some(r#"Post "https://h:6443/apis": tls: failed to verify certificate: x509: certificate signed by unknown authority"#), &[])]
-#[case("login.api-server-unreachable", 403, "permission denied", Some("dial tcp 127.0.0.1:1: connect: connection refused"), &[])]
-#[case("login.api-server-unreachable", 403, "permission denied", Some("dial tcp: lookup h: no such host"), &[])]
-#[case("login.api-server-unreachable", 403, "permission denied", Some("dial tcp 10.0.0.1:6443: i/o timeout"), &[])]
-#[case("login.api-server-unreachable", 403, "permission denied", Some("net/http: TLS handshake timeout"), &[])]
+#[case("login.api-server-refused", 403, "permission denied", Some("dial tcp 127.0.0.1:1: connect: connection refused"), &[])]
+#[case("login.api-server-name-unknown", 403, "permission denied", Some("dial tcp: lookup h: no such host"), &[])]
+#[case("login.api-server-timeout", 403, "permission denied", Some("dial tcp 10.0.0.1:6443: i/o timeout"), &[])]
+#[case("login.api-server-timeout", 403, "permission denied", Some("net/http: TLS handshake timeout"), &[])]
 fn a_login_s_end_shows(
     #[case] cause: &str,
     #[case] status: u16,

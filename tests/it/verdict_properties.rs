@@ -3,9 +3,9 @@
 //! What a pass implies is written here once more, from the design, and not
 //! drawn from the oracle.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use pmp_vault_conformance::page::cause::{Fact, Signature};
+use pmp_vault_conformance::page::cause::{Fact, Facts, Signature};
 use pmp_vault_conformance::page::{CauseId, Reads, Stage};
 use pmp_vault_conformance::probe::observation::{
     Answer, Boundary, KeyObservation, KeyState, Login, Observation, Secret, TokenState,
@@ -139,7 +139,7 @@ fn observation() -> BoxedStrategy<Observation> {
         .boxed()
 }
 
-fn facts() -> BoxedStrategy<BTreeSet<Fact>> {
+fn facts() -> BoxedStrategy<Facts> {
     let all = vec![
         Fact::ReviewByApp,
         Fact::ReviewByReviewer,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::CauseId;
 use super::signature::{Clues, Signature};
+use crate::page::stage::Stage;
 
 /// What a cause says something of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +42,16 @@ impl SaysOf {
     }
 }
 
+/// A step of Vault's own way through a login that it may refuse with a bare `permission denied`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Before it compares the Service Account's name: it looks at the client's address and the token's form.
+    BeforeTheName,
+    /// The TokenReview, which it asks the API server for when everything else fits.
+    TokenReview,
+}
+
 /// One cause of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -56,6 +67,12 @@ pub struct Cause {
     /// What it says something of.
     #[serde(default, skip_serializing_if = "SaysOf::is_page")]
     pub says_of: SaysOf,
+    /// The cause that this one is a kind of: it stands for all its kinds where nothing tells them apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind_of: Option<CauseId>,
+    /// The step of a login at which Vault refuses for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Step>,
     /// How it is seen at the end of a way. Any one of these is enough.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signatures: Vec<Signature>,
@@ -108,34 +125,87 @@ impl CauseCatalogue {
         best.filter(|_| !tie).map(|(_, cause)| cause)
     }
 
-    /// The causes of that stage which the evidence allows, `ruled_out` left
-    /// aside: one where it is enough, several where something that would tell
-    /// them apart is not at hand. Where a line of Vault's log is at hand, it
-    /// counts before everything that was only concluded.
+    /// Those of the step.
     #[must_use]
-    pub fn candidates(&self, clues: &Clues<'_>, ruled_out: &BTreeSet<CauseId>) -> Vec<&Cause> {
+    pub fn of_step(&self, step: Step) -> Vec<CauseId> {
+        self.causes.iter().filter(|cause| cause.step == Some(step)).map(|cause| cause.id.clone()).collect()
+    }
+
+    /// What the evidence leaves of that stage's causes, `ruled_out` left aside.
+    ///
+    /// Vault's own words count before everything that was only concluded. A line that
+    /// no signature of a possible cause knows explains nothing: then none is named alone.
+    #[must_use]
+    pub fn left(&self, clues: &Clues<'_>, ruled_out: &BTreeSet<CauseId>) -> Left<'_> {
         let possible = |cause: &&Cause| cause.id.stage() == Some(clues.stage) && !ruled_out.contains(&cause.id);
-        let mut pool: Vec<(&Cause, &Signature)> = self
-            .causes
-            .iter()
-            .filter(possible)
-            .flat_map(|cause| cause.signatures.iter().map(move |signature| (cause, signature)))
-            .filter(|(_, signature)| signature.may_hold(clues).is_some())
-            .collect();
-        if clues.log.is_some() && pool.iter().any(|(_, signature)| signature.log.is_some()) {
-            pool.retain(|(_, signature)| signature.log.is_some());
+        let pool = |clues: &Clues<'_>| -> Vec<(&Cause, &Signature)> {
+            let of_causes = self.causes.iter().filter(possible);
+            let all = of_causes.flat_map(|cause| cause.signatures.iter().map(move |signature| (cause, signature)));
+            all.filter(|(_, signature)| signature.may_hold(clues).is_some()).collect()
+        };
+        let told: Vec<_> = pool(clues).into_iter().filter(|(_, signature)| signature.tells(clues)).collect();
+        let unexplained = clues.stage == Stage::Login && clues.line().is_some() && told.is_empty();
+        if unexplained {
+            let clues = Clues { log: None, ..*clues };
+            return Left { causes: self.folded(best(pool(&clues), &clues), ruled_out), unexplained };
         }
-        let best = pool.iter().filter_map(|(_, signature)| signature.holds(clues)).max().unwrap_or(0);
+        let told = if told.is_empty() { pool(clues) } else { told };
+        Left { causes: self.folded(best(told, clues), ruled_out), unexplained }
+    }
+
+    /// With its general cause in the place of each that nothing but that shows, hinted ones first.
+    fn folded<'a>(&'a self, fitting: Vec<Fitting<'a>>, ruled_out: &BTreeSet<CauseId>) -> Vec<&'a Cause> {
+        let general = |cause: &'a Cause| cause.kind_of.as_ref().and_then(|general| self.get(general));
         let mut causes: Vec<&Cause> = Vec::new();
-        for (cause, signature) in pool {
-            let fits = match signature.holds(clues) {
-                Some(conditions) => conditions == best,
-                None => signature.may_hold(clues).is_some_and(|conditions| conditions > best),
+        // A general cause says nothing beside the kind of it that was seen.
+        let seen_kind_of = |id: &CauseId| fitting.iter().any(|fit| fit.shown && fit.cause.kind_of.as_ref() == Some(id));
+        for fit in &fitting {
+            let cause = match general(fit.cause) {
+                Some(general) if !fit.shown && !ruled_out.contains(&general.id) => general,
+                None if seen_kind_of(&fit.cause.id) => continue,
+                _ => fit.cause,
             };
-            if fits && !causes.iter().any(|known| known.id == cause.id) {
+            if causes.iter().all(|known| known.id != cause.id) {
                 causes.push(cause);
             }
         }
+        let hinted = |cause: &&Cause| fitting.iter().any(|fit| fit.hinted && fit.cause.id == cause.id);
+        causes.sort_by_key(|cause| !hinted(cause));
         causes
     }
+}
+
+/// What the evidence leaves of a stage's causes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left<'a> {
+    /// One where it is enough, several where something that would tell them apart is not at hand.
+    pub causes: Vec<&'a Cause>,
+    /// Vault's log says something that none of them explains, so not even a single one is certain.
+    pub unexplained: bool,
+}
+
+/// A cause whose signature fits.
+struct Fitting<'a> {
+    cause: &'a Cause,
+    /// All of its conditions were seen.
+    shown: bool,
+    /// What makes it likelier was.
+    hinted: bool,
+}
+
+/// The most particular of the signatures that were seen to hold, and those that would be more particular still.
+fn best<'a>(pool: Vec<(&'a Cause, &'a Signature)>, clues: &Clues<'_>) -> Vec<Fitting<'a>> {
+    let best = pool.iter().filter_map(|(_, signature)| signature.holds(clues)).max().unwrap_or(0);
+    let fits = |signature: &Signature| match signature.holds(clues) {
+        Some(conditions) => conditions == best,
+        None => signature.may_hold(clues).is_some_and(|conditions| conditions > best),
+    };
+    pool.into_iter()
+        .filter(|(_, signature)| fits(signature))
+        .map(|(cause, signature)| Fitting {
+            cause,
+            shown: signature.holds(clues).is_some(),
+            hinted: signature.hinted(clues),
+        })
+        .collect()
 }

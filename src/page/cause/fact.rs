@@ -88,6 +88,10 @@ pub enum Fact {
     PatchAllowed,
     /// Vault took nine seconds or more to refuse the login: it waited for the API server.
     LoginTookLong,
+    /// The auth configuration has a token reviewer's token.
+    ReviewerSet,
+    /// No reviewer is configured, and Vault may use its own pod's token (`disable_local_ca_jwt` is not true).
+    LocalTokenUsed,
     /// `kubernetes_host` of the auth configuration is a loopback address.
     HostIsLoopback,
     /// `kubernetes_ca_cert` of the auth configuration is not the cluster's.
@@ -98,7 +102,7 @@ pub enum Fact {
     ReviewerMissing,
     /// No reviewer is configured, Vault may not use its own token, and the app may not create TokenReviews.
     AppReviewsWithoutRight,
-    /// The pod's address is outside the role's `token_bound_cidrs`. Nothing shows it; a role without them rules it out.
+    /// The pod's address is outside the role's `token_bound_cidrs`. Nothing shows it; a role without them says that it is not so.
     BoundCidrs,
     /// Nothing is mounted where the secret should be.
     MountMissing,
@@ -118,6 +122,8 @@ impl Fact {
                 | Self::ReviewByVault
                 | Self::SecretAtDataData
                 | Self::PolicyMissing
+                | Self::ReviewerSet
+                | Self::LocalTokenUsed
                 | Self::HostIsLoopback
                 | Self::ForeignCa
                 | Self::ReviewerLacksRight

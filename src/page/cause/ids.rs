@@ -57,16 +57,14 @@ ids! {
         MALFORMED_TOKEN = "login.malformed-token";
         SERVICE_ACCOUNT_NOT_AUTHORIZED = "login.service-account-not-authorized";
         NAMESPACE_NOT_AUTHORIZED = "login.namespace-not-authorized";
-        CIDR_MISMATCH = "login.cidr-mismatch";
         ROLE_WILDCARD = "login.role-wildcard";
         DEFAULT_BOUND = "login.default-bound";
         FRESH_ACCOUNT_ACCEPTED = "login.fresh-account-accepted";
         OTHER_NAMESPACE_ACCEPTED = "login.other-namespace-accepted";
-        APP_MAY_NOT_REVIEW = "login.app-may-not-review";
         REVIEWER_MAY_NOT_REVIEW = "login.reviewer-may-not-review";
-        VAULT_MAY_NOT_REVIEW = "login.vault-may-not-review";
         REVIEWER_UNAUTHORIZED = "login.reviewer-unauthorized";
         APP_TOKEN_REJECTED = "login.app-token-rejected";
+        API_SERVER_FRONT = "login.api-server-front";
         API_SERVER_CERTIFICATE = "login.api-server-certificate";
         API_SERVER_UNREACHABLE = "login.api-server-unreachable";
     }

@@ -1,11 +1,10 @@
 //! By what a cause is seen, and whether it is.
 
-use std::collections::BTreeSet;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fact::Fact;
+use super::facts::Facts;
 use crate::page::stage::Stage;
 
 /// How a cause is seen. Every given condition must hold.
@@ -24,6 +23,12 @@ pub struct Signature {
     /// What else was found out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fact: Option<Fact>,
+    /// What was seen not to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unless: Option<Fact>,
+    /// What makes it likelier, and proves nothing: it leads a group, and is never shown by this alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<Fact>,
 }
 
 /// What is known of the end of a way.
@@ -38,36 +43,65 @@ pub struct Clues<'a> {
     /// The line of Vault's log that belongs to it, or the API server's message.
     pub log: Option<&'a str>,
     /// What else was found out.
-    pub facts: &'a BTreeSet<Fact>,
+    pub facts: &'a Facts,
 }
 
 /// What Vault tells the client where it tells its log more. Any other text
 /// says all that there is to say.
 const OPAQUE: &str = "permission denied";
 
+impl<'a> Clues<'a> {
+    /// The line that belongs to this end. What Vault explains to the client it does not log.
+    pub(super) fn line(&self) -> Option<&'a str> {
+        self.log.filter(|_| self.stage != Stage::Login || self.client == OPAQUE)
+    }
+}
+
+/// What one condition comes to.
+type Condition = Option<bool>;
+
 impl Signature {
-    /// How many conditions there are, where all of them hold.
-    pub(super) fn holds(&self, clues: &Clues<'_>) -> Option<usize> {
-        let conditions = [
-            self.status.map(|status| clues.status == Some(status)),
-            self.client.as_deref().map(|text| clues.client.contains(text)),
-            self.log.as_deref().map(|text| clues.log.is_some_and(|line| line.contains(text))),
-            self.fact.map(|fact| clues.facts.contains(&fact)),
-        ];
-        let given: Vec<bool> = conditions.into_iter().flatten().collect();
-        (!given.is_empty() && given.iter().all(|holds| *holds)).then_some(given.len())
+    /// What each condition given comes to: true, false, or not known.
+    fn conditions(&self, clues: &Clues<'_>) -> impl Iterator<Item = Condition> {
+        let logged = |text: &str| match clues.line() {
+            Some(line) => Some(line.contains(text)),
+            None if clues.client == OPAQUE => None,
+            None => Some(false),
+        };
+        [
+            self.status.map(|status| Some(clues.status == Some(status))),
+            self.client.as_deref().map(|text| Some(clues.client.contains(text))),
+            self.log.as_deref().map(logged),
+            self.fact.map(|fact| clues.facts.of(fact)),
+            self.unless.map(|fact| clues.facts.of(fact).map(|holds| !holds)),
+            // A hint that was not seen leaves nothing to go by.
+            self.hint.map(|fact| (clues.facts.of(fact) == Some(false)).then_some(false)),
+        ]
+        .into_iter()
+        .flatten()
     }
 
-    /// How many conditions there are, where none is known not to hold: the log
-    /// may not be at hand, and some facts take rights to find out.
-    pub(super) fn may_hold(&self, clues: &Clues<'_>) -> Option<usize> {
-        let conditions = [
-            self.status.map(|status| clues.status == Some(status)),
-            self.client.as_deref().map(|text| clues.client.contains(text)),
-            self.log.as_deref().map(|text| clues.log.map_or(clues.client == OPAQUE, |line| line.contains(text))),
-            self.fact.map(|fact| clues.facts.contains(&fact) || !fact.seen_by_probe()),
-        ];
-        let given: Vec<bool> = conditions.into_iter().flatten().collect();
-        (!given.is_empty() && given.iter().all(|may| *may)).then_some(given.len())
+    /// How many conditions there are, where all of them were seen to hold.
+    #[must_use]
+    pub fn holds(&self, clues: &Clues<'_>) -> Option<usize> {
+        let count = self.conditions(clues).count();
+        (count > 0 && self.conditions(clues).all(|holds| holds == Some(true))).then_some(count)
+    }
+
+    /// How many conditions there are, where none was seen not to hold.
+    #[must_use]
+    pub fn may_hold(&self, clues: &Clues<'_>) -> Option<usize> {
+        let count = self.conditions(clues).count();
+        (count > 0 && self.conditions(clues).all(|holds| holds != Some(false))).then_some(count)
+    }
+
+    /// Whether its hint was seen.
+    pub(super) fn hinted(&self, clues: &Clues<'_>) -> bool {
+        self.hint.is_some_and(|fact| clues.facts.of(fact) == Some(true))
+    }
+
+    /// Whether the line of Vault's log at hand is the one that it speaks of.
+    pub(super) fn tells(&self, clues: &Clues<'_>) -> bool {
+        self.log.as_deref().zip(clues.line()).is_some_and(|(text, line)| line.contains(text))
     }
 }

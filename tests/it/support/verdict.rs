@@ -235,7 +235,7 @@ pub fn sighting_of(cause: &str, concerned: impl Fn(&str) -> bool) -> Sighting {
             Some(
                 "lookup failed: service account unauthorized; this could mean it has been deleted or recreated with a new token",
             ),
-            &[],
+            &[Fact::ReviewerSet],
         ),
         "login.api-server-certificate" => review_ended(
             Some(
@@ -243,7 +243,7 @@ pub fn sighting_of(cause: &str, concerned: impl Fn(&str) -> bool) -> Sighting {
             ),
             &[],
         ),
-        "login.api-server-unreachable" => review_ended(
+        "login.api-server-refused" => review_ended(
             Some(
                 r#"Post "https://10.0.0.1:1/apis/authentication.k8s.io/v1/tokenreviews": dial tcp 10.0.0.1:1: connect: connection refused"#,
             ),
