@@ -17,6 +17,7 @@ mod kind_existing_faults;
 mod kind_existing_job;
 mod kind_existing_rights;
 mod kind_existing_secrets;
+mod kind_field;
 mod kind_image;
 mod kind_matrix;
 mod kind_outage;

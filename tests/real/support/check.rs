@@ -118,13 +118,21 @@ impl Ran {
 
     /// The causes of everything that is failed or warned of.
     pub fn causes(&self) -> BTreeSet<String> {
-        let mut found = BTreeSet::new();
-        for case in self.cases() {
-            if case["verdict"] == "nonconformant" || case["warning"] == true {
-                found.extend(case["cause"].as_str().map(str::to_owned));
-            }
-        }
-        found
+        &self.fails() | &self.warns()
+    }
+
+    /// The causes of everything that is failed.
+    pub fn fails(&self) -> BTreeSet<String> {
+        self.causes_where(|case| case["verdict"] == "nonconformant")
+    }
+
+    /// The causes of everything that is warned of.
+    pub fn warns(&self) -> BTreeSet<String> {
+        self.causes_where(|case| case["warning"] == true)
+    }
+
+    fn causes_where(&self, holds: impl Fn(&Value) -> bool) -> BTreeSet<String> {
+        self.cases().filter(|case| holds(case)).filter_map(|case| case["cause"].as_str().map(str::to_owned)).collect()
     }
 
     fn cases(&self) -> impl Iterator<Item = &Value> {

@@ -146,26 +146,40 @@ impl Customer {
         self.write_role(json!({}));
     }
 
-    /// The app's pod: the probe as a stand-in, which asks nobody for anything and stays up.
+    /// The app's pod, as the page says but for its account.
     pub fn start_app(&self, account: &str) {
+        self.start_pod(&json!({ "spec": { "serviceAccountName": account } }), &Value::Null, &[]);
+    }
+
+    /// The app's pod: the probe as a stand-in, which asks nobody for anything and stays up. Merge patches say what
+    /// differs from one as the page says: of the pod, of its container, and of each further container.
+    pub fn start_pod(&self, pod: &Value, container: &Value, beside: &[Value]) {
         let input = json!({ "run": "app", "scenario": "app", "secret-name": "http://127.0.0.1:1/pmp-dev/admin",
             "keys": [], "auth-mount": "none", "role": "none", "token-file": "/none", "stay-up": true });
-        apply(&[json!({ "apiVersion": "v1", "kind": "Pod",
+        let mut first = json!({
+            "name": "app", "image": image(), "imagePullPolicy": "IfNotPresent", "args": ["probe"],
+            "env": [{ "name": "PMP_VAULT_PROBE_INPUT", "value": input.to_string() }],
+            "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
+        });
+        let further = beside.iter().map(|changes| patched(first.clone(), changes)).collect::<Vec<_>>();
+        first = patched(first, container);
+        let containers = [vec![first], further].concat();
+        let documented = json!({ "apiVersion": "v1", "kind": "Pod",
         "metadata": { "name": POD, "namespace": self.namespace, "labels": { "app": "mxplatform" } },
         "spec": {
-            "serviceAccountName": account,
+            "serviceAccountName": ACCOUNT,
             "automountServiceAccountToken": true,
             "terminationGracePeriodSeconds": 1,
             "securityContext": { "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } },
-            "containers": [{
-                "name": "app", "image": image(), "imagePullPolicy": "IfNotPresent", "args": ["probe"],
-                "env": [{ "name": "PMP_VAULT_PROBE_INPUT", "value": input.to_string() }],
-                "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
-            }],
-        } })]);
+            "containers": containers,
+        } });
+        let pod = patched(documented, pod);
+        apply(std::slice::from_ref(&pod));
+        let name = pod["metadata"]["name"].as_str().unwrap();
         eventually("the app's pod runs", LIMIT, || {
-            kubectl(&["get", "pod", POD, "-n", &self.namespace, "-o", "jsonpath={.status.containerStatuses[0].ready}"])
-                == "true"
+            let ready = "jsonpath={.status.containerStatuses[*].ready}";
+            let ready = kubectl(&["get", "pod", name, "-n", &self.namespace, "-o", ready]);
+            !ready.is_empty() && !ready.contains("false")
         });
     }
 
@@ -184,10 +198,21 @@ impl Customer {
     /// Writes the auth configuration of method 2, with these fields changed; null leaves one out.
     pub fn configure(&self, changes: Value) {
         let server = &record()["api-server"];
-        let token = kubectl(&["create", "token", &self.reviewer, "--duration=8760h", "-n", "default"]);
-        let body = json!({ "token_reviewer_jwt": token.trim(), "kubernetes_host": server["address"],
+        let body = json!({ "token_reviewer_jwt": self.reviewer_token(), "kubernetes_host": server["address"],
             "kubernetes_ca_cert": server["ca"] });
         vault("POST", &format!("auth/{}/config", self.auth), changed(body, changes));
+    }
+
+    /// A new token of the reviewer.
+    pub fn reviewer_token(&self) -> String {
+        let token = kubectl(&["create", "token", &self.reviewer, "--duration=8760h", "-n", "default"]);
+        token.trim().to_owned()
+    }
+
+    /// The name of the auth mount in Vault's log.
+    pub fn accessor(&self) -> String {
+        let mounts = vault("GET", "sys/auth", Value::Null);
+        mounts["data"][format!("{}/", self.auth)]["accessor"].as_str().unwrap().to_owned()
     }
 
     /// Writes the documented role, with these fields changed.
@@ -228,8 +253,12 @@ impl Customer {
 
     /// What `print` prints.
     pub fn printed(&self, what: &str, extra: &[&str]) -> String {
+        self.printed_for(&self.flags(), what, extra)
+    }
+
+    /// The same for other flags than the customer's.
+    pub fn printed_for(&self, flags: &[String], what: &str, extra: &[&str]) -> String {
         let mut command = self.program();
-        let flags = self.flags();
         let with_a_token: &[&str] = match what {
             // What the policy is for is told without the token that it is for.
             "policy" => &["--vault-via="],
@@ -237,7 +266,7 @@ impl Customer {
             "job" => &["--policy=", "--vault-via=", "--kubeconfig=", "--context="],
             _ => &["--policy=", "--vault-via="],
         };
-        command.args(["print", what]).args(used(&flags, extra, with_a_token)).args(extra);
+        command.args(["print", what]).args(used(flags, extra, with_a_token)).args(extra);
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
@@ -284,15 +313,19 @@ impl Customer {
 
     /// Starts a check.
     pub fn spawn(&self, flags: &[String], extra: &[&str], log: &str) -> Running {
+        let log = Some(("RUST_LOG".to_owned(), log.to_owned())).filter(|(_, log)| !log.is_empty());
+        self.spawn_in(log.as_slice(), flags, extra)
+    }
+
+    /// The same with these variables in its environment.
+    pub fn spawn_in(&self, environment: &[(String, String)], flags: &[String], extra: &[&str]) -> Running {
         let folder = tempfile::tempdir().unwrap();
         let mut command = self.command(&["check"], flags, extra);
         let report = |name: &str| folder.path().join(name);
         command.arg("--json").arg(report("report.json")).arg("--junit").arg(report("junit.xml"));
         command.stdout(std::fs::File::create(report("stdout")).unwrap());
         command.stderr(std::fs::File::create(report("stderr")).unwrap());
-        if !log.is_empty() {
-            command.env("RUST_LOG", log);
-        }
+        command.envs(environment.iter().cloned());
         Running::new(command.spawn().unwrap(), folder)
     }
 
@@ -366,4 +399,11 @@ fn changed(mut body: Value, changes: Value) -> Value {
     }
     fields.retain(|_, value| !value.is_null());
     body
+}
+
+fn patched(mut object: Value, changes: &Value) -> Value {
+    if !changes.is_null() {
+        json_patch::merge(&mut object, changes);
+    }
+    object
 }

@@ -53,12 +53,18 @@ pub fn apply(objects: &[Value]) {
 
 /// `kubectl apply` of a text.
 pub fn apply_text(text: &str) {
+    kubectl_with(&["apply", "-f", "-"], text);
+}
+
+/// What `kubectl` prints that reads a text.
+pub fn kubectl_with(arguments: &[&str], text: &str) -> String {
     let mut command = Command::new("kubectl");
-    command.arg("--kubeconfig").arg(kubeconfig()).args(["apply", "-f", "-"]);
+    command.arg("--kubeconfig").arg(kubeconfig()).args(arguments);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "kubectl apply: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Every object of a namespace but events, by kind and name, without what
@@ -103,10 +109,10 @@ pub fn vault(method: &str, path: &str, body: Value) -> Value {
     answer
 }
 
-/// Vault's whole log, standard error included.
-pub fn vault_log() -> String {
+/// What Vault logged since then, such as `2026-01-01T00:00:00Z`.
+pub fn vault_log_since(time: &str) -> String {
     let container = testbed::made_of()["vault-container"].as_str().unwrap().to_owned();
-    let output = Command::new("docker").args(["logs", &container]).output().unwrap();
+    let output = Command::new("docker").args(["logs", "--since", time, &container]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()
 }
