@@ -191,7 +191,7 @@ fn a_hint_leads_the_group_and_is_never_enough() {
     let left = causes.left(&clues, &BTreeSet::new());
     let ids: Vec<&str> = left.causes.iter().map(|cause| cause.id.as_str()).collect();
     let first: BTreeSet<&str> = ids.iter().take(3).copied().collect();
-    let hinted = ["login.api-server-front", "login.not-an-api-server", "login.api-server-certificate"];
+    let hinted = ["login.api-server-front", "login.api-server-unreachable", "login.api-server-certificate"];
     assert_eq!(first, BTreeSet::from(hinted), "{ids:?}");
     assert!(ids.len() > 3 && !left.unexplained, "{ids:?}");
 }

@@ -169,7 +169,10 @@ impl CauseCatalogue {
                 causes.push(cause);
             }
         }
-        let hinted = |cause: &&Cause| fitting.iter().any(|fit| fit.hinted && fit.cause.id == cause.id);
+        let hinted = |cause: &&Cause| {
+            let of_it = |fit: &Fitting<'_>| fit.cause.id == cause.id || fit.cause.kind_of.as_ref() == Some(&cause.id);
+            fitting.iter().any(|fit| fit.hinted && of_it(fit))
+        };
         causes.sort_by_key(|cause| !hinted(cause));
         causes
     }
