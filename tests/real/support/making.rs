@@ -122,7 +122,11 @@ impl<'a> Made<'a> {
 
     fn step(&self, step: &Step) {
         match step {
-            Step::Role(changes) => self.customer.write_role(self.json(changes)),
+            Step::Role(changes) => {
+                // Vault keeps what a write leaves out.
+                try_vault("DELETE", &format!("auth/{}/role/{ROLE}", self.customer.auth), Value::Null);
+                self.customer.write_role(self.json(changes));
+            }
             Step::Config(changes) => self.customer.configure(self.json(changes)),
             Step::Policy(text) => self.customer.write_policy(&self.fill(text)),
             Step::Secret(data) => self.customer.store(self.json(data)),
