@@ -142,7 +142,7 @@ impl Inspection {
     /// The last refusal of the auth mount in the log that was handed in.
     fn read_log(&self, target: &Target, account: &str, clues: &mut Clues) {
         let Some(text) = &target.vault_log else { return };
-        let refusals: Vec<(String, String)> = text.lines().filter_map(log::refusal).collect();
+        let refusals = log::refusals(text);
         let accessors: BTreeSet<&String> = refusals.iter().map(|(accessor, _)| accessor).collect();
         let known = self.vault.as_ref().and_then(|vault| vault.accessor.as_ref());
         let wanted = known.or_else(|| if accessors.len() == 1 { accessors.first().copied() } else { None });

@@ -1,8 +1,10 @@
 //! Vault's log, and the lines that belong to one auth mount.
 //!
 //! After a failed TokenReview the client sees `permission denied` and no more;
-//! the reason stands in Vault's log at level `debug`, under a logger whose name
-//! ends in the auth mount's accessor.
+//! the reason stands in Vault's log, under a logger whose name has the auth
+//! mount's accessor: at level `debug` as `login unauthorized: err=…`, up to
+//! version 0.12 of the plugin (that of Vault 1.10) at level `error` as
+//! `login unauthorized due to: …`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +12,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::sync::Notify;
+
+/// How the message starts that a plugin up to 0.12 writes.
+const OLDER: &str = "login unauthorized due to:";
+/// How the message starts since.
+const TODAY: &str = "login unauthorized:";
+/// What a plugin that is a process of its own puts behind each line.
+const STAMP: &str = " timestamp=";
 
 /// One line, as `VAULT_LOG_FORMAT=json` writes it.
 #[derive(Debug, Deserialize)]
@@ -22,23 +31,78 @@ struct Line {
     err: Option<String>,
 }
 
+/// Why logins were refused, in the order of the log: the accessor of the auth
+/// mount that says so, and the reason. An `err` with line breaks goes over
+/// several lines in the plain format.
+#[must_use]
+pub fn refusals(text: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let broken = line.trim_end().strip_suffix(TODAY).and_then(|head| head.strip_suffix(": "));
+        let (Some(head), true) = (broken, lines.peek().is_some_and(|next| next.trim() == "err=")) else {
+            found.extend(refusal(line));
+            continue;
+        };
+        lines.next();
+        let mut err = Vec::new();
+        while let Some(more) = lines.peek().and_then(|next| next.trim_start().strip_prefix('|')) {
+            err.push(more.strip_prefix(' ').unwrap_or(more));
+            lines.next();
+        }
+        found.extend(head.rsplit(' ').next().and_then(accessor).map(|accessor| (accessor, err.join("\n"))));
+    }
+    found
+}
+
 /// Why a login was refused, and the accessor of the auth mount that says so,
 /// where a line of the log is of that kind. Both of Vault's log formats are read.
 #[must_use]
 pub fn refusal(line: &str) -> Option<(String, String)> {
     let line = line.trim();
     let (module, err) = match serde_json::from_str::<Line>(line) {
-        Ok(line) if line.message == "login unauthorized" => (line.module, line.err?),
-        Ok(_) => return None,
-        // TIME [DEBUG] MODULE: login unauthorized: err="…", its quotes escaped.
-        Err(_) => {
-            let (head, err) = line.split_once(": login unauthorized: err=")?;
-            let err = err.strip_prefix('"').and_then(|err| err.strip_suffix('"')).unwrap_or(err);
-            (head.rsplit(' ').next()?.to_owned(), err.replace("\\\"", "\""))
-        }
+        Ok(Line { module, message, err }) => match message.strip_prefix(OLDER) {
+            Some(reason) => (module, reason.trim().to_owned()),
+            None if message == "login unauthorized" => (module, err?),
+            None => return None,
+        },
+        Err(_) => plain(line)?,
     };
-    let (_, accessor) = module.rsplit_once('.')?;
-    Some((accessor.to_owned(), err))
+    Some((accessor(&module)?, err))
+}
+
+/// `TIME [LEVEL] MODULE: MESSAGE`, in the words of today or the older ones.
+fn plain(line: &str) -> Option<(String, String)> {
+    let module = |head: &str| head.strip_suffix(": ")?.rsplit(' ').next().map(str::to_owned);
+    if let Some((head, reason)) = line.split_once(OLDER) {
+        let reason = reason.rsplit_once(STAMP).map_or(reason, |(reason, _)| reason.trim_end_matches(':'));
+        return Some((module(head)?, reason.trim().to_owned()));
+    }
+    let (head, err) = line.split_once(TODAY)?;
+    let err = err.trim_start().strip_prefix("err=")?;
+    // One word has no quotes; what is in quotes may hold anything.
+    let err = match err.strip_prefix('"').and_then(|err| err.rsplit_once('"')) {
+        Some((quoted, _)) => unescaped(quoted),
+        None => err.split_once(STAMP).map_or(err, |(err, _)| err).to_owned(),
+    };
+    Some((module(head)?, err))
+}
+
+/// A quote within a quoted text has a backslash before it. Plugin 0.14 doubles
+/// those that are there as well, today's does not.
+fn unescaped(text: &str) -> String {
+    text.replace(r#"\\\""#, r#"\\""#).replace("\\\"", "\"")
+}
+
+/// The accessor in the logger's name: `auth.TYPE.auth_TYPE_ID`, behind which a
+/// plugin that is a process of its own has its name. TYPE may have dots itself.
+fn accessor(module: &str) -> Option<String> {
+    let within = |module: &str| {
+        let (kind, rest) = module.strip_prefix("auth.")?.split_once(".auth_")?;
+        let id = rest.strip_prefix(kind)?.strip_prefix('_')?.split('.').next()?;
+        Some(format!("auth_{kind}_{id}"))
+    };
+    within(module).or_else(|| module.rsplit_once('.').map(|(_, last)| last.to_owned()))
 }
 
 /// Whether a line is of an audit log: there the client's text is repeated, and no more said.
@@ -109,6 +173,64 @@ mod tests {
         assert!(is_audit(
             r#"{"type":"response","request":{"path":"auth/kubernetes/login"},"error":"permission denied"}"#
         ));
+    }
+
+    const STATUS: &str = r#"{"apiVersion":"v1","code":403,"message":"tokenreviews.authentication.k8s.io is forbidden: User \"system:serviceaccount:default:vault-reviewer\" cannot create resource \"tokenreviews\""}"#;
+
+    /// The lines as plugins 0.12.0, 0.14.0, 0.15.0 and 0.23.0 wrote them, each
+    /// under `auth.kubernetes.auth_kubernetes_1a2b3c4d`.
+    #[rstest::rstest]
+    #[case::older(
+        r#"[ERROR] M: login unauthorized due to: lookup failed: [invalid bearer token, serviceaccounts "acc" not found]"#,
+        r#"lookup failed: [invalid bearer token, serviceaccounts "acc" not found]"#
+    )]
+    #[case::older_and_empty("[ERROR] M: login unauthorized due to: ", "")]
+    #[case::older_of_a_process(
+        "[ERROR] M: login unauthorized due to: JWT names did not match: timestamp=2026-11-26T15:40:01.123Z",
+        "JWT names did not match"
+    )]
+    #[case::older_in_json(
+        r#"{"@level":"error","@message":"login unauthorized due to: JWT UIDs did not match","@module":"M","@timestamp":"x"}"#,
+        "JWT UIDs did not match"
+    )]
+    #[case::quotes_in_quotes_at_0_14(
+        r#"[DEBUG] M: login unauthorized: err="{\"apiVersion\":\"v1\",\"code\":403,\"message\":\"tokenreviews.authentication.k8s.io is forbidden: User \\\"system:serviceaccount:default:vault-reviewer\\\" cannot create resource \\\"tokenreviews\\\"\"}""#,
+        STATUS
+    )]
+    #[case::quotes_in_quotes_since_0_15(
+        r#"[DEBUG] M: login unauthorized: err="{\"apiVersion\":\"v1\",\"code\":403,\"message\":\"tokenreviews.authentication.k8s.io is forbidden: User \\"system:serviceaccount:default:vault-reviewer\\" cannot create resource \\"tokenreviews\\"\"}""#,
+        STATUS
+    )]
+    #[case::one_word("[DEBUG] M: login unauthorized: err=hello", "hello")]
+    #[case::empty("[DEBUG] M: login unauthorized: err=", "")]
+    #[case::of_a_process(
+        r#"[DEBUG] M: login unauthorized: err="unexpected EOF" timestamp=2026-11-26T15:40:01.123Z"#,
+        "unexpected EOF"
+    )]
+    #[case::over_several_lines(
+        "[DEBUG] M: login unauthorized:\n  err=\n  | <html>\n  | <body>\"Hello\"</body>\n  | </html>",
+        "<html>\n<body>\"Hello\"</body>\n</html>"
+    )]
+    fn what_old_and_new_plugins_write_is_read(#[case] written: &str, #[case] reason: &str) {
+        let module = "auth.kubernetes.auth_kubernetes_1a2b3c4d";
+        let written = written.replace(" M:", &format!(" {module}:")).replace("\"M\"", &format!("\"{module}\""));
+        let log = format!("2026-11-26T15:40:00.000Z [INFO]  core: up\n{written}\nmore\n");
+        assert_eq!(refusals(&log), [("auth_kubernetes_1a2b3c4d".to_owned(), reason.to_owned())]);
+    }
+
+    #[test]
+    fn the_accessor_is_found_where_the_type_has_dots_and_the_plugin_s_name_follows() {
+        let module = "auth.plug-0.12.0.auth_plug-0.12.0_4b82ae0e.plug-0.12.0.plug-0.12.0";
+        let line = format!("2026-11-26T15:40:01.000Z [ERROR] {module}: login unauthorized due to: x: timestamp=y");
+        assert_eq!(refusal(&line), Some(("auth_plug-0.12.0_4b82ae0e".to_owned(), "x".to_owned())));
+    }
+
+    #[test]
+    fn of_two_refusals_the_later_is_the_last() {
+        let of = |err: &str| format!("T [DEBUG] auth.kubernetes.auth_kubernetes_1: login unauthorized: err={err}");
+        let log = format!("{}\n{}\n", of("a"), of("b"));
+        let reasons: Vec<String> = refusals(&log).into_iter().map(|(_, reason)| reason).collect();
+        assert_eq!(reasons, ["a", "b"]);
     }
 
     #[tokio::test]

@@ -130,6 +130,17 @@ fn a_fact_alone_shows(#[case] cause: &str, #[case] stage: Stage, #[case] fact: F
 #[case("login.other-auth-method", 500, "failed to determine alias name from login request", &[])]
 #[case("login.vault-failing", 500, "something that no version said so far", &[])]
 #[case("login.vault-internal-error", 500, "internal error", &[])]
+#[case("login.issuer-mismatch", 500, r#"claim "iss" is invalid"#, &[])]
+#[case("login.issuer-mismatch", 500, "invalid issuer (iss) claim", &[])]
+#[case("login.audience-mismatch", 500, r#"claim "aud" is invalid"#, &[])]
+#[case("login.audience-mismatch", 500, "invalid audience (aud) claim: audience claim does not match any expected audience", &[])]
+#[case("login.token-expired", 500, "invalid expiration time (exp) claim: token is expired", &[])]
+#[case("login.malformed-token", 500, "not a compact JWS", &[])]
+#[case("login.malformed-token", 500, "1 error occurred:\n\t* failed to validate JWT: crypto/rsa: verification error\n\n", &[])]
+#[case("login.malformed-token", 500, "invalid algorithm (alg) header parameter: token must be signed", &[])]
+#[case("login.malformed-token", 500, "could not parse UID from claims", &[])]
+#[case("login.service-account-not-authorized", 500, "service account name not authorized", &[])]
+#[case("login.namespace-not-authorized", 500, "namespace not authorized", &[])]
 #[case("login.rate-limited", 429, "request path \"auth/kubernetes/login\": rate limit quota exceeded", &[])]
 fn what_a_failing_vault_explains_goes_before_that_it_fails(
     #[case] cause: &str,
