@@ -173,7 +173,7 @@ impl Judge<'_> {
     }
 
     fn set_up(self, sighted: &Sighted, way: &Observed) -> ScenarioResult {
-        let cases = setup::cases(self.target, sighted, way);
+        let cases = setup::cases(self.target, sighted, way, self.now);
         let expected = match sighted.inspection.vault {
             Some(_) => "custom resources, role, auth configuration, policy and mount are as the page says",
             None => "the custom resources are as the page says (Vault's side takes a Vault token)",

@@ -5,11 +5,14 @@
 //! - [`certificate`]: when a certificate ends.
 //! - [`admin`]: what an administrator does: mounts, KV, policies, Kubernetes auth.
 //! - [`objects`]: the documented request bodies, as pure constructors.
+//! - [`acl`]: what policies grant on a path; [`hcl`]: the text that they are written in.
 //! - [`log`]: Vault's log in JSON, and the lines that belong to one auth mount.
 
+pub mod acl;
 pub mod admin;
 pub mod certificate;
 pub mod client;
+pub mod hcl;
 pub mod log;
 pub mod objects;
 pub mod transport;

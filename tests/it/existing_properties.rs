@@ -313,15 +313,26 @@ fn inspection() -> BoxedStrategy<Inspection> {
     let role = json!({ "bound_service_account_names": ["pmp-secret-accessor"], "token_ttl": 86_400,
         "bound_service_account_namespaces": ["feature-test"], "token_policies": ["pmp-secret-access"] });
     let config = json!({ "kubernetes_host": "https://10.0.0.1:6443", "token_reviewer_jwt_set": true });
-    let policy = json!({ "policy": format!("path \"{PATH}\" {{ capabilities = [\"read\"] }}") });
+    let policies = [
+        format!("path \"{PATH}\" {{ capabilities = [\"read\"] }}"),
+        format!("path \"{PATH}\" {{ capabilities = [\"deny\"] }}"),
+        "path \"pmp-dev/+/*\" { capabilities = [\"read\"] min_wrapping_ttl = \"1s\" }".to_owned(),
+        "path \"{{identity.entity.id}}\" {}".to_owned(),
+        "no policy".to_owned(),
+        String::new(),
+    ];
+    let policy = select(policies.to_vec()).prop_flat_map(|text| found(json!({ "policy": text })));
     let mount = json!({ "type": "kv", "options": { "version": "2" } });
-    let metadata = json!({ "current_version": 1, "versions": { "1": { "deletion_time": "", "destroyed": false } } });
+    let times = vec!["", "2020-01-01T00:00:00Z", "2060-01-01T00:00:00Z", "never"];
+    let metadata = (select(times), proptest::bool::weighted(0.1)).prop_flat_map(|(time, destroyed)| {
+        found(json!({ "current_version": 1, "versions": { "1": { "deletion_time": time, "destroyed": destroyed } } }))
+    });
     let side = (
         found(role),
         found(config),
-        found(policy),
+        policy,
         found(mount),
-        found(metadata),
+        metadata,
         prop_oneof![8 => Just(Found::Missing(String::new())), 1 => found(json!({}))],
     );
     let vault = side.prop_map(|(role, config, policy, mount, secret, stray)| VaultSide {
@@ -543,6 +554,22 @@ proptest! {
             prop_assert_eq!(wrongly_passed(&target, &sighted.twin), None);
             prop_assert_eq!(of(&results, APP).verdict, Verdict::Conformant);
             prop_assert_eq!(of(&results, FRESH_ACCOUNT).verdict, Verdict::Conformant);
+        }
+    }
+
+    #[test]
+    fn what_the_apps_own_way_passes_no_comparison_fails(target in target(), sighted in sighted()) {
+        let results = judged(&target, &sighted);
+        let failed = |ids: &[&str]| -> Vec<String> {
+            let wrong = |subject: &Subject| matches!(subject, Subject::Check(id) if ids.contains(&id.as_str()));
+            let cases = of(&results, SET_UP).cases.iter().filter(|case| case.verdict == Verdict::Nonconformant);
+            cases.filter(|case| wrong(&case.subject)).map(|case| format!("{case:?}")).collect()
+        };
+        if logged_in(&sighted.twin) && of(&results, APP).observed.passed(Stage::Login) {
+            prop_assert_eq!(failed(&["reviewer", "role", "role-binding", "role-lifetime", "auth-config"]), Vec::<String>::new());
+        }
+        if has_read(&sighted.twin) && of(&results, APP).observed.passed(Stage::Read) {
+            prop_assert_eq!(failed(&["policy", "mount", "secret"]), Vec::<String>::new());
         }
     }
 

@@ -1,0 +1,40 @@
+//! The auth method's configuration.
+
+use super::way::{Way, unknown};
+use crate::check::case::check;
+use crate::check::inspect::{Found, Inspection, VaultSide};
+use crate::page::Stage;
+use crate::page::cause::ids;
+use crate::verdict::Verdict;
+use crate::verdict::result::Case;
+
+pub(super) fn config(inspection: &Inspection, vault: &VaultSide, way: Way<'_>) -> Case {
+    let id = "auth-config";
+    let differs = |cause, text: String| way.differs(id, Stage::Login, cause, text);
+    let config = match &vault.config {
+        Found::There(config) => config,
+        Found::Missing(text) if text.contains("no handler") => {
+            return differs(ids::login::AUTH_MOUNT_MISSING, "no auth method is enabled at that path".to_owned());
+        }
+        Found::Missing(_) => {
+            return differs(ids::login::NOT_CONFIGURED, "the auth method is not configured".to_owned());
+        }
+        found => return unknown(id, "the auth configuration", found),
+    };
+    let host = config["kubernetes_host"].as_str().unwrap_or_default();
+    if inspection.host_is_loopback() {
+        return differs(ids::login::API_SERVER_UNREACHABLE, format!("kubernetes_host {host} is Vault's own machine"));
+    }
+    if inspection.own_ca() == Some(false) {
+        return differs(
+            ids::login::API_SERVER_CERTIFICATE,
+            "kubernetes_ca_cert is not this cluster's certificate authority".to_owned(),
+        );
+    }
+    let method = match config["token_reviewer_jwt_set"].as_bool() {
+        Some(true) => "a token reviewer (method 2)",
+        Some(false) => "no token reviewer (method 1)",
+        None => "a Vault that does not say whether a token reviewer is set",
+    };
+    check(id, Verdict::Conformant, format!("{method}, kubernetes_host {host}"))
+}

@@ -1,0 +1,66 @@
+//! The custom resources, the app's pod and account, and the token reviewer.
+
+use super::way::Way;
+use crate::check::app::Source;
+use crate::check::case::{check, warning};
+use crate::check::inspect::Inspection;
+use crate::check::sighted::Sighted;
+use crate::check::target::Target;
+use crate::page::Stage;
+use crate::page::cause::{CauseId, ids};
+use crate::verdict::Verdict;
+use crate::verdict::result::Case;
+
+fn noted(sighted: &Sighted, id: &str, cause: CauseId) -> Option<Case> {
+    let texts: Vec<&str> =
+        sighted.app.notes.iter().filter(|(known, _)| *known == cause).map(|(_, text)| text.as_str()).collect();
+    (!texts.is_empty()).then(|| warning(id, cause, texts.join("; ")))
+}
+
+pub(super) fn custom_resources(sighted: &Sighted) -> Case {
+    let id = "custom-resources";
+    noted(sighted, id, ids::token::OPERATOR_AUTOMOUNT_OFF).unwrap_or_else(|| check(id, Verdict::Conformant, ""))
+}
+
+pub(super) fn app_pod(sighted: &Sighted) -> Case {
+    let id = "app-pod";
+    let account = &sighted.app.service_account;
+    noted(sighted, id, ids::pod::NOT_AS_RUNTIME).unwrap_or_else(|| match &sighted.app.source {
+        Source::Pod(name) => check(id, Verdict::Conformant, format!("pod {name} runs as {account}")),
+        Source::Runtime => check(id, Verdict::Skipped, format!("no pod of the app runs; the Runtime says {account}")),
+        Source::Flag => check(id, Verdict::Skipped, format!("--service-account names {account}")),
+    })
+}
+
+pub(super) fn service_account(sighted: &Sighted, way: Way<'_>) -> Case {
+    let id = "service-account";
+    match sighted.app.service_account.as_str() {
+        "default" if way.works(Stage::Login) => warning(
+            id,
+            ids::login::DEFAULT_BOUND,
+            "the app runs as `default`, and the role binds it: every pod of the namespace with a mounted token reads all credentials",
+        ),
+        _ => check(id, Verdict::Conformant, ""),
+    }
+}
+
+/// Whom the customer says to be the reviewer: Vault may have another's token, or none.
+pub(super) fn reviewer(target: &Target, inspection: &Inspection, way: Way<'_>) -> Case {
+    let id = "reviewer";
+    let Some(account) = &target.reviewer else {
+        return check(id, Verdict::Skipped, "no --reviewer is named; Vault never gives back whose token it has");
+    };
+    let name = format!("{}/{}", account.namespace, account.name);
+    let differs = |cause, text: String| way.differs(id, Stage::Login, cause, text);
+    match (inspection.cluster.reviewer_there, inspection.cluster.reviewer_may) {
+        (Some(false), _) => differs(ids::login::REVIEWER_UNAUTHORIZED, format!("Service Account {name} is not there")),
+        (_, Some(false)) => differs(ids::login::REVIEWER_MAY_NOT_REVIEW, format!("{name} may not create TokenReviews")),
+        (Some(true), Some(true)) => check(id, Verdict::Conformant, format!("{name} is there and may review tokens")),
+        (Some(true), None) => check(
+            id,
+            Verdict::Conformant,
+            format!("{name} is there; --diagnose-reviewer asks whether it may review tokens"),
+        ),
+        (None, _) => check(id, Verdict::Inconclusive, format!("the API server does not say whether {name} is there")),
+    }
+}

@@ -1,0 +1,75 @@
+//! Where the secret is: from its metadata, never its values.
+
+use serde_json::Value;
+
+use super::way::{Way, unknown};
+use crate::check::case::{check, warning};
+use crate::check::inspect::{Found, VaultSide, mount_version};
+use crate::check::target::Target;
+use crate::page::Stage;
+use crate::page::cause::ids;
+use crate::verdict::Verdict;
+use crate::verdict::result::Case;
+
+pub(super) fn case(target: &Target, vault: &VaultSide, way: Way<'_>, now: i64) -> Case {
+    let id = "secret";
+    let (mount, name) = (&target.secret.mount, &target.secret.name);
+    let differs = |cause, text: String| way.differs(id, Stage::Read, cause, text);
+    let stray = vault.stray.there().is_some();
+    if vault.mount.there().is_none_or(|found| mount_version(found) != Some(2)) {
+        return check(id, Verdict::Skipped, "the mount is no KV version 2");
+    }
+    let metadata = match &vault.secret {
+        Found::There(metadata) => metadata,
+        Found::Missing(_) if stray => {
+            let text = format!("the secret lies at {mount}/data/data/{name}, one data/ too deep");
+            return differs(ids::read::SECRET_AT_DATA_DATA, text);
+        }
+        Found::Missing(_) => {
+            return differs(ids::read::SECRET_NOT_FOUND, format!("there is no secret at {mount}/{name}"));
+        }
+        found => return unknown(id, "the secret's metadata", found),
+    };
+    let current = metadata["current_version"].as_u64().unwrap_or_default();
+    let version = &metadata["versions"][current.to_string()];
+    if version["destroyed"].as_bool() == Some(true) {
+        return differs(ids::read::VERSION_DESTROYED, format!("version {current} was destroyed"));
+    }
+    let written = written(current, version);
+    match deletion(version) {
+        Some(Deletion::At(at)) if at.as_second() > now => {
+            return warning(id, ids::read::VERSION_ENDS, format!("{written}, will be deleted {at}"));
+        }
+        Some(Deletion::At(at)) => {
+            return differs(ids::read::SECRET_DELETED, format!("version {current} was deleted {at}"));
+        }
+        Some(Deletion::Unread) | None => {}
+    }
+    match stray {
+        true => warning(
+            id,
+            ids::read::SECRET_AT_DATA_DATA,
+            format!("it is there; another lies at {mount}/data/data/{name}, where nobody looks"),
+        ),
+        false => check(id, Verdict::Conformant, written),
+    }
+}
+
+fn written(current: u64, version: &Value) -> String {
+    match version["created_time"].as_str().and_then(|time| time.parse::<jiff::Timestamp>().ok()) {
+        Some(time) => format!("version {current}, written {}", time.strftime("%Y-%m-%d %H:%M UTC")),
+        None => format!("version {current}"),
+    }
+}
+
+/// When a version is deleted: `delete_version_after` sets it for the future.
+enum Deletion {
+    At(jiff::Timestamp),
+    /// There is one, in a form that is no time.
+    Unread,
+}
+
+fn deletion(version: &Value) -> Option<Deletion> {
+    let time = version["deletion_time"].as_str().filter(|time| !time.is_empty())?;
+    Some(time.parse().map_or(Deletion::Unread, Deletion::At))
+}
