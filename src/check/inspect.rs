@@ -71,8 +71,23 @@ pub struct VaultSide {
     pub stray: Found,
     /// The auth mount's accessor.
     pub accessor: Option<String>,
+    /// The method that is mounted there, such as `kubernetes`.
+    pub method: Option<String>,
     /// What the token may do that the check does not need.
     pub too_strong: Vec<String>,
+}
+
+impl VaultSide {
+    /// The method at the auth mount, where it is known not to be the Kubernetes one. A plugin of one's own may
+    /// have any name, and be an older Kubernetes one.
+    #[must_use]
+    pub fn other_method(&self) -> Option<&str> {
+        const OTHERS: [&str; 13] = [
+            "approle", "aws", "azure", "cert", "cf", "gcp", "github", "jwt", "kerberos", "ldap", "oidc", "radius",
+            "userpass",
+        ];
+        self.method.as_deref().filter(|method| OTHERS.contains(method))
+    }
 }
 
 /// What the cluster says of the accounts that may review tokens.
@@ -156,6 +171,7 @@ pub async fn vault_side(vault: &Vault, target: &Target, access: &VaultAccess) ->
         secret: get(format!("{mount}/metadata/{name}")).await,
         stray: get(format!("{mount}/metadata/data/{name}")).await,
         accessor: described.there().and_then(|data| data["accessor"].as_str()).map(str::to_owned),
+        method: described.there().and_then(|data| data["type"].as_str()).map(str::to_owned),
         too_strong: token_rights(vault, target, access).await.map(|(_, excess)| excess).unwrap_or_default(),
     }
 }

@@ -343,6 +343,7 @@ fn inspection() -> BoxedStrategy<Inspection> {
         secret,
         stray,
         accessor: Some("auth_kubernetes_1".to_owned()),
+        method: Some("kubernetes".to_owned()),
         too_strong: Vec::new(),
     });
     let cluster = any::<[Option<bool>; 3]>().prop_map(|[reviewer_there, reviewer_may, app_may]| ClusterSide {

@@ -3,10 +3,19 @@
 use super::way::{Way, unknown};
 use crate::check::case::check;
 use crate::check::inspect::{Found, Inspection, VaultSide};
+use crate::check::target::Target;
 use crate::page::Stage;
 use crate::page::cause::ids;
 use crate::verdict::Verdict;
 use crate::verdict::result::Case;
+
+/// The role and the configuration of another method say nothing of what the page documents.
+pub(super) fn of_another_method(target: &Target, method: &str, way: Way<'_>) -> Vec<Case> {
+    let reason = format!("auth/{} is of method {method}", target.auth_mount);
+    let mut cases = ["role", "role-binding", "role-lifetime"].map(|id| check(id, Verdict::Skipped, &*reason)).to_vec();
+    cases.push(way.differs("auth-config", Stage::Login, ids::login::OTHER_AUTH_METHOD, reason));
+    cases
+}
 
 pub(super) fn config(inspection: &Inspection, vault: &VaultSide, way: Way<'_>) -> Case {
     let id = "auth-config";

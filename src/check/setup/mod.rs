@@ -46,8 +46,14 @@ pub(super) fn cases(target: &Target, sighted: &Sighted, observed: &Observed, now
 }
 
 fn vault_cases(target: &Target, sighted: &Sighted, vault: &VaultSide, way: Way<'_>, now: i64) -> Vec<Case> {
-    let mut cases = role::cases(target, sighted, vault, way);
-    cases.push(auth::config(&sighted.inspection, vault, way));
+    let mut cases = match vault.other_method() {
+        Some(method) => auth::of_another_method(target, method, way),
+        None => {
+            let mut cases = role::cases(target, sighted, vault, way);
+            cases.push(auth::config(&sighted.inspection, vault, way));
+            cases
+        }
+    };
     cases.push(policy::case(target, sighted, vault, way));
     cases.push(mount::case(target, vault, way));
     cases.push(secret::case(target, vault, way, now));
