@@ -9,6 +9,7 @@
 //! - [`objects`]: the probe's pods and the fresh Service Account; pure.
 //! - [`inspect`]: what a read-only Vault token and the reviewer's Service Account can tell.
 //! - [`clues`]: what that, and a piece of Vault's log, says for and against causes; pure.
+//! - `names`: what things are called there, for remedies; pure.
 //! - [`sighted`]: everything that was seen.
 //! - [`judge`]: the questions that go to the oracle, and the checks beside them; pure. `reach`: those of
 //!   the way to Vault. `checks`: those around the app's way. `setup`: those that concern the set-up. `case`: what both are made of.
@@ -25,6 +26,7 @@ mod error;
 pub mod inspect;
 pub mod job;
 pub mod judge;
+mod names;
 pub mod objects;
 pub mod plan;
 mod probe;

@@ -16,7 +16,7 @@ use crate::check::probe::probe;
 use crate::check::rights::{Right, Rule};
 use crate::check::sighted::{Probed, Sighted};
 use crate::check::target::Target;
-use crate::check::{app, inspect, judge, plan, rights, vault};
+use crate::check::{app, inspect, judge, names, plan, rights, vault};
 use crate::cleanup;
 use crate::cluster::{RUN_LABEL, connect, patience};
 use crate::event::{Event, Events, RunFacts, RunKind, RunResult, millis, step};
@@ -92,11 +92,13 @@ impl<'a> Check<'a> {
             }
         }
         let app = step(self.events, "read what the app has", app::find(&site.kube, self.target)).await?;
+        result.facts.names = Some(names::seen(self.target, &app, &Inspection::default()));
         let _ = self.events.send(Event::TestbedReady { facts: Box::new(result.facts.clone()) });
         for id in ALL {
             let _ = self.events.send(Event::ScenarioStarted { id: id.to_owned(), evidence: Default::default() });
         }
         let sighted = self.look(site, journal, app).await?;
+        result.facts.names = Some(names::seen(self.target, &sighted.app, &sighted.inspection));
         for probed in [Some(&sighted.twin), Some(&sighted.fresh), sighted.other.as_ref()].into_iter().flatten() {
             if let Seen::Observed(observation) = &probed.seen
                 && let Some(asked) = &observation.asked
@@ -163,6 +165,7 @@ impl Job for Check<'_> {
             testbed: "existing".to_owned(),
             images: BTreeMap::from([("probe".to_owned(), self.target.probe_image.clone())]),
             stand_ins: vec!["the Mendix app: the probe takes its Secret Name URL apart".to_owned()],
+            names: Some(names::told(self.target)),
             ..RunFacts::default()
         }
     }

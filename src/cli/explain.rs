@@ -7,8 +7,9 @@ use super::say;
 use super::shared::{catalogue, fail};
 use crate::event::Exit;
 use crate::page::cause::Signature;
-use crate::page::{Cause, CauseId};
+use crate::page::{Cause, CauseId, Names};
 use crate::report::PAGE;
+use crate::report::fold::WHOLE;
 use crate::scenario::load::Catalogue;
 use crate::scenario::model::{Evidence, Scenario};
 use crate::scenario::near::near;
@@ -86,7 +87,9 @@ fn about_scenario(scenario: &Scenario, catalogue: &Catalogue) -> String {
 
 fn about_cause(cause: &Cause, catalogue: &Catalogue) -> String {
     let mut text = format!("{}\n  {}\n\n", cause.id, cause.title);
-    text.push_str(&format!("means:    {}\nremedy:   {}\n", cause.meaning, cause.remedy));
+    let told = cause.told(&Names::default());
+    text.push_str(&format!("means:    {}\nremedy:   {}\n", told.meaning, told.remedy));
+    text.extend(told.commands.iter().map(|line| format!("{WHOLE}          {line}\n")));
     text.extend(cause.says_of.words().map(|what| format!("says of:  {what}\n")));
     for signature in &cause.signatures {
         text.push_str(&format!("seen as:  {}\n", seen_as(signature)));

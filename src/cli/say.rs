@@ -60,11 +60,7 @@ pub fn problem(text: Arguments<'_>) {
 }
 
 fn folded(words: Arguments<'_>, terminal: impl AsFd) -> String {
-    let text = words.to_string();
-    match columns(terminal) {
-        Some(columns) => fold(&text, columns),
-        None => text,
-    }
+    fold(&words.to_string(), columns(terminal))
 }
 
 /// The standard error, without the bars while something is written there.

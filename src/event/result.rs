@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rows::{FaultRow, Score, Stability};
 use crate::ledger::Request;
+use crate::page::Names;
 use crate::verdict::result::ScenarioResult;
 
 /// What a run is for. Reports word their last sentence by it.
@@ -49,6 +50,9 @@ pub struct RunFacts {
     pub images: BTreeMap<String, String>,
     /// What in this run was decided by a stand-in.
     pub stand_ins: Vec<String>,
+    /// On a customer's cluster: what things are called there. Else they have the documented names.
+    #[serde(default)]
+    pub names: Option<Names>,
 }
 
 /// How a run ended.

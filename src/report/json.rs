@@ -10,7 +10,7 @@ use super::link::PAGE;
 use super::summary::{self, Counts, Defect};
 use crate::event::{Ending, Exit, FaultRow, RunKind, RunResult, Score, Stability};
 use crate::ledger::Request;
-use crate::page::{CauseId, Stage};
+use crate::page::{CauseId, Names, Stage};
 use crate::probe::observation::KeyState;
 use crate::scenario::model::Evidence;
 use crate::verdict::Verdict;
@@ -86,6 +86,9 @@ pub struct Run {
     pub reused: Option<String>,
     /// What was decided by a stand-in.
     pub stand_ins: Vec<String>,
+    /// On a customer's cluster: what things are called there, with which remedies are drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<Names>,
 }
 
 /// Counts by verdict.
@@ -204,6 +207,7 @@ impl Report {
                 key_revision: facts.key_revision,
                 reused: facts.reused,
                 stand_ins: facts.stand_ins,
+                names: facts.names,
             },
             testbed: facts.testbed,
             versions: facts.versions,

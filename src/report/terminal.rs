@@ -114,10 +114,7 @@ impl Terminal {
 
     fn write(&mut self, text: &str) {
         let text = self.redactor.clean(text);
-        let text = match (self.columns)() {
-            Some(columns) => fold(&text, columns).into(),
-            None => text,
-        };
+        let text = fold(&text, (self.columns)());
         let out = &mut self.out;
         let mut write = || {
             // A closed pipe (`| head`) must not end a run that has things to clean up.

@@ -6,13 +6,15 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use super::fold::WHOLE;
 use super::link::PAGE;
 use super::paint::{Paint, plural, seconds, word};
 use super::render::Rendered;
 use super::summary::{self, Counts};
-use super::text::one_line;
+use super::text::{one_line, plain};
 use crate::event::{Exit, RunKind, RunResult, rows};
-use crate::page::{CauseCatalogue, CauseId};
+use crate::page::cause::Told;
+use crate::page::{CauseCatalogue, CauseId, Names};
 use crate::scenario::model::Evidence;
 use crate::verdict::Verdict;
 use crate::verdict::result::ScenarioResult;
@@ -39,10 +41,11 @@ pub(super) fn text(
 ) -> String {
     let result = &rendered.result;
     let mut text = String::new();
+    let names = result.facts.names.clone().unwrap_or_default();
     for scenario in with(result, Verdict::Nonconformant) {
-        failure(&mut text, scenario, catalogue, paint);
+        failure(&mut text, scenario, catalogue, &names, paint);
     }
-    warnings(&mut text, result, catalogue, paint);
+    warnings(&mut text, result, catalogue, &names, paint);
     no_verdict(&mut text, result, paint);
     problems(&mut text, result, paint);
     findings(&mut text, result, paint);
@@ -60,7 +63,7 @@ fn with(result: &RunResult, verdict: Verdict) -> impl Iterator<Item = &ScenarioR
     result.scenarios.iter().filter(move |scenario| scenario.verdict == verdict)
 }
 
-fn failure(text: &mut String, scenario: &ScenarioResult, catalogue: &CauseCatalogue, paint: Paint) {
+fn failure(text: &mut String, scenario: &ScenarioResult, catalogue: &CauseCatalogue, names: &Names, paint: Paint) {
     let observed = &scenario.observed;
     let head = format!("{} {}", word(scenario.verdict), one_line(&scenario.id));
     let _ = writeln!(text, "\n{}: {}", paint.verdict(scenario.verdict, &head), one_line(&scenario.title));
@@ -94,18 +97,23 @@ fn failure(text: &mut String, scenario: &ScenarioResult, catalogue: &CauseCatalo
         row("failed", &cases);
     }
     if let Some(cause) = cause {
-        row("remedy", &cause.remedy);
+        let told = cause.told(names);
+        row("remedy", &told.remedy);
+        commands(text, &told, "             ");
     }
+    let mut row = |name: &str, value: &str| {
+        let _ = writeln!(text, "  {name:<10} {}", one_line(value));
+    };
     for id in &observed.candidates {
         let Some(cause) = catalogue.get(id) else { continue };
-        row("one of", &format!("{id}: {}. Remedy: {}", cause.title, cause.remedy));
+        row("one of", &format!("{id}: {}. Remedy: {}", cause.title, cause.told(names).remedy));
     }
     if !observed.tell_apart.is_empty() {
         row("tell apart", &format!("with {}", observed.tell_apart.join("; or with ")));
     }
     for id in other_causes(scenario) {
         let Some(cause) = catalogue.get(id) else { continue };
-        row("and", &format!("{id}: {}. Remedy: {}", cause.title, cause.remedy));
+        row("and", &format!("{id}: {}. Remedy: {}", cause.title, cause.told(names).remedy));
     }
     row("page", &format!("{PAGE}{}", scenario.page));
 }
@@ -123,7 +131,14 @@ fn other_causes(scenario: &ScenarioResult) -> Vec<&CauseId> {
     causes
 }
 
-fn warnings(text: &mut String, result: &RunResult, catalogue: &CauseCatalogue, paint: Paint) {
+/// Each on a line of its own, to be copied.
+fn commands(text: &mut String, told: &Told, indent: &str) {
+    for line in &told.commands {
+        let _ = writeln!(text, "{WHOLE}{indent}{}", plain(line));
+    }
+}
+
+fn warnings(text: &mut String, result: &RunResult, catalogue: &CauseCatalogue, names: &Names, paint: Paint) {
     let mut heading = true;
     for (scenario, case) in summary::warnings(&result.scenarios) {
         if std::mem::take(&mut heading) {
@@ -136,7 +151,9 @@ fn warnings(text: &mut String, result: &RunResult, catalogue: &CauseCatalogue, p
         let line = format!("{}: {}: {}", scenario.id, case.subject, case.message);
         let _ = writeln!(text, "  {}", one_line(&line));
         if let Some((id, cause)) = case.cause.as_ref().and_then(|id| Some((id, catalogue.get(id)?))) {
-            let _ = writeln!(text, "    {id}: {}", one_line(&cause.remedy));
+            let told = cause.told(names);
+            let _ = writeln!(text, "    {id}: {}", one_line(&told.remedy));
+            commands(text, &told, "      ");
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use pmp_vault_conformance::page::cause::{Fact, Signature};
-use pmp_vault_conformance::page::{Cause, Stage};
+use pmp_vault_conformance::page::{Cause, Names, Stage};
 use pmp_vault_conformance::scenario::load::Catalogue;
 use serde_json::Value;
 
@@ -48,7 +48,12 @@ fn page(catalogue: &Catalogue) -> String {
 }
 
 fn section(cause: &Cause, stage: Stage, catalogue: &Catalogue, facts: &Value) -> String {
-    let mut text = format!("\n### {}\n\n{}. {}\n\nRemedy: {}\n\n", cause.id, cause.title, cause.meaning, cause.remedy);
+    let told = cause.told(&Names::default());
+    let mut text = format!("\n### {}\n\n{}. {}\n\nRemedy: {}\n\n", cause.id, cause.title, told.meaning, told.remedy);
+    text.extend(told.commands.iter().map(|line| format!("    {line}\n")));
+    if !told.commands.is_empty() {
+        text.push('\n');
+    }
     text.extend(cause.says_of.words().map(|what| format!("Says something of {what}.\n\n")));
     match &cause.stated_by {
         Some(check) => text.push_str(&format!("Stated by {check}.\n")),

@@ -40,6 +40,7 @@ fn catalogue() -> CauseCatalogue {
         title: title.to_owned(),
         meaning: "See the title.".to_owned(),
         remedy: remedy.to_owned(),
+        commands: Vec::new(),
         says_of: SaysOf::Page,
         signatures: Vec::new(),
         stated_by: None,

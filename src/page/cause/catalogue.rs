@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::CauseId;
 use super::signature::{Clues, Signature};
+use crate::page::names::Names;
 use crate::page::stage::Stage;
 
 /// What a cause says something of.
@@ -60,10 +61,15 @@ pub struct Cause {
     pub id: CauseId,
     /// A phrase for people, without a full stop.
     pub title: String,
-    /// What it means: one or two sentences.
+    /// What it means: one or two sentences. Here, in `remedy` and in `commands`, `{mount}`, `{secret}`, `{auth}`,
+    /// `{role}`, `{policy}`, `{namespace}`, `{account}`, `{operator-namespace}`, `{runtime}`, `{address}`,
+    /// `{reviewer}`, `{reviewer-namespace}` and `{token-file}` stand for the names there; any other brace is doubled.
     pub meaning: String,
-    /// What to do about it: one or two sentences, with the command where there is one.
+    /// What to do about it: one or two sentences.
     pub remedy: String,
+    /// How it is done: lines that can be pasted into a shell, the smallest step first. No placeholder stands in quotes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
     /// What it says something of.
     #[serde(default, skip_serializing_if = "SaysOf::is_page")]
     pub says_of: SaysOf,
@@ -81,6 +87,29 @@ pub struct Cause {
     pub stated_by: Option<String>,
     /// The versions on which it was seen.
     pub seen_on: Vec<String>,
+}
+
+/// What is said of a cause where things have certain names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// What it means.
+    pub meaning: String,
+    /// What to do about it.
+    pub remedy: String,
+    /// How, each a line for a shell.
+    pub commands: Vec<String>,
+}
+
+impl Cause {
+    /// What is said of it with these names.
+    #[must_use]
+    pub fn told(&self, names: &Names) -> Told {
+        Told {
+            meaning: names.fill(&self.meaning),
+            remedy: names.fill(&self.remedy),
+            commands: self.commands.iter().map(|line| names.command(line)).collect(),
+        }
+    }
 }
 
 /// Every cause (`scenarios/catalogue/causes.yaml`).

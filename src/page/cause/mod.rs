@@ -16,7 +16,7 @@ pub mod id;
 pub mod ids;
 pub mod signature;
 
-pub use catalogue::{Cause, CauseCatalogue, Left, SaysOf, Step};
+pub use catalogue::{Cause, CauseCatalogue, Left, SaysOf, Step, Told};
 pub use fact::Fact;
 pub use facts::Facts;
 pub use id::CauseId;

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::place::File;
 use super::problem::{CATALOGUE, Problem};
 use crate::page::cause::Signature;
-use crate::page::{CauseCatalogue, CauseId, KeyCatalogue, Reads, Stage};
+use crate::page::{Cause, CauseCatalogue, CauseId, KeyCatalogue, Names, Reads, Stage};
 use crate::scenario::command::{CommandCatalogue, Effect};
 use crate::scenario::model::Scenario;
 use crate::scenario::near::near;
@@ -99,6 +99,7 @@ pub(super) fn causes(file: &File<CauseCatalogue>, problems: &mut Vec<Problem>) {
         } else if !seen.insert(&cause.id) {
             report.refuse(&at, format!("cause `{}` is there twice", cause.id), "Give each cause an id of its own.");
         }
+        placeholders(&mut report, &number, cause);
         if cause.signatures.contains(&Signature::default()) {
             report.refuse(
                 &["causes", &number, "signatures"],
@@ -118,6 +119,24 @@ pub(super) fn causes(file: &File<CauseCatalogue>, problems: &mut Vec<Problem>) {
                 "Keep the signatures where an end of a way shows it, else `stated-by`.",
             ),
             (Some(_), true) | (None, false) => {}
+        }
+    }
+}
+
+/// Every brace of a cause's texts is a placeholder's or doubled.
+fn placeholders(report: &mut Report<'_, CauseCatalogue>, number: &str, cause: &Cause) {
+    let texts = [("meaning", &cause.meaning), ("remedy", &cause.remedy)];
+    let commands = cause.commands.iter().map(|line| (["causes", number, "commands", line].to_vec(), line));
+    let texts = texts.map(|(field, text)| (["causes", number, field].to_vec(), text));
+    for (at, text) in texts.into_iter().chain(commands) {
+        for unknown in Names::unknown(text) {
+            let word = unknown.trim_matches(['{', '}']);
+            let remedy = format!("The placeholders are {}; double any other brace.", Names::PLACEHOLDERS.join(", "));
+            report.refuse(
+                &at,
+                format!("`{unknown}` of cause `{}` is no placeholder", cause.id),
+                offer(word, Names::PLACEHOLDERS.into_iter(), &remedy),
+            );
         }
     }
 }

@@ -184,6 +184,7 @@ pub fn run() -> RunResult {
             versions: pairs(&[("vault", "1.21.0"), ("kubernetes", "v1.37.2")]),
             images: pairs(&[("vault", "hashicorp/vault:1.21.0@sha256:0123"), ("node", "kindest/node:v1.37.0")]),
             stand_ins: vec!["the Mendix Operator, which is not public".to_owned()],
+            names: None,
         },
         scenarios: vec![
             scenario(

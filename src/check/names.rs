@@ -1,0 +1,49 @@
+//! What the customer's things are called, so that remedies can be pasted. Pure.
+
+use crate::check::app::App;
+use crate::check::inspect::{Inspection, strings};
+use crate::check::target::Target;
+use crate::page::Names;
+use crate::page::names::UNKNOWN_ACCOUNT;
+
+/// The policy that every token has besides, which no remedy is about.
+const EVERY_TOKENS: &str = "default";
+
+/// As far as the flags tell.
+pub(super) fn told(target: &Target) -> Names {
+    let documented = Names::default();
+    let named = target.vault.as_ref().and_then(|access| access.policies.first());
+    let (reviewer, reviewer_namespace) = match &target.reviewer {
+        Some(reviewer) => (reviewer.name.clone(), reviewer.namespace.clone()),
+        None => (documented.reviewer, documented.reviewer_namespace),
+    };
+    Names {
+        mount: target.secret.mount.clone(),
+        secret: target.secret.name.clone(),
+        auth: target.auth_mount.clone(),
+        role: target.role.clone(),
+        policy: named.cloned().unwrap_or(documented.policy),
+        namespace: target.namespace.clone(),
+        account: target.service_account.clone().unwrap_or_else(|| UNKNOWN_ACCOUNT.to_owned()),
+        operator_namespace: target.operator_namespace.clone(),
+        runtime: target.runtime.clone(),
+        address: target.secret.address.clone(),
+        reviewer,
+        reviewer_namespace,
+        token_file: target.token_file.clone(),
+    }
+}
+
+/// As far as what was read tells: the account that the app really runs as, and
+/// the role's own policy where it names none that was given.
+pub(super) fn seen(target: &Target, app: &App, inspection: &Inspection) -> Names {
+    let mut names = Names { account: app.service_account.clone(), ..told(target) };
+    let role = inspection.vault.as_ref().and_then(|vault| vault.role.there());
+    let own = role.map(|role| strings(&role["token_policies"])).unwrap_or_default();
+    if !own.contains(&names.policy)
+        && let Some(policy) = own.into_iter().find(|policy| policy != EVERY_TOKENS)
+    {
+        names.policy = policy;
+    }
+    names
+}
