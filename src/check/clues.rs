@@ -53,20 +53,12 @@ impl Inspection {
     #[must_use]
     pub fn clues(&self, target: &Target, account: &str) -> Clues {
         let mut clues = Clues::default();
-        self.which_method(&mut clues);
         self.who_reviews(&mut clues.facts);
         self.about_the_api_server(&mut clues);
         self.about_the_role(&mut clues.facts);
         self.about_the_secret(&mut clues.facts);
         self.read_log(target, account, &mut clues);
         clues
-    }
-
-    fn which_method(&self, clues: &mut Clues) {
-        let Some(vault) = self.vault.as_ref().filter(|vault| vault.method.is_some()) else { return };
-        clues.facts.note(Fact::OtherAuthMethod, Some(vault.other_method().is_some()));
-        // Something is mounted there, so an answer as if nothing were is that method's own.
-        clues.ruled_out.insert(ids::login::AUTH_MOUNT_MISSING);
     }
 
     /// Whose token Vault reviews with, and whether that one may.
@@ -249,7 +241,7 @@ mod tests {
         let others = [Fact::ReviewByApp, Fact::ReviewByVault, Fact::AppReviewsWithoutRight, Fact::BoundCidrs];
         assert_eq!(others.map(|fact| clues.facts.of(fact)), [Some(false); 4]);
         assert_eq!([Fact::ReviewByReviewer, Fact::PolicyMissing].map(|fact| clues.facts.of(fact)), [None; 2]);
-        assert_eq!(clues.ruled_out, BTreeSet::from([ids::login::MALFORMED_TOKEN, ids::login::AUTH_MOUNT_MISSING]));
+        assert_eq!(clues.ruled_out, BTreeSet::from([ids::login::MALFORMED_TOKEN]));
     }
 
     #[test]

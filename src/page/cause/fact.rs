@@ -88,8 +88,6 @@ pub enum Fact {
     PatchAllowed,
     /// Vault took nine seconds or more to refuse the login: it waited for the API server.
     LoginTookLong,
-    /// Vault says that another auth method than the Kubernetes one is mounted at the path.
-    OtherAuthMethod,
     /// The auth configuration has a token reviewer's token.
     ReviewerSet,
     /// No reviewer is configured, and Vault may use its own pod's token (`disable_local_ca_jwt` is not true).
@@ -125,7 +123,6 @@ impl Fact {
                 | Self::SecretAtDataData
                 | Self::PolicyMissing
                 | Self::ReviewerSet
-                | Self::OtherAuthMethod
                 | Self::LocalTokenUsed
                 | Self::HostIsLoopback
                 | Self::ForeignCa
