@@ -133,13 +133,15 @@ fn stop<'a>(
     let login = observation.login.as_ref().ok_or("the probe had a token and reports no login")?;
     if login.answer.status != Some(200) {
         let bare = login.answer.text == "permission denied";
+        let nothing_mounted = bare && login.empty_login_status == Some(403);
         let mut stop = Stop::new(Stage::Login)
             .answer(&login.answer)
-            .fact(Fact::AuthMountMissing, bare && login.empty_login_status == Some(403))
+            .fact(Fact::AuthMountMissing, nothing_mounted)
             .fact(Fact::LoginTookLong, asked.and_then(|asked| asked.login_millis).is_some_and(|ms| ms >= LONG_LOGIN))
             .fact(Fact::NotInitialized, asked.and_then(|asked| asked.initialized) == Some(false));
-        // What Vault explains to the client it does not log, so the line is that of another refusal.
-        stop.server = sighting.vault_log.as_deref().filter(|_| bare);
+        // What Vault explains to the client it does not log, and where nothing is mounted nothing logs: then the line is
+        // that of another refusal.
+        stop.server = sighting.vault_log.as_deref().filter(|_| bare && !nothing_mounted);
         return Ok(Some(stop));
     }
     if question.only == Some(Stage::Login) {

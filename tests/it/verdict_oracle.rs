@@ -1,6 +1,8 @@
 //! Each kind of observation gets the verdict that the design gives it, and the
 //! catalogue's scenarios tell each other's observations apart.
 
+use std::collections::BTreeSet;
+
 use pmp_vault_conformance::page::cause::Fact;
 use pmp_vault_conformance::page::{CauseId, Reads, Stage};
 use pmp_vault_conformance::probe::observation::{Answer, KeyState, Observation, TokenState};
@@ -713,4 +715,14 @@ fn a_denied_warning_is_a_failure_and_a_denied_deviation_keeps_its_verdict() {
         deny.apply(&mut results);
         assert_eq!(results, twice, "{deny:?}");
     }
+}
+
+#[test]
+fn where_nothing_is_mounted_a_line_of_the_log_is_that_of_another_login() {
+    const MISSING: &str = "login.auth-mount-missing";
+    let line = Some("error verifying token signature: no known key".to_owned());
+    let sighting = Sighting { vault_log: line, ruled_out: Some(BTreeSet::new()), ..sighting_of(MISSING, |_| true) };
+    let result = judge(&scenario(reads_all()), &sighting);
+    assert_eq!(result.observed.cause.as_ref().map(|cause| cause.as_str()), Some(MISSING));
+    assert_eq!((result.observed.server, result.observed.unexplained), (None, false));
 }
