@@ -4,6 +4,7 @@
 
 pub mod by_hand;
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod, ServiceAccount};
@@ -26,6 +27,10 @@ use crate::wait::{self, Look};
 /// How long the clean-up of a run may take, on a testbed of our own or on a
 /// customer's cluster, before the rest is told as left behind.
 pub const LIMIT: Duration = Duration::from_secs(120);
+
+/// How often one looks for something whose creation was cut off, and how long between.
+const LOOKS: usize = 4;
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// How many of the things that are left are named.
 const NAMED: usize = 10;
@@ -208,25 +213,46 @@ pub async fn clean_cluster(journal: &Journal, kube: &Client) -> Result<(), Error
     in_time(journal, |_| true, clean).await
 }
 
+/// Removes an object of the cluster or of Vault. Where the run was killed while
+/// it was being created, the server may still be at it, so one look does not do.
 async fn remove_object(run: &str, entry: &Entry, kube: &Client, vault: Option<&Vault>) -> Result<(), String> {
+    let looks = Cell::new(if entry.uid.is_some() { 1 } else { LOOKS });
+    wait::until(&format!("end of {}", entry.item), LIMIT, PAUSE, || async {
+        looks.set(looks.get() - 1);
+        match remove_what_is_there(run, entry, kube, vault).await {
+            Ok(None) if looks.get() > 0 => Look::NotYet("it may still come".to_owned()),
+            looked => Look::Done(looked.map(drop)),
+        }
+    })
+    .await
+    .map_err(|error| error.to_string())?
+}
+
+/// Gives the UID of what it removed: none where nothing was there, or where nobody tells (Vault).
+async fn remove_what_is_there(
+    run: &str,
+    entry: &Entry,
+    kube: &Client,
+    vault: Option<&Vault>,
+) -> Result<Option<String>, String> {
     let kube = kube.clone();
     let uid = entry.uid.as_deref();
     match &entry.item {
         Item::Vault { path } => match vault {
-            Some(vault) => vault.remove(path).await.map_err(|e| e.to_string()),
-            None => Ok(()),
+            Some(vault) => vault.remove(path).await.map(|()| None).map_err(|e| e.to_string()),
+            None => Ok(None),
         },
         Item::Object { resource, namespace, name } => {
             let namespace = namespace.as_deref().unwrap_or("default");
             match resource {
                 // From here on the API server removes it with all that is in it, whatever becomes of us.
-                Resource::Namespace => remove_by_uid(&Api::<Namespace>::all(kube), run, name, uid).await?,
+                Resource::Namespace => remove_by_uid(&Api::<Namespace>::all(kube), run, name, uid).await,
                 Resource::ClusterRoleBinding => {
-                    remove_by_uid(&Api::<ClusterRoleBinding>::all(kube), run, name, uid).await?
+                    remove_by_uid(&Api::<ClusterRoleBinding>::all(kube), run, name, uid).await
                 }
-                Resource::Node => remove_by_uid(&Api::<Node>::all(kube), run, name, uid).await?,
+                Resource::Node => remove_by_uid(&Api::<Node>::all(kube), run, name, uid).await,
                 Resource::ServiceAccount => {
-                    remove_by_uid(&Api::<ServiceAccount>::namespaced(kube, namespace), run, name, uid).await?
+                    remove_by_uid(&Api::<ServiceAccount>::namespaced(kube, namespace), run, name, uid).await
                 }
                 Resource::Pod => {
                     let pods = Api::<Pod>::namespaced(kube, namespace);
@@ -235,12 +261,11 @@ async fn remove_object(run: &str, entry: &Entry, kube: &Client, vault: Option<&V
                     if let Some(uid) = &deleted {
                         gone(&pods, name, uid).await?;
                     }
-                    deleted
+                    Ok(deleted)
                 }
-            };
-            Ok(())
+            }
         }
-        _ => Ok(()),
+        Item::Part(_) => Ok(None),
     }
 }
 

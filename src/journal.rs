@@ -11,6 +11,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::cluster::connect::ClusterChoice;
 
@@ -139,6 +141,14 @@ pub enum Error {
         /// Whose journal.
         run: String,
     },
+    /// The run was told to end, or its time is over: it makes nothing more.
+    #[error("{item} is not made any more: run {run} is ending")]
+    Ending {
+        /// Which run.
+        run: String,
+        /// What was to be made.
+        item: String,
+    },
     /// There is no such run.
     #[error("no run {run} is known below {}; `cleanup` without --run-id names those that are", path.display())]
     Unknown {
@@ -226,6 +236,16 @@ impl Hold {
     }
 }
 
+/// Something that is just being created. It is held for as long as the request
+/// is under way, and until what came of it is noted.
+#[derive(Debug)]
+#[must_use = "whoever creates it says what came of it"]
+pub struct Creating {
+    entry: u64,
+    /// None for what a command makes: that is ended, and its removal waits for what it began.
+    _request: Option<TaskTrackerToken>,
+}
+
 /// A run's journal, locked by this process.
 #[derive(Debug)]
 pub struct Journal {
@@ -233,6 +253,8 @@ pub struct Journal {
     pub run: String,
     folder: PathBuf,
     state: Mutex<State>,
+    /// The requests that create something and are under way.
+    requests: TaskTracker,
     /// Held for as long as the run goes on.
     _lock: File,
 }
@@ -292,7 +314,7 @@ impl Journal {
         for line in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
             state.apply(line);
         }
-        Ok(Self { run: run.to_owned(), folder, state: Mutex::new(state), _lock: lock })
+        Ok(Self { run: run.to_owned(), folder, state: Mutex::new(state), requests: TaskTracker::new(), _lock: lock })
     }
 
     /// The run's folder, for its other files.
@@ -323,26 +345,50 @@ impl Journal {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).cluster.clone()
     }
 
-    /// Notes what is about to be created, and gives the entry's number.
+    /// Notes what is about to be created.
     ///
     /// # Errors
-    /// The journal cannot be written; the item must then not be created.
-    pub fn creating(&self, item: Item) -> Result<u64, Error> {
+    /// The run is ending, or the journal cannot be written; the item must then not be created.
+    pub fn creating(&self, item: Item) -> Result<Creating, Error> {
+        let request = match item {
+            Item::Object { .. } | Item::Vault { .. } => Some(self.requests.token()),
+            Item::Part(_) => None,
+        };
+        // After the token, so that whoever ends the run waits for it or it is not made.
+        if self.requests.is_closed() {
+            return Err(Error::Ending { run: self.run.clone(), item: item.to_string() });
+        }
         let entry = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.next += 1;
             state.next
         };
         self.write(Line::Creating { entry, item })?;
-        Ok(entry)
+        Ok(Creating { entry, _request: request })
     }
 
     /// Notes the id or UID of what was created.
     ///
     /// # Errors
     /// The journal cannot be written.
-    pub fn created(&self, entry: u64, uid: impl Into<String>) -> Result<(), Error> {
-        self.write(Line::Created { entry, uid: uid.into() })
+    pub fn created(&self, creating: &Creating, uid: impl Into<String>) -> Result<(), Error> {
+        self.write(Line::Created { entry: creating.entry, uid: uid.into() })
+    }
+
+    /// Notes that it was refused, and so is not there.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn refused(&self, creating: &Creating) -> Result<(), Error> {
+        self.removed(creating.entry)
+    }
+
+    /// Lets nothing more be created, and waits until what is being created is
+    /// there or refused. A request that is cut off may be carried out all the
+    /// same, after somebody looked and found nothing.
+    pub async fn settled(&self) {
+        self.requests.close();
+        self.requests.wait().await;
     }
 
     /// Notes that it is gone.
@@ -449,13 +495,13 @@ mod tests {
         let runs = Runs::new(Some(state.path()));
         let journal = Journal::create(&runs, "r1").unwrap();
         let first = journal.creating(part("n")).unwrap();
-        journal.created(first, "id-1").unwrap();
+        journal.created(&first, "id-1").unwrap();
         let second = journal.creating(part("c")).unwrap();
         let third = journal.creating(part("n")).unwrap();
-        journal.removed(third).unwrap();
+        journal.refused(&third).unwrap();
         drop(journal);
         let left = Journal::open(&runs, "r1").unwrap().open_entries();
-        assert_eq!(left.iter().map(|e| e.entry).collect::<Vec<_>>(), [second, first]);
+        assert_eq!(left.iter().map(|e| e.entry).collect::<Vec<_>>(), [second.entry, first.entry]);
         assert_eq!(left[1].uid.as_deref(), Some("id-1"));
     }
 
@@ -487,10 +533,35 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let runs = Runs::new(Some(state.path()));
         let journal = Journal::create(&runs, "r1").unwrap();
-        journal.creating(part("n")).unwrap();
+        let _ = journal.creating(part("n")).unwrap();
         let mut file = OpenOptions::new().append(true).open(journal.folder().join("journal.jsonl")).unwrap();
         file.write_all(b"{\"creating\":{\"entry\":2,").unwrap();
         drop(journal);
         assert_eq!(Journal::open(&runs, "r1").unwrap().open_entries().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_run_that_ends_waits_for_what_is_being_created_and_lets_nothing_more_be() {
+        let state = tempfile::tempdir().unwrap();
+        let journal = Journal::create(&Runs::new(Some(state.path())), "r1").unwrap();
+        let item = || Item::Vault { path: "mounts/r1".to_owned() };
+        let creating = journal.creating(item()).unwrap();
+        let mut settled = Box::pin(journal.settled());
+        assert!(futures::poll!(&mut settled).is_pending());
+        assert!(matches!(journal.creating(item()), Err(Error::Ending { .. })));
+        journal.created(&creating, "vault").unwrap();
+        assert!(futures::poll!(&mut settled).is_pending(), "until its holder is through with it");
+        drop(creating);
+        settled.await;
+        assert_eq!(journal.open_entries().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_a_command_makes_is_not_waited_for() {
+        let state = tempfile::tempdir().unwrap();
+        let journal = Journal::create(&Runs::new(Some(state.path())), "r1").unwrap();
+        let _creating = journal.creating(part("n")).unwrap();
+        journal.settled().await;
+        assert!(matches!(journal.creating(part("m")), Err(Error::Ending { .. })));
     }
 }

@@ -44,6 +44,10 @@ pub enum Sweep {
     Leave,
 }
 
+/// How long a run that is told to end waits for the answers to what it is just
+/// creating. The server of a request that waits longer is no help to the clean-up either.
+const SETTLES: Duration = Duration::from_secs(10);
+
 /// What becomes of the journal when the clean-up is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum After {
@@ -65,8 +69,9 @@ pub trait Job {
     /// Whether killed runs are cleaned up first.
     fn sweep(&self) -> Sweep;
 
-    /// The work. It is dropped where it stands when the run is told to end or
-    /// its time is over; what it has put into the result by then counts.
+    /// The work. When the run is told to end or its time is over, it is dropped
+    /// once nothing that it creates is under way; what it has put into the
+    /// result by then counts.
     ///
     /// # Errors
     /// Why it cannot go on; one sentence.
@@ -122,16 +127,26 @@ impl Lifecycle<'_> {
     }
 
     async fn with_journal(self, job: &mut impl Job, journal: Journal, result: &mut RunResult) {
-        let work = async {
-            cleanup::sweep(self.runs, self.events, job.sweep() == Sweep::Remove).await;
-            job.work(&journal, result).await
-        };
-        let done = tokio::select! {
-            done = work => done,
-            () = self.signals.cancel.cancelled() => Ok(()),
-            () = tokio::time::sleep(self.timeout) => {
-                Err(format!("the time limit of {} is over; --timeout sets it", humantime::format_duration(self.timeout)))
+        let done = 'work: {
+            let mut work = std::pin::pin!(async {
+                cleanup::sweep(self.runs, self.events, job.sweep() == Sweep::Remove).await;
+                job.work(&journal, result).await
+            });
+            let told = tokio::select! {
+                done = &mut work => break 'work done,
+                () = self.signals.cancel.cancelled() => Ok(()),
+                () = tokio::time::sleep(self.timeout) => {
+                    let timeout = humantime::format_duration(self.timeout);
+                    Err(format!("the time limit of {timeout} is over; --timeout sets it"))
+                }
+            };
+            // The clean-up must not look for something before the server has made it.
+            tokio::select! {
+                _ = &mut work => (),
+                () = journal.settled() => (),
+                () = tokio::time::sleep(SETTLES) => (),
             }
+            told
         };
         if let Err(problem) = done {
             result.failed(problem);

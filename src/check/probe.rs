@@ -52,11 +52,11 @@ async fn create(kube: &Client, journal: &Journal, pod: &Pod) -> Result<Created, 
     let pods = Api::<Pod>::namespaced(kube.clone(), namespace);
     match patience::create(&pods, pod).await {
         Ok(made) => {
-            journal.created(entry, made.metadata.uid.unwrap_or_default())?;
+            journal.created(&entry, made.metadata.uid.unwrap_or_default())?;
             Ok(Created::Made)
         }
         Err(kube::Error::Api(status)) if matches!(status.code, 400 | 403 | 422) => {
-            journal.removed(entry)?;
+            journal.refused(&entry)?;
             Ok(Created::Refused(status.message.clone()))
         }
         Err(source) => Err(Error::not_created(format!("pod {namespace}/{name}"))(source)),

@@ -221,7 +221,7 @@ async fn create_account(kube: &Client, journal: &Journal, account: &ServiceAccou
         Item::Object { resource: Resource::ServiceAccount, namespace: Some(namespace.clone()), name: name.clone() };
     let entry = journal.creating(item)?;
     let made = patience::create(&accounts, account).await.map_err(Error::not_created(what))?;
-    Ok(journal.created(entry, made.metadata.uid.unwrap_or_default())?)
+    Ok(journal.created(&entry, made.metadata.uid.unwrap_or_default())?)
 }
 
 /// The rights that the caller lacks, in words. Asks, creates nothing.

@@ -28,7 +28,7 @@ fn written(uid: Option<&str>) -> Written {
     ] {
         let entry = journal.creating(item).unwrap();
         if let Some(uid) = uid {
-            journal.created(entry, uid).unwrap();
+            journal.created(&entry, uid).unwrap();
         }
     }
     Written { journal, _state: state }
@@ -81,6 +81,14 @@ async fn what_went_by_itself_is_gone(#[case] scenario: Scenario, #[case] deletio
         assert_eq!(preconditions(&server).len(), deletions);
         assert!(written.journal.open_entries().is_empty());
     }
+}
+
+#[tokio::test]
+async fn what_the_server_was_still_making_is_removed_as_well() {
+    let (server, written) = (ApiServer::playing(Scenario::ComesLate), written(None));
+    clean_cluster(&written.journal, &server.client()).await.unwrap();
+    assert_eq!(server.there(), Vec::<String>::new());
+    assert_eq!(preconditions(&server), vec![json!({ "uid": UID }); 3]);
 }
 
 #[tokio::test]

@@ -53,6 +53,8 @@ pub enum Scenario {
     AnotherRuns,
     /// Nothing is there any more.
     Gone,
+    /// What the run had begun to make is there only when it was asked about a few times.
+    ComesLate,
     /// What the run made goes after it was asked about and before it is deleted.
     GoneMeanwhile,
     /// Somebody replaces it after it was asked about and before it is deleted.
@@ -124,6 +126,8 @@ struct State {
     meanwhile: Option<Scenario>,
     /// How often a deleted pod is still there.
     lingers: usize,
+    /// How often an object is not there yet.
+    unseen: BTreeMap<String, usize>,
     asked: Vec<Asked>,
     watches: Vec<(String, String, mpsc::UnboundedSender<Bytes>)>,
 }
@@ -229,6 +233,10 @@ impl State {
             return self.list(path, query);
         }
         let Some(object) = self.objects.get(path).cloned() else { return refused(404, "not found") };
+        if let Some(unseen @ 1..) = self.unseen.get_mut(path) {
+            *unseen -= 1;
+            return refused(404, "not found");
+        }
         match self.meanwhile {
             Some(Scenario::GoneMeanwhile) => _ = self.objects.remove(path),
             Some(Scenario::ReplacedMeanwhile) => {
@@ -326,6 +334,10 @@ fn state(scenario: Scenario) -> State {
         Scenario::DeletionRefused => {
             made(&mut state, UID, RUN);
             state.failures.push((Method::DELETE, "", 403, REFUSAL));
+        }
+        Scenario::ComesLate => {
+            made(&mut state, UID, RUN);
+            state.unseen = state.objects.keys().map(|path| (path.clone(), 2)).collect();
         }
         Scenario::EndsSlowly => {
             made(&mut state, UID, RUN);

@@ -241,15 +241,15 @@ where
         Ok(made) => made,
         Err(source) => {
             // What was refused is not there, so there is nothing to remove. What failed may be.
-            if let (Some(entry), kube::Error::Api(status)) = (entry, &source)
+            if let (Some(entry), kube::Error::Api(status)) = (&entry, &source)
                 && status.code < 500
             {
-                run.journal.removed(entry)?;
+                run.journal.refused(entry)?;
             }
             return Err(cluster(Operation::Create, api, &name)(source));
         }
     };
-    if let (Some(entry), Some(uid)) = (entry, made.meta().uid.clone()) {
+    if let (Some(entry), Some(uid)) = (&entry, made.meta().uid.clone()) {
         run.journal.created(entry, uid)?;
     }
     Ok(made)
@@ -270,7 +270,7 @@ pub async fn create_in_vault<T>(
         false => None,
     };
     let made = make.await?;
-    if let Some(entry) = entry {
+    if let Some(entry) = &entry {
         site.run.journal.created(entry, "vault")?;
     }
     Ok(made)

@@ -269,7 +269,7 @@ async fn note_reviewer(site: Site<'_>) -> Result<(), Error> {
     if let Some(uid) = found.and_then(|account| account.metadata.uid) {
         let namespace = Some(auth::REVIEWER_NAMESPACE.to_owned());
         let item = Item::Object { resource: Resource::ServiceAccount, namespace, name: REVIEWER.to_owned() };
-        journal.created(journal.creating(item)?, uid)?;
+        journal.created(&journal.creating(item)?, uid)?;
     }
     let binding = Api::<ClusterRoleBinding>::all(kube.clone());
     let found = binding.get_opt(REVIEWER_BINDING).await;
@@ -277,7 +277,7 @@ async fn note_reviewer(site: Site<'_>) -> Result<(), Error> {
     if let Some(uid) = found.and_then(|b| b.metadata.uid) {
         let name = REVIEWER_BINDING.to_owned();
         let item = Item::Object { resource: Resource::ClusterRoleBinding, namespace: None, name };
-        journal.created(journal.creating(item)?, uid)?;
+        journal.created(&journal.creating(item)?, uid)?;
     }
     Ok(())
 }

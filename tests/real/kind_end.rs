@@ -63,8 +63,8 @@ fn an_interrupted_run_cleans_up_reports_every_scenario_and_ends_with_130() {
     is_under_way(&run);
     kill("-INT", child.id());
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert_eq!(left_of(&run), Vec::<String>::new());
     let report = reports.json();
+    assert_eq!(left_of(&run), Vec::<String>::new(), "{}", report["problems"]);
     for id in ["binding.example-a-then-b", "binding.other-namespace"] {
         let seen = scenario(&report, id);
         assert_eq!(seen["keys"].as_array().unwrap().len(), 30);

@@ -30,7 +30,7 @@ pub async fn create(name: &str, image: &str, journal: &Journal, limit: Duration)
     // kind joins the run's own network: nothing that is shared is left or deleted.
     command.env("KIND_EXPERIMENTAL_DOCKER_NETWORK", name);
     run_kind("create cluster", command, limit).await?;
-    journal.created(entry, name)?;
+    journal.created(&entry, name)?;
     Ok(())
 }
 

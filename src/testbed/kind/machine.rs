@@ -66,7 +66,7 @@ impl Machine {
         .await?;
         let entry = journal.creating(names::part(NETWORK, &name, None))?;
         let network = engine.create_network(&name, &journal.run).await?;
-        journal.created(entry, network)?;
+        journal.created(&entry, network)?;
         let origins = BTreeMap::from([("vault".to_owned(), vault), ("node".to_owned(), node)]);
         Ok((Self { engine, name, vault_image: images.vault_image.clone(), vault_in_node: false }, origins))
     }

@@ -94,7 +94,7 @@ pub async fn start(
     let entry = journal.creating(names::part(CONTAINER, &name, of))?;
     let failed = |reason: String| Error::Start { container: name.clone(), reason };
     let container = request.start().await.map_err(|error| failed(error.to_string()))?;
-    journal.created(entry, container.id())?;
+    journal.created(&entry, container.id())?;
     let published = container.get_host_port_ipv4(tcp).await.map_err(|error| failed(error.to_string()))?;
     // From here on the journal alone says when the container goes.
     std::mem::forget(container);
