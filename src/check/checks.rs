@@ -94,7 +94,10 @@ fn auth_method(observation: &Observation, observed: &Observed) -> Case {
 fn kv_version(asked: &Asked) -> Case {
     let id = "kv-version-2";
     match (asked.kv_version, &asked.mount) {
-        (Some(2), _) => check(id, Verdict::Conformant, ""),
+        (Some(2), _) => {
+            let slashes = asked.mount_path.as_deref().filter(|path| path.contains('/'));
+            check(id, Verdict::Conformant, slashes.map_or(String::new(), |path| format!("the mount is {path}")))
+        }
         (Some(version), _) => {
             failed(id, ids::read::KV_VERSION_1, format!("the mount is KV version {version}; the page needs version 2"))
         }

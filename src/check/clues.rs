@@ -224,6 +224,7 @@ mod tests {
                 config: Found::There(config),
                 policies: BTreeMap::new(),
                 mount: unknown(),
+                mount_path: None,
                 secret: unknown(),
                 stray: unknown(),
                 accessor: Some("auth_kubernetes_1".to_owned()),

@@ -63,8 +63,10 @@ pub struct VaultSide {
     pub config: Found,
     /// The policies named, by name.
     pub policies: BTreeMap<String, Found>,
-    /// `sys/mounts/MOUNT`.
+    /// `sys/mounts/MOUNT`, of the first way to take the Secret Name apart at which something is mounted.
     pub mount: Found,
+    /// That mount's path, where it is there.
+    pub mount_path: Option<String>,
     /// `MOUNT/metadata/NAME`: versions, never values.
     pub secret: Found,
     /// `MOUNT/metadata/data/NAME`: the same, one `data/` too deep.
@@ -82,9 +84,9 @@ impl VaultSide {
     /// have any name, and be an older Kubernetes one.
     #[must_use]
     pub fn other_method(&self) -> Option<&str> {
-        const OTHERS: [&str; 13] = [
-            "approle", "aws", "azure", "cert", "cf", "gcp", "github", "jwt", "kerberos", "ldap", "oidc", "radius",
-            "userpass",
+        const OTHERS: [&str; 16] = [
+            "alicloud", "approle", "aws", "azure", "cert", "cf", "gcp", "github", "jwt", "kerberos", "ldap", "oci",
+            "oidc", "okta", "radius", "userpass",
         ];
         self.method.as_deref().filter(|method| OTHERS.contains(method))
     }
@@ -122,8 +124,8 @@ pub async fn token_rights(
     access: &VaultAccess,
 ) -> Result<(Vec<String>, Vec<String>), VaultError> {
     let needed = rights::vault_paths(target, &access.policies);
-    let secret = target.data_path();
-    let paths: Vec<&String> = needed.iter().chain([&secret]).collect();
+    let secrets: Vec<String> = target.secret.places().map(|(mount, name)| format!("{mount}/data/{name}")).collect();
+    let paths: Vec<&String> = needed.iter().chain(&secrets).collect();
     let body = json!({ "paths": paths });
     let reply = vault.call(Method::POST, "sys/capabilities-self", Some(&body)).await?;
     if !reply.body["data"].is_object() {
@@ -146,30 +148,49 @@ pub async fn token_rights(
             excess.push(format!("{} on {path}", more.join(", ")));
         }
     }
-    let on_secret: Vec<String> = of(&secret).into_iter().filter(|c| c != "deny").collect();
-    if !on_secret.is_empty() {
-        excess.push(format!("{} on {secret}, which the check never reads with it", on_secret.join(", ")));
+    for secret in &secrets {
+        let on_secret: Vec<String> = of(secret).into_iter().filter(|c| c != "deny").collect();
+        if !on_secret.is_empty() {
+            excess.push(format!("{} on {secret}, which the check never reads with it", on_secret.join(", ")));
+        }
     }
     Ok((missing, excess))
+}
+
+/// What is mounted where the secret should be, and at which path, by every way to take the Secret Name apart. No mount
+/// lies within another, so there is one at most.
+pub async fn mount(vault: &Vault, target: &Target) -> (Found, Option<String>) {
+    let mut first = None;
+    for (path, _) in target.secret.places() {
+        let found = Found::of(vault.send_patiently(Method::GET, &format!("sys/mounts/{path}"), None).await);
+        if found.there().is_some() {
+            return (found, Some(path.to_owned()));
+        }
+        first = first.or(Some(found));
+    }
+    (first.unwrap_or_else(|| Found::Unknown("not asked".to_owned())), None)
 }
 
 /// Reads role, configuration, policies, mount and the secret's versions.
 pub async fn vault_side(vault: &Vault, target: &Target, access: &VaultAccess) -> VaultSide {
     let get = |path: String| async move { Found::of(vault.send_patiently(Method::GET, &path, None).await) };
-    let (mount, name) = (&target.secret.mount, &target.secret.name);
     let auth = &target.auth_mount;
     let policies = access.policies.iter().map(|policy| async move {
         let found = get(format!("sys/policies/acl/{policy}")).await;
         (policy.clone(), found)
     });
     let described = get(format!("sys/internal/ui/mounts/auth/{auth}")).await;
+    let (mount, mount_path) = mount(vault, target).await;
+    let secret = target.with_mount(mount_path.as_deref()).secret;
+    let (at, name) = (&secret.mount, &secret.name);
     VaultSide {
         role: get(format!("auth/{auth}/role/{}", target.role)).await,
         config: get(format!("auth/{auth}/config")).await,
         policies: futures::future::join_all(policies).await.into_iter().collect(),
-        mount: get(format!("sys/mounts/{mount}")).await,
-        secret: get(format!("{mount}/metadata/{name}")).await,
-        stray: get(format!("{mount}/metadata/data/{name}")).await,
+        mount,
+        mount_path,
+        secret: get(format!("{at}/metadata/{name}")).await,
+        stray: get(format!("{at}/metadata/data/{name}")).await,
         accessor: described.there().and_then(|data| data["accessor"].as_str()).map(str::to_owned),
         method: described.there().and_then(|data| data["type"].as_str()).map(str::to_owned),
         too_strong: token_rights(vault, target, access).await.map(|(_, excess)| excess).unwrap_or_default(),

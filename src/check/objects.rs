@@ -75,6 +75,7 @@ pub fn input(target: &Target, owner: &Owner, keys: &KeyCatalogue, login_only: bo
         run: owner.run.clone(),
         scenario: owner.scenario.clone(),
         secret_name: target.secret_name.clone(),
+        mount: target.mount.clone(),
         keys: if login_only { Vec::new() } else { keys.keys.iter().map(|key| key.name.clone()).collect() },
         auth_mount: target.auth_mount.clone(),
         role: target.role.clone(),

@@ -178,13 +178,14 @@ pub fn metadata(namespace: Option<&str>) -> ObjectMeta {
 /// The paths that the second depth reads, below `/v1/`, each once.
 #[must_use]
 pub fn vault_paths(target: &Target, policies: &[String]) -> Vec<String> {
-    let (mount, name) = (&target.secret.mount, &target.secret.name);
     let mut paths =
         vec![format!("auth/{}/config", target.auth_mount), format!("auth/{}/role/{}", target.auth_mount, target.role)];
     paths.extend(policies.iter().map(|policy| format!("sys/policies/acl/{policy}")));
-    paths.push(format!("sys/mounts/{mount}"));
-    paths.push(format!("{mount}/metadata/{name}"));
-    paths.push(format!("{mount}/metadata/data/{name}"));
+    for (mount, name) in target.secret.places() {
+        paths.push(format!("sys/mounts/{mount}"));
+        paths.push(format!("{mount}/metadata/{name}"));
+        paths.push(format!("{mount}/metadata/data/{name}"));
+    }
     paths
 }
 
@@ -213,7 +214,7 @@ pub struct Promise {
 #[must_use]
 pub fn vault_requests(target: &Target) -> Vec<Promise> {
     let promise = |by_probe, method, path: String, why| Promise { by_probe, method, path, why };
-    let mount = &target.secret.mount;
+    let (mount, name) = (&target.secret.mount, &target.secret.name);
     let mut all = vec![
         promise(true, Method::GET, "sys/health".to_owned(), "is Vault there, unsealed, recent enough"),
         promise(
@@ -222,14 +223,13 @@ pub fn vault_requests(target: &Target) -> Vec<Promise> {
             format!("auth/{}/login", target.auth_mount),
             "the app's login, and an empty one where it is refused",
         ),
-        promise(true, Method::GET, target.data_path(), "the app's read; values stay in the probe's memory"),
-        promise(true, Method::GET, format!("sys/internal/ui/mounts/{mount}"), "is the mount KV version 2"),
         promise(
             true,
             Method::GET,
-            format!("{mount}/metadata/data/{}", target.secret.name),
-            "does the secret lie one data/ too deep, where the app gets 404",
+            format!("auth/{}/login/{NAME}", target.auth_mount),
+            "where a login is refused as if nothing were mounted: is a method there that takes a user's name",
         ),
+        promise(true, Method::GET, format!("sys/internal/ui/mounts/{mount}"), "is the mount KV version 2"),
         promise(
             true,
             Method::POST,
@@ -239,6 +239,16 @@ pub fn vault_requests(target: &Target) -> Vec<Promise> {
         promise(true, Method::POST, "auth/token/revoke-self".to_owned(), "the end of the token that the login gave"),
         promise(true, Method::GET, "auth/token/lookup-self".to_owned(), "is that token dead"),
     ];
+    if !target.secret.elsewhere.is_empty() {
+        let path = format!("sys/internal/ui/mounts/{mount}/{name}");
+        all.push(promise(true, Method::GET, path, "how far the mount goes, where the app's read is refused"));
+    }
+    for (mount, name) in target.secret.places() {
+        let read = "the app's read; values stay in the probe's memory";
+        all.push(promise(true, Method::GET, format!("{mount}/data/{name}"), read));
+        let stray = "does the secret lie one data/ too deep, where the app gets 404";
+        all.push(promise(true, Method::GET, format!("{mount}/metadata/data/{name}"), stray));
+    }
     if let Some(access) = &target.vault {
         all.push(promise(false, Method::GET, "sys/health".to_owned(), "does Vault answer here"));
         all.push(promise(

@@ -91,14 +91,21 @@ impl<'a> Check<'a> {
                 let _ = self.events.send(Event::Notice { text });
             }
         }
-        let app = step(self.events, "read what the app has", app::find(&site.kube, self.target)).await?;
-        result.facts.names = Some(names::seen(self.target, &app, &Inspection::default()));
+        // The probe is told where the mount ends, where that can be asked before.
+        let mount = match &site.vault {
+            Some(vault) if !self.target.secret.elsewhere.is_empty() => inspect::mount(vault, self.target).await.1,
+            _ => None,
+        };
+        let target = self.target.with_mount(mount.as_deref());
+        let app = step(self.events, "read what the app has", app::find(&site.kube, &target)).await?;
+        result.facts.names = Some(names::seen(&target, &app, &Inspection::default()));
         let _ = self.events.send(Event::TestbedReady { facts: Box::new(result.facts.clone()) });
         for id in ALL {
             let _ = self.events.send(Event::ScenarioStarted { id: id.to_owned(), evidence: Default::default() });
         }
-        let sighted = self.look(site, journal, app).await?;
-        result.facts.names = Some(names::seen(self.target, &sighted.app, &sighted.inspection));
+        let sighted = self.look(&target, site, journal, app).await?;
+        let target = target.with_mount(sighted.mount());
+        result.facts.names = Some(names::seen(&target, &sighted.app, &sighted.inspection));
         for probed in [Some(&sighted.twin), Some(&sighted.fresh), sighted.other.as_ref()].into_iter().flatten() {
             if let Seen::Observed(observation) = &probed.seen
                 && let Some(asked) = &observation.asked
@@ -109,7 +116,7 @@ impl<'a> Check<'a> {
                 }
             }
         }
-        result.scenarios = self.judge().judge(&sighted);
+        result.scenarios = Judge { target: &target, ..self.judge() }.judge(&sighted);
         for scenario in &result.scenarios {
             let _ = self.events.send(Event::ScenarioFinished { result: Box::new(scenario.clone()) });
         }
@@ -117,13 +124,13 @@ impl<'a> Check<'a> {
     }
 
     /// Starts the probes and, beside them, asks what more rights can tell.
-    async fn look(&self, site: &Site, journal: &Journal, app: App) -> Result<Sighted, Error> {
-        let planned = plan::objects(self.target, &journal.run, &self.catalogue.keys, &app)?;
+    async fn look(&self, target: &Target, site: &Site, journal: &Journal, app: App) -> Result<Sighted, Error> {
+        let planned = plan::objects(target, &journal.run, &self.catalogue.keys, &app)?;
         let Site { kube, vault } = site;
         let inspection = async {
-            let cluster = inspect::cluster_side(kube, self.target, &app.service_account).await;
-            let vault = match (vault, &self.target.vault) {
-                (Some(vault), Some(access)) => Some(inspect::vault_side(vault, self.target, access).await),
+            let cluster = inspect::cluster_side(kube, target, &app.service_account).await;
+            let vault = match (vault, &target.vault) {
+                (Some(vault), Some(access)) => Some(inspect::vault_side(vault, target, access).await),
                 _ => None,
             };
             Inspection { vault, cluster }

@@ -49,3 +49,13 @@ pub struct Sighted {
     /// The pod of another namespace, where one is named.
     pub other: Option<Probed>,
 }
+
+impl Sighted {
+    /// How far the KV mount goes, as Vault said it to the app's token or to the one given.
+    #[must_use]
+    pub fn mount(&self) -> Option<&str> {
+        let asked = self.twin.observation().and_then(|observation| observation.asked.as_ref());
+        let by_given = self.inspection.vault.as_ref().and_then(|vault| vault.mount_path.as_deref());
+        asked.and_then(|asked| asked.mount_path.as_deref()).or(by_given)
+    }
+}

@@ -58,6 +58,8 @@ pub struct Target {
     pub secret_name: String,
     /// The same, taken apart.
     pub secret: SecretName,
+    /// The KV mount, where it was named apart from the URL.
+    pub mount: Option<String>,
     /// The auth mount's path.
     pub auth_mount: String,
     /// The role.
@@ -98,6 +100,16 @@ impl Target {
     pub fn data_path(&self) -> String {
         format!("{}/data/{}", self.secret.mount, self.secret.name)
     }
+
+    /// The same target where it was found how far the mount goes; as it was where that is not one of the ways to take the
+    /// Secret Name apart.
+    #[must_use]
+    pub fn with_mount(&self, mount: Option<&str>) -> Self {
+        match mount.and_then(|mount| self.secret.with_mount(mount).ok()) {
+            Some(secret) => Self { mount: Some(secret.mount.clone()), secret, ..self.clone() },
+            None => self.clone(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -116,6 +128,7 @@ pub(crate) mod tests {
             service_account: None,
             secret: SecretName::parse(&secret_name).unwrap(),
             secret_name,
+            mount: None,
             auth_mount: "kubernetes".to_owned(),
             role: "pmp-secret-accessor-role".to_owned(),
             token_file: crate::probe::input::TOKEN_FILE.to_owned(),

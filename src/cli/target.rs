@@ -45,7 +45,7 @@ pub struct Arguments {
     /// In place of --secret-name: Vault's address as pods see it
     #[arg(long, value_name = "URL")]
     vault_addr: Option<String>,
-    /// With --vault-addr: the KV mount
+    /// With --vault-addr: the KV mount, slashes in it included
     #[arg(long, value_name = "PATH", default_value = "pmp-dev", requires = "vault_addr")]
     mount: String,
     /// With --vault-addr: the secret's name
@@ -126,11 +126,7 @@ impl Arguments {
     /// What is missing or cannot be used, and how to mend it.
     pub fn shape(&self, keys: &KeyCatalogue, access: Option<&Access>) -> Result<Target, String> {
         let namespace = self.namespace.clone();
-        // One of both is there: the command line has no other form.
-        let address = self.vault_addr.as_deref().unwrap_or_default().trim_end_matches('/');
-        let secret_name =
-            self.secret_name.clone().unwrap_or_else(|| format!("{address}/{}/{}", self.mount, self.secret));
-        let secret = SecretName::parse(&secret_name)?;
+        let (secret_name, secret) = self.secret()?;
         if self.other_namespace.as_ref() == Some(&namespace) {
             return Err(
                 "--other-namespace is the app's own namespace; name one whose pods must not be let in".to_owned()
@@ -144,6 +140,7 @@ impl Arguments {
             runtime: self.runtime.clone(),
             app_selector: self.app_selector.clone().unwrap_or_else(|| format!("app={}", self.runtime)),
             service_account: self.service_account.clone(),
+            mount: self.vault_addr.as_ref().map(|_| secret.mount.clone()),
             secret_name,
             secret,
             auth_mount: self.auth_mount.trim_matches('/').to_owned(),
@@ -171,6 +168,26 @@ impl Arguments {
             },
             owner: self.owner.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "unknown".to_owned()),
         })
+    }
+
+    /// The Secret Name URL, whole and taken apart: at the mount, where that is named for itself.
+    fn secret(&self) -> Result<(String, SecretName), String> {
+        let Some(address) = self.vault_addr.as_deref().map(|address| address.trim_end_matches('/')) else {
+            // One of both is there: the command line has no other form.
+            let url = self.secret_name.clone().unwrap_or_default();
+            let secret = SecretName::parse(&url)?;
+            return Ok((url, secret));
+        };
+        let (mount, name) = (self.mount.trim_matches('/'), self.secret.trim_start_matches('/'));
+        let url = format!("{address}/{mount}/{name}");
+        let secret = SecretName::parse(&url)?;
+        if reqwest::Url::parse(address).is_ok_and(|url| url.path() != "/") {
+            return Err(format!("--vault-addr `{address}` has a path; it is {}", secret.address));
+        }
+        // In the URL some characters are written in another way, slashes are not.
+        let parts = mount.matches('/').count();
+        let at = secret.places().nth(parts).map(|(mount, name)| secret.at(mount, name));
+        at.map(|secret| (url, secret)).ok_or_else(|| format!("--mount `{}` names no mount", self.mount))
     }
 
     /// The namespace of Vault Enterprise, and who named it: of the app only a flag can speak.
@@ -201,7 +218,14 @@ impl Arguments {
         add("operator-namespace", &target.operator_namespace);
         add("runtime", &target.runtime);
         add("app-selector", &target.app_selector);
-        add("secret-name", &target.secret_name);
+        match &target.mount {
+            Some(mount) => {
+                add("vault-addr", &target.secret.address);
+                add("mount", mount);
+                add("secret", &target.secret.name);
+            }
+            None => add("secret-name", &target.secret_name),
+        }
         add("auth-mount", &target.auth_mount);
         add("role", &target.role);
         add("token-file", &target.token_file);

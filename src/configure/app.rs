@@ -105,6 +105,7 @@ pub fn probe_input(site: Site<'_>, configuration: &Configuration) -> Input {
         run: site.owner.run.clone(),
         scenario: site.owner.scenario.clone(),
         secret_name: secret_name(site, configuration),
+        mount: None,
         keys: site.run.keys.keys.iter().map(|key| key.name.clone()).collect(),
         auth_mount: site.names.auth_mount.clone(),
         role: ROLE.to_owned(),

@@ -11,7 +11,8 @@ use super::input::{Ask, Input, SecretName};
 use super::stages::{answer, log_in, look_at, nobody, read_answer, service_account_token};
 use crate::ledger::Ledger;
 use crate::probe::observation::{Answer, Asked, Login, Observation, SCHEMA};
-use crate::vault::client::{Client, Error, PLAIN_TO_TLS};
+use crate::vault::client::{Client, Error, PLAIN_TO_TLS, Reply};
+use crate::vault::objects::BEING_UPGRADED;
 use crate::vault::transport::{Handshake, Transport, transport};
 
 /// The paths below `/v1/` whose capabilities are asked, in the order of
@@ -88,8 +89,7 @@ pub async fn observe(input: &Input, ask: &Ask, vault: &Client, secret_name: &Sec
         }
     } else if jwt.is_some() {
         let answer = asked.health.clone();
-        observation.login =
-            Some(Login { answer, lease_duration: None, policies: Vec::new(), empty_login_status: None });
+        observation.login = Some(Login::of(answer));
     }
     asked.requests = ledger.requests();
     observation.asked = Some(asked);
@@ -138,7 +138,23 @@ async fn read(
     observation: &mut Observation,
     asked: &mut Asked,
 ) {
-    let result = client.send_patiently(Method::GET, &observation.read_path, None).await;
+    let mut secret_name = secret_name.clone();
+    let mut result = read_once_upgraded(client, &observation.read_path).await;
+    // A path of several slashes may be taken apart at each, and the app's own token is told where the mount ends. The
+    // read goes first: a token with one use has none left for a question.
+    if !secret_name.elsewhere.is_empty() && matches!(read_answer(&result).status, Some(403 | 404)) {
+        let whole = format!("{}/{}", secret_name.mount, secret_name.name);
+        ask_mount(client, &whole, asked).await;
+        let found = asked.mount_path.as_deref().and_then(|mount| secret_name.with_mount(mount).ok());
+        if let Some(found) = found.filter(|found| found.mount != secret_name.mount) {
+            observation.read_path = format!("{}/data/{}", found.mount, found.name);
+            let path = &observation.read_path;
+            let without = client.with_token(None).send_patiently(Method::GET, path, None).await;
+            asked.read_without_token = Some(read_answer(&without));
+            result = read_once_upgraded(client, path).await;
+            secret_name = found;
+        }
+    }
     let read = read_answer(&result);
     observation.read_with_token = true;
     if let Ok(reply) = &result {
@@ -147,26 +163,54 @@ async fn read(
         asked.created = metadata["created_time"].as_str().map(str::to_owned);
     }
     // Before the mount is asked about: a token with few uses may have none left for this.
-    let body = json!({ "paths": paths(secret_name, &ask.sibling) });
+    let body = json!({ "paths": paths(&secret_name, &ask.sibling) });
     let result = client.send_patiently(Method::POST, "sys/capabilities-self", Some(&body)).await;
     asked.capabilities = Some(answer(&result));
     if let Ok(reply) = result {
-        for path in paths(secret_name, &ask.sibling) {
+        for path in paths(&secret_name, &ask.sibling) {
             let Some(allowed) = reply.body["data"][&path].as_array() else { continue };
             let allowed = allowed.iter().filter_map(Value::as_str).map(str::to_owned).collect();
             asked.allowed.insert(path, allowed);
         }
     }
 
-    let SecretName { mount, name, .. } = secret_name;
-    let result = client.send_patiently(Method::GET, &format!("sys/internal/ui/mounts/{mount}"), None).await;
-    asked.mount = Some(answer(&result));
-    asked.kv_version = result.ok().and_then(|reply| kv_version(&reply.body));
+    let SecretName { mount, name, .. } = &secret_name;
+    if asked.mount.is_none() {
+        ask_mount(client, mount, asked).await;
+    }
     if read.status == Some(404) {
         let stray = client.send_patiently(Method::GET, &format!("{mount}/metadata/data/{name}"), None).await;
         asked.at_data_data = Some(answer(&stray));
     }
     observation.read = Some(read);
+}
+
+/// Asks which mount a path is in, and what it is.
+async fn ask_mount(client: &Client, path: &str, asked: &mut Asked) {
+    let result = client.send_patiently(Method::GET, &format!("sys/internal/ui/mounts/{path}"), None).await;
+    asked.mount = Some(answer(&result));
+    let Ok(reply) = result else { return };
+    let text = |field: &str| reply.body["data"][field].as_str();
+    asked.mount_path = text("path").map(|path| path.trim_matches('/').to_owned());
+    asked.engine = text("type").map(str::to_owned);
+    asked.kv_version = kv_version(&reply.body);
+}
+
+/// How often, and how far apart in seconds, a secret is asked for whose mount says that it is being upgraded.
+const UPGRADE_TRIES: (u32, u64) = (10, 2);
+
+/// `GET PATH`. A KV engine that becomes version 2 answers 400 for a while, and then works.
+async fn read_once_upgraded(client: &Client, path: &str) -> Result<Reply, Error> {
+    let (tries, seconds) = UPGRADE_TRIES;
+    for _ in 1..tries {
+        let result = client.send_patiently(Method::GET, path, None).await;
+        let upgrading = |reply: &Reply| reply.status == 400 && reply.errors().contains(BEING_UPGRADED);
+        if !result.as_ref().is_ok_and(upgrading) {
+            return result;
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+    }
+    client.send_patiently(Method::GET, path, None).await
 }
 
 /// The KV version that a description of a mount gives; none where it is no KV mount.

@@ -19,6 +19,9 @@ pub struct Input {
     pub scenario: String,
     /// `#configure-pmp-credentials`: `SCHEME://ADDRESS[:PORT]/MOUNT/NAME`.
     pub secret_name: String,
+    /// The KV mount, where it is named apart from the URL; else Vault says how far it goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mount: Option<String>,
     /// The key names, in the catalogue's order.
     pub keys: Vec<String>,
     /// Not documented, so configurable.
@@ -75,10 +78,13 @@ impl Input {
 pub struct SecretName {
     /// `SCHEME://ADDRESS[:PORT]`.
     pub address: String,
-    /// The KV mount: the path's first segment.
+    /// The KV mount: as it was named or found, else the path's first segment, as the page has it.
     pub mount: String,
     /// The secret's name: the rest, as it stands.
     pub name: String,
+    /// How else the path may be taken apart, the shortest mount first: mounts and names may have slashes.
+    /// Empty where the mount is known.
+    pub elsewhere: Vec<(String, String)>,
 }
 
 impl SecretName {
@@ -93,12 +99,37 @@ impl SecretName {
         if !matches!(parsed.scheme(), "http" | "https") {
             return Err(wrong("is neither http nor https"));
         }
-        let (mount, name) =
-            parsed.path().trim_start_matches('/').split_once('/').ok_or_else(|| wrong("names no secret"))?;
-        if mount.is_empty() || name.is_empty() {
-            return Err(wrong("names no secret"));
+        let path = parsed.path().trim_start_matches('/');
+        let splits = path.match_indices('/').map(|(at, _)| (path[..at].to_owned(), path[at + 1..].to_owned()));
+        let mut splits = splits.filter(|(_, name)| !name.trim_matches('/').is_empty());
+        let (mount, name) = splits.next().ok_or_else(|| wrong("names no secret"))?;
+        let elsewhere = splits.collect();
+        Ok(Self { address: parsed.origin().ascii_serialization(), mount, name, elsewhere })
+    }
+
+    /// The same where the mount is known.
+    ///
+    /// # Errors
+    /// The path does not begin with it, or ends with it.
+    pub fn with_mount(&self, mount: &str) -> Result<Self, String> {
+        let mount = mount.trim_matches('/');
+        match self.places().find(|(known, _)| *known == mount) {
+            Some((mount, name)) => Ok(self.at(mount, name)),
+            None => Err(format!("the Secret Name has no secret in the mount `{mount}`")),
         }
-        Ok(Self { address: parsed.origin().ascii_serialization(), mount: mount.to_owned(), name: name.to_owned() })
+    }
+
+    /// Every way to take the path apart, as mount and name: the one that is taken unless Vault says otherwise first.
+    pub fn places(&self) -> impl Iterator<Item = (&str, &str)> {
+        let others = self.elsewhere.iter().map(|(mount, name)| (mount.as_str(), name.as_str()));
+        std::iter::once((self.mount.as_str(), self.name.as_str())).chain(others)
+    }
+
+    /// The same secret in that mount.
+    #[must_use]
+    pub fn at(&self, mount: &str, name: &str) -> Self {
+        let address = self.address.clone();
+        Self { address, mount: mount.to_owned(), name: name.to_owned(), elsewhere: Vec::new() }
     }
 }
 
@@ -112,6 +143,22 @@ mod tests {
         assert_eq!((&*name.address, &*name.mount, &*name.name), ("http://10.0.0.7:8200", "pmp-dev", "admin"));
         let name = SecretName::parse("http://vault/pmp-dev/admin/").unwrap();
         assert_eq!((&*name.address, &*name.name), ("http://vault", "admin/"));
+        assert!(name.elsewhere.is_empty());
+    }
+
+    #[test]
+    fn a_path_of_more_parts_may_be_taken_apart_at_each_slash() {
+        let name = SecretName::parse("http://vault/team/pmp-dev/apps/admin").unwrap();
+        let places: Vec<_> = name.places().collect();
+        assert_eq!(
+            places,
+            [("team", "pmp-dev/apps/admin"), ("team/pmp-dev", "apps/admin"), ("team/pmp-dev/apps", "admin")]
+        );
+        let known = name.with_mount("/team/pmp-dev/").unwrap();
+        assert_eq!((&*known.mount, &*known.name, known.elsewhere.len()), ("team/pmp-dev", "apps/admin", 0));
+        for other in ["te", "pmp-dev", "team/pmp-dev/apps/admin", ""] {
+            assert!(name.with_mount(other).is_err(), "{other}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::vault::transport::Transport;
 pub const MARKER: &str = "PMP-VAULT-OBSERVATION";
 
 /// The version of [`Observation`]'s shape.
-pub const SCHEMA: u32 = 4;
+pub const SCHEMA: u32 = 5;
 
 /// Everything that the probe saw, in the order of the stages. It holds no
 /// token and no value; a value's HMAC only where the harness gave a key for it.
@@ -29,7 +29,7 @@ pub struct Observation {
     pub token: TokenState,
     /// The login. Absent where there was no token.
     pub login: Option<Login>,
-    /// The API path of the central secret, as the Secret Name URL gives it.
+    /// The API path of the central secret, as the Secret Name URL gives it, and Vault where it says how far the mount goes.
     pub read_path: String,
     /// The read of the central secret: with the Vault token, or without one after a denial.
     pub read: Option<Answer>,
@@ -66,8 +66,12 @@ pub struct Asked {
     pub token_type: Option<String>,
     /// `auth.num_uses` of the login; none where the token has no limit of uses.
     pub token_uses: Option<u64>,
-    /// `GET sys/internal/ui/mounts/MOUNT`, which any token with rights in the mount may ask.
+    /// `GET sys/internal/ui/mounts/PATH`, which any token with rights in the mount may ask.
     pub mount: Option<Answer>,
+    /// The mount's path without a slash at its end, where that said it.
+    pub mount_path: Option<String>,
+    /// The mount's engine, such as `kv`, where that said it.
+    pub engine: Option<String>,
     /// The mount's KV version, where that said it.
     pub kv_version: Option<u8>,
     /// After a 404: `GET MOUNT/metadata/data/NAME`.
@@ -133,6 +137,17 @@ pub struct Login {
     /// After a bare `permission denied`: the status of an empty login request,
     /// which tells a missing auth mount (403) from one that is there (400).
     pub empty_login_status: Option<u16>,
+    /// After a refusal that says nothing of the method: whether what else was asked there was answered as the Kubernetes
+    /// method never answers.
+    pub another_method: bool,
+}
+
+impl Login {
+    /// A login that gave nothing yet.
+    #[must_use]
+    pub fn of(answer: Answer) -> Self {
+        Self { answer, lease_duration: None, policies: Vec::new(), empty_login_status: None, another_method: false }
+    }
 }
 
 /// What the read gave.

@@ -37,8 +37,7 @@ pub(super) async fn log_in(vault: &Client, input: &Input, jwt: &SecretString) ->
     let path = format!("auth/{}/login", input.auth_mount);
     let body = json!({ "role": input.role, "jwt": jwt.expose_secret() });
     let result = vault.send_patiently(Method::POST, &path, Some(&body)).await;
-    let mut login =
-        Login { answer: vaults_answer(&result), lease_duration: None, policies: Vec::new(), empty_login_status: None };
+    let mut login = Login::of(vaults_answer(&result));
     let mut granted = Granted::default();
     if let Ok(reply) = &result {
         let auth = &reply.body["auth"];
@@ -58,11 +57,25 @@ pub(super) async fn log_in(vault: &Client, input: &Input, jwt: &SecretString) ->
             false => nobody("a login that answers 200 without a token"),
         };
     }
-    if login.answer.status == Some(403) {
-        login.empty_login_status =
-            vault.send_patiently(Method::POST, &path, Some(&json!({}))).await.ok().map(|r| r.status);
+    // The method for Azure knows roles, too, and says so in the same words.
+    let no_such_role = login.answer.status == Some(400) && login.answer.text.starts_with("invalid role name");
+    if login.answer.status == Some(403) || no_such_role {
+        let empty = vault.send_patiently(Method::POST, &path, Some(&json!({}))).await.ok();
+        login.another_method = no_such_role && empty.as_ref().is_some_and(|reply| reply.errors() == "jwt is required");
+        login.empty_login_status = empty.map(|reply| reply.status);
+    }
+    if login.answer.status == Some(403) && login.empty_login_status == Some(403) {
+        login.another_method = logs_in_by_name(vault, &path).await;
     }
     (login, granted)
+}
+
+/// Whether a method is there that takes a user's name in the path (userpass, LDAP, Okta, OCI, RADIUS). It answers a
+/// login without one as if nothing were mounted, and knows the path with one, for another verb than GET (seen on Vault
+/// 1.21.0: 405 `unsupported operation`; 403 where nothing is mounted, and of every other method).
+async fn logs_in_by_name(vault: &Client, path: &str) -> bool {
+    let reply = vault.send_patiently(Method::GET, &format!("{path}/pmp-vault-conformance"), None).await;
+    reply.is_ok_and(|reply| reply.status == 405 && reply.is_vaults())
 }
 
 /// What is kept of an exchange: never its body.

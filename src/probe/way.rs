@@ -15,6 +15,10 @@ use crate::vault::client::{Client, Roots};
 pub async fn observe(input: &Input) -> Result<Observation, String> {
     let started = std::time::Instant::now();
     let secret_name = SecretName::parse(&input.secret_name)?;
+    let secret_name = match &input.mount {
+        Some(mount) => secret_name.with_mount(mount)?,
+        None => secret_name,
+    };
     let roots = input.ca.as_ref().map_or(Roots::Public, |pem| Roots::Pem(pem.clone().into_bytes()));
     let vault = Client::new(&secret_name.address, None, &roots).map_err(|e| e.to_string())?;
     if let Some(ask) = &input.ask {

@@ -116,7 +116,7 @@ impl Client {
     pub async fn write_kv(&self, path: &str, body: &Value) -> Result<(), Error> {
         wait::until(&format!("mount that takes {path}"), UPGRADE_LIMIT, Duration::from_millis(100), || async {
             match self.call(Method::POST, path, Some(body)).await {
-                Err(Error::Status { status: 400, text, .. }) if text.contains("Upgrading from non-versioned") => {
+                Err(Error::Status { status: 400, text, .. }) if text.contains(objects::BEING_UPGRADED) => {
                     Look::NotYet(text)
                 }
                 written => Look::Done(written.map(drop)),

@@ -10,6 +10,10 @@ pub fn kv_mount(version: u8) -> Value {
     json!({ "type": "kv", "options": { "version": version.to_string() } })
 }
 
+/// What a KV engine says, with HTTP 400, as long as it becomes version 2: "Upgrading", or on a replica "Waiting for the
+/// primary to upgrade", and then this.
+pub const BEING_UPGRADED: &str = "from non-versioned to versioned data";
+
 /// `vault auth enable -path=MOUNT kubernetes`. Vault API: `POST /sys/auth/:path`.
 #[must_use]
 pub fn kubernetes_auth_mount() -> Value {

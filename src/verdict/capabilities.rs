@@ -10,7 +10,7 @@ use crate::vault::client::fails;
 #[must_use]
 pub fn excess(asked: &Asked, read_path: &str) -> Vec<(Fact, String)> {
     let mut found = Vec::new();
-    let Some((mount, name)) = read_path.split_once("/data/") else { return found };
+    let Some((mount, name)) = place(asked, read_path) else { return found };
     let mut siblings: Vec<String> = Vec::new();
     for (path, capabilities) in &asked.allowed {
         let mut note = |fact: Fact, capability: &str| {
@@ -49,9 +49,24 @@ pub fn excess(asked: &Asked, read_path: &str) -> Vec<(Fact, String)> {
     found
 }
 
+/// The mount and the secret's name in a path of KV version 2. Both may have `/data/` in them, so Vault's own word goes first.
+fn place<'a>(asked: &'a Asked, path: &'a str) -> Option<(&'a str, &'a str)> {
+    let known = asked.mount_path.as_deref();
+    let known = known.and_then(|mount| Some((mount, path.strip_prefix(mount)?.strip_prefix("/data/")?)));
+    known.or_else(|| path.split_once("/data/"))
+}
+
+/// Whether Vault says that the token may read the path; unknown where it was not told.
+#[must_use]
+pub fn may_read(asked: &Asked, path: &str) -> Option<bool> {
+    let allowed = asked.allowed.get(path)?;
+    Some(allowed.iter().any(|capability| matches!(capability.as_str(), "read" | "root")))
+}
+
 /// Which other secret a path is, in words; none where it is the app's own, or no secret's.
 fn another_secret(path: &str, mount: &str, name: &str) -> Option<&'static str> {
-    let (of, secret) = path.split_once("/data/")?;
+    let in_it = path.strip_prefix(mount).and_then(|rest| rest.strip_prefix("/data/"));
+    let (of, secret) = in_it.map(|secret| (mount, secret)).or_else(|| path.split_once("/data/"))?;
     match secret.strip_prefix(name) {
         Some("") if of == mount => None,
         _ if of != mount => Some("in another mount"),

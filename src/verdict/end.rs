@@ -133,10 +133,12 @@ fn stop<'a>(
     let login = observation.login.as_ref().ok_or("the probe had a token and reports no login")?;
     if login.answer.status != Some(200) {
         let bare = login.answer.text == "permission denied";
-        let nothing_mounted = bare && login.empty_login_status == Some(403);
+        let nothing_mounted = bare && login.empty_login_status == Some(403) && !login.another_method;
         let mut stop = Stop::new(Stage::Login)
             .answer(&login.answer)
             .fact(Fact::AuthMountMissing, nothing_mounted)
+            .fact(Fact::OtherAuthMethod, login.another_method)
+            .fact(Fact::SelectorFailed, login.answer.text.contains("namespace not authorized err="))
             .fact(Fact::LoginTookLong, asked.and_then(|asked| asked.login_millis).is_some_and(|ms| ms >= LONG_LOGIN))
             .fact(Fact::NotInitialized, asked.and_then(|asked| asked.initialized) == Some(false));
         // What Vault explains to the client it does not log, and where nothing is mounted nothing logs: then the line is
@@ -154,9 +156,15 @@ fn stop<'a>(
     let secret = observation.secret.as_ref();
     let version_2 = secret.is_some_and(|secret| secret.version_2_shape);
     if read.status != Some(200) || !version_2 {
+        let odd = |name: &String| name.contains(['"', '\'', '`']) || name.contains(char::is_whitespace);
+        let engine = asked.and_then(|asked| asked.engine.as_deref());
+        let mut stop = Stop::new(Stage::Read).answer(read);
+        stop.facts
+            .note(Fact::ReadGranted, asked.and_then(|asked| capabilities::may_read(asked, &observation.read_path)));
         return Ok(Some(
-            Stop::new(Stage::Read)
-                .answer(read)
+            stop.fact(Fact::OtherEngine, engine.is_some_and(|engine| !matches!(engine, "kv" | "generic")))
+                .fact(Fact::NoPolicy, login.policies == ["default"])
+                .fact(Fact::PolicyNameOdd, login.policies.iter().any(odd))
                 .fact(Fact::NotVersion2Shape, read.status == Some(200) && !version_2)
                 .fact(Fact::SecretDeleted, secret.is_some_and(|secret| secret.deleted && !secret.destroyed))
                 .fact(Fact::VersionDestroyed, secret.is_some_and(|secret| secret.destroyed))

@@ -106,6 +106,7 @@ fn target() -> BoxedStrategy<Target> {
                 service_account: None,
                 secret: SecretName::parse(&secret_name).unwrap_or_else(|error| panic!("{error}")),
                 secret_name,
+                mount: None,
                 auth_mount: "kubernetes".to_owned(),
                 role: "pmp-secret-accessor-role".to_owned(),
                 token_file: "/token".to_owned(),
@@ -267,6 +268,7 @@ fn observation(login: Answer) -> BoxedStrategy<Observation> {
             lease_duration,
             policies: Vec::new(),
             empty_login_status,
+            another_method: false,
         },
     );
     (token, there(login), there(mostly(answer(200, ""))), there(Just(())), there(secret()), there(asked()))
@@ -340,6 +342,7 @@ fn inspection() -> BoxedStrategy<Inspection> {
         config,
         policies: BTreeMap::from([("pmp-secret-access".to_owned(), policy)]),
         mount,
+        mount_path: None,
         secret,
         stray,
         accessor: Some("auth_kubernetes_1".to_owned()),
@@ -631,6 +634,7 @@ proptest! {
             lease_duration: None,
             policies: Vec::new(),
             empty_login_status: None,
+ another_method: false,
         }).answer = if at_read { Answer { status: Some(200), ..Answer::default() } } else { answer.clone() };
         observation.read = Some(answer.clone());
         observation.read_with_token = true;
@@ -686,6 +690,7 @@ fn all_is_well(change: impl FnOnce(&mut Secret, &mut Asked)) -> Sighted {
             answer: login,
             policies: Vec::new(),
             empty_login_status: None,
+            another_method: false,
         }),
         read_path: PATH.to_owned(),
         read: Some(answer(200, "")),
@@ -882,6 +887,7 @@ fn a_mount_that_is_not_there_may_be_in_another_namespace(#[case] name: Option<&s
             lease_duration: None,
             policies: Vec::new(),
             empty_login_status: Some(403),
+            another_method: false,
         });
     }
     let app = of(&judged(&target, &sighted), APP).clone();

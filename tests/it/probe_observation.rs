@@ -191,7 +191,13 @@ fn any_observation() -> impl Strategy<Value = Observation> {
     let answer = (proptest::option::of(any::<u16>()), any::<String>(), proptest::option::of(transport))
         .prop_map(|(status, text, transport)| Answer { status, text, transport });
     let login = (answer.clone(), any::<Option<u64>>(), proptest::collection::vec(any::<String>(), 0..3)).prop_map(
-        |(answer, lease_duration, policies)| Login { answer, lease_duration, policies, empty_login_status: None },
+        |(answer, lease_duration, policies)| Login {
+            answer,
+            lease_duration,
+            policies,
+            empty_login_status: None,
+            another_method: false,
+        },
     );
     let state = select(vec![KeyState::Present, KeyState::Empty, KeyState::NotAString, KeyState::Missing]);
     let near = proptest::option::of(select(vec![Near::Level, Near::Group, Near::Case]));
@@ -273,7 +279,7 @@ async fn handle(State(vault): State<Vault>, method: Method, uri: Uri, headers: H
     let token = headers.get("x-vault-token").map(|token| token.to_str().unwrap().to_owned());
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     // An empty login request finds out whether a method is there at all.
-    let empty = path.ends_with("/login") && body == json!({});
+    let empty = path.ends_with("/login") && body == json!({}) && !path.contains("/userpass/");
     let answer = vault.answers.iter().find(|((m, p), _)| *m == method.as_str() && *p == path).map(|(_, a)| a.clone());
     vault.requests.lock().unwrap().push(Request { method: method.to_string(), path, token, body });
     let (status, body) = match answer {
@@ -322,6 +328,7 @@ async fn observed(answers: impl IntoIterator<Item = (Ask, (u16, Value))>, change
         run: "r1".to_owned(),
         scenario: "group.name".to_owned(),
         secret_name: format!("http://{address}/pmp-dev/admin"),
+        mount: None,
         keys: LISTED.map(str::to_owned).to_vec(),
         auth_mount: "kubernetes".to_owned(),
         role: "pmp-secret-accessor-role".to_owned(),
@@ -598,6 +605,90 @@ proptest! {
             prop_assert!(!line.to_lowercase().contains(told), "{} of {}", line, secret);
         }
     }
+}
+
+/// What Vault says of the mount `team/pmp-dev` to who asks for a path in it.
+const WHICH_MOUNT: Ask = ("GET", "sys/internal/ui/mounts/team/pmp-dev/admin");
+
+fn a_mount_of_version_2(path: &str) -> (u16, Value) {
+    (200, json!({ "data": { "path": path, "type": "kv", "options": { "version": "2" } } }))
+}
+
+fn in_a_mount_with_a_slash(input: &mut Input) {
+    as_it_asks(input);
+    input.secret_name = input.secret_name.replace("/pmp-dev/", "/team/pmp-dev/");
+}
+
+#[tokio::test]
+async fn where_a_path_may_be_taken_apart_in_several_ways_vault_says_how_and_all_is_asked_there() {
+    const THERE: &str = "GET team/pmp-dev/data/admin";
+    let read = (("GET", "team/pmp-dev/data/admin"), version_2(&values()));
+    let answers = [(LOGIN, logged_in()), (WHICH_MOUNT, a_mount_of_version_2("team/pmp-dev/")), read];
+    let Outcome { observation, requests, line } = observed(answers, in_a_mount_with_a_slash).await;
+    assert_eq!(observation.read_path, "team/pmp-dev/data/admin");
+    assert_eq!(observation.read.unwrap().status, Some(200));
+    let told = observation.asked.unwrap();
+    assert_eq!(
+        (told.mount_path.as_deref(), told.engine.as_deref(), told.kv_version),
+        (Some("team/pmp-dev"), Some("kv"), Some(2))
+    );
+    let requests_there: Vec<bool> = requests
+        .iter()
+        .filter(|request| format!("{} {}", request.method, request.path) == THERE)
+        .map(|request| request.token.is_some())
+        .collect();
+    // Once without a token, and once with it.
+    assert_eq!(requests_there, [false, true]);
+    nothing_secret_is_in(&line);
+}
+
+#[tokio::test]
+async fn where_the_first_part_is_the_mount_or_the_mount_is_named_no_other_way_is_tried() {
+    let read = (("GET", "team/data/pmp-dev/admin"), version_2(&values()));
+    let Outcome { observation, requests, .. } = observed([(LOGIN, logged_in()), read], in_a_mount_with_a_slash).await;
+    assert_eq!(observation.read_path, "team/data/pmp-dev/admin");
+    assert!(!asked(&requests).iter().any(|request| request.contains("team/pmp-dev")), "{requests:?}");
+
+    let read = (("GET", "team/pmp-dev/data/admin"), version_2(&values()));
+    let Outcome { observation, requests, .. } = observed([(LOGIN, logged_in()), read], |input| {
+        in_a_mount_with_a_slash(input);
+        input.mount = Some("team/pmp-dev".to_owned());
+    })
+    .await;
+    assert_eq!(observation.read.unwrap().status, Some(200));
+    assert!(!asked(&requests).iter().any(|request| request.contains("team/data")), "{requests:?}");
+}
+
+#[rstest]
+#[case::vault_does_not_tell_it((403, json!({ "errors": ["preflight capability check returned 403"] })))]
+#[case::it_tells_of_another_mount(a_mount_of_version_2("te/"))]
+#[tokio::test]
+async fn a_path_is_taken_apart_at_its_first_slash_where(#[case] said: (u16, Value)) {
+    let answers = [(LOGIN, logged_in()), (WHICH_MOUNT, said)];
+    let Outcome { observation, .. } = observed(answers, in_a_mount_with_a_slash).await;
+    assert_eq!(observation.read_path, "team/data/pmp-dev/admin");
+    assert_eq!(observation.read.unwrap().status, Some(403));
+}
+
+#[rstest]
+#[case::one_that_takes_a_users_name_in_the_path(405, "unsupported operation", true)]
+#[case::none(403, "permission denied", false)]
+#[tokio::test]
+async fn a_login_that_is_refused_as_if_nothing_were_there_tells_whether_there_is_a_method(
+    #[case] status: u16,
+    #[case] text: &str,
+    #[case] there: bool,
+) {
+    let by_name = (("GET", "auth/userpass/login/pmp-vault-conformance"), (status, json!({ "errors": [text] })));
+    let Outcome { observation, requests, .. } = observed([by_name], |input| {
+        as_it_asks(input);
+        input.auth_mount = "userpass".to_owned();
+    })
+    .await;
+    let login = observation.login.unwrap();
+    assert_eq!((login.empty_login_status, login.another_method), (Some(403), there));
+    let last = asked(&requests).pop().unwrap();
+    assert_eq!(last, "GET auth/userpass/login/pmp-vault-conformance");
 }
 
 #[tokio::test]

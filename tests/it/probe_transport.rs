@@ -214,6 +214,7 @@ async fn a_tls_listener_that_breaks_off_plain_http_is_told_by_its_handshake() {
         run: "r1".to_owned(),
         scenario: "existing.app".to_owned(),
         secret_name: format!("http://{address}/pmp-dev/admin"),
+        mount: None,
         keys: Vec::new(),
         auth_mount: "kubernetes".to_owned(),
         role: "pmp-secret-accessor-role".to_owned(),

@@ -124,6 +124,7 @@ fn observation() -> BoxedStrategy<Observation> {
             lease_duration,
             policies: Vec::new(),
             empty_login_status,
+            another_method: false,
         },
     );
     (token, mostly(login), mostly(fine_or(200)), mostly(Just(())), mostly(secret()), mostly(any_boundary()))

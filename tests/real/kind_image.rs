@@ -38,6 +38,7 @@ impl Image {
             run: "test".to_owned(),
             scenario: "test".to_owned(),
             secret_name: secret_name.to_owned(),
+            mount: None,
             keys: vec!["VCS.GitlabAdminPAT".to_owned()],
             auth_mount: "kubernetes".to_owned(),
             role: "role".to_owned(),

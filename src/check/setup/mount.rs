@@ -18,7 +18,7 @@ pub(super) fn case(target: &Target, vault: &VaultSide, way: Way<'_>) -> Case {
             Some(2) => check(id, Verdict::Conformant, ""),
             Some(version) => differs(ids::read::KV_VERSION_1, format!("{mount} is KV version {version}")),
             None => differs(
-                ids::read::NOT_VERSION_2_SHAPE,
+                ids::read::OTHER_ENGINE,
                 format!("{mount} is no KV engine but `{}`", found["type"].as_str().unwrap_or_default()),
             ),
         },

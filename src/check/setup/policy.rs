@@ -17,7 +17,12 @@ pub(super) fn case(target: &Target, sighted: &Sighted, vault: &VaultSide, way: W
     let named = strings(&role["token_policies"]);
     let path = target.data_path();
     if named.is_empty() {
-        return way.differs_in_rights(id, ids::read::POLICY_DENIES, "the role names no policy");
+        return way.differs_in_rights(id, ids::read::NO_POLICY, "the role names no policy");
+    }
+    let odd = |name: &&String| name.contains(['"', '\'', '`']) || name.contains(char::is_whitespace);
+    if let Some(name) = named.iter().find(odd) {
+        let text = format!("the role names a policy `{name}`, quotes or white space included");
+        return way.differs_in_rights(id, ids::read::POLICY_NAME_ODD, text);
     }
     let missing: Vec<&str> = named
         .iter()
@@ -36,12 +41,13 @@ pub(super) fn case(target: &Target, sighted: &Sighted, vault: &VaultSide, way: W
     if said.iter().any(|rule| rule.capabilities.iter().any(|c| c == "deny")) {
         return denies(format!("{} denies {path}, which counts before everything that grants it", by(&said)));
     }
+    let under = |text: String| way.differs_in_rights(id, ids::read::POLICY_CONDITIONS, text);
     if granted && said.iter().any(|rule| rule.wants_wrapping) {
-        return denies(format!("{} gives {path} only to a request that wants its answer wrapped", by(&said)));
+        return under(format!("{} gives {path} only to a request that wants its answer wrapped", by(&said)));
     }
     if let Some(rule) = said.iter().find(|rule| granted && !rule.required_parameters.is_empty()) {
         let wanted = rule.required_parameters.join(", ");
-        return denies(format!("{} gives {path} only to a request with the parameters {wanted}", by(&said)));
+        return under(format!("{} gives {path} only to a request with the parameters {wanted}", by(&said)));
     }
     if granted {
         let wide: Vec<String> =
@@ -75,9 +81,9 @@ fn opens(rule: &Rule) -> String {
     let verbs = capabilities.join(", ");
     let what = match pattern.strip_suffix('*') {
         Some("") => "everything in Vault".to_owned(),
-        Some(prefix) => match prefix.trim_end_matches('/').split_once("/data") {
-            Some((mount, "")) if prefix.ends_with("/data/") => format!("every secret of {mount}"),
-            _ => format!("everything that begins with {prefix}"),
+        Some(prefix) => match prefix.strip_suffix("/data/") {
+            Some(mount) => format!("every secret of {mount}"),
+            None => format!("everything that begins with {prefix}"),
         },
         None => format!("everything that has something else in place of `+` in {pattern}"),
     };
@@ -217,6 +223,7 @@ mod tests {
         };
         for (pattern, what) in [
             ("pmp-dev/data/*", "`pmp-dev/data/*` grants read on every secret of pmp-dev"),
+            ("team/data/pmp-dev/data/*", "on every secret of team/data/pmp-dev"),
             ("pmp-dev/data/ad*", "on everything that begins with pmp-dev/data/ad"),
             ("*", "on everything in Vault"),
             ("+/data/admin", "in place of `+` in +/data/admin"),

@@ -35,7 +35,10 @@ pub(super) fn case(target: &Target, vault: &VaultSide, way: Way<'_>, now: i64) -
     if version["destroyed"].as_bool() == Some(true) {
         return differs(ids::read::VERSION_DESTROYED, format!("version {current} was destroyed"));
     }
-    let written = written(current, version);
+    let mut written = written(current, version);
+    if way.lacks_keys() {
+        written.push_str(&before(current, &metadata["versions"]));
+    }
     match deletion(version) {
         Some(Deletion::At(at)) if at.as_second() > now => {
             return warning(id, ids::read::VERSION_ENDS, format!("{written}, will be deleted {at}"));
@@ -59,6 +62,21 @@ fn written(current: u64, version: &Value) -> String {
     match version["created_time"].as_str().and_then(|time| time.parse::<jiff::Timestamp>().ok()) {
         Some(time) => format!("version {current}, written {}", time.strftime("%Y-%m-%d %H:%M UTC")),
         None => format!("version {current}"),
+    }
+}
+
+/// The version before, where it is still kept: whoever puts keys over others makes a new one.
+fn before(current: u64, versions: &Value) -> String {
+    let kept = |version: &Value| version["destroyed"].as_bool() != Some(true) && deletion(version).is_none();
+    let earlier = (1..current).rev().map(|number| (number, &versions[number.to_string()]));
+    match earlier.clone().find(|(_, version)| version.is_object() && kept(version)) {
+        Some((number, version)) => format!(
+            "; the version before that is still kept is {}: `vault kv get -version={number}` shows whether it has the keys, \
+             and `vault kv rollback -version={number}` brings it back",
+            written(number, version)
+        ),
+        None if current > 1 => "; no version before it is kept".to_owned(),
+        None => String::new(),
     }
 }
 

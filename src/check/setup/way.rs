@@ -22,6 +22,11 @@ impl Way<'_> {
         self.works(Stage::Read) || (self.0.stage == Some(Stage::Read) && self.0.status == Some(404))
     }
 
+    /// Whether the secret was read and lacks what the app needs.
+    pub(super) fn lacks_keys(self) -> bool {
+        self.0.stage == Some(Stage::Keys)
+    }
+
     /// A difference from what the app needs at that stage.
     pub(super) fn differs(self, id: &str, stage: Stage, cause: CauseId, text: impl Into<String>) -> Case {
         weigh(id, self.works(stage), stage, cause, text.into())

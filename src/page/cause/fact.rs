@@ -47,6 +47,18 @@ pub enum Fact {
     /// The mount is a KV engine of version 1.
     #[serde(rename = "kv-version-1")]
     KvVersion1,
+    /// The mount is of another engine than KV.
+    OtherEngine,
+    /// The role has a namespace selector, and Vault could not ask the API server for the namespace's labels.
+    SelectorFailed,
+    /// What was asked beside the login was answered as the Kubernetes method never answers.
+    OtherAuthMethod,
+    /// The Vault token has no policy but `default`.
+    NoPolicy,
+    /// A policy of the Vault token has a quote or white space in its name.
+    PolicyNameOdd,
+    /// Vault says that the Vault token may read the path, and refuses it all the same.
+    ReadGranted,
     /// The answer is not of KV version 2's shape: no `data.data`, no `data.metadata`.
     #[serde(rename = "not-version-2-shape")]
     NotVersion2Shape,
@@ -131,6 +143,7 @@ impl Fact {
                 | Self::AppReviewsWithoutRight
                 | Self::BoundCidrs
                 | Self::MountMissing
+                | Self::ReadGranted
         )
     }
 }

@@ -78,7 +78,10 @@ ids! {
         SECRET_NOT_FOUND = "read.secret-not-found";
         SECRET_AT_DATA_DATA = "read.secret-at-data-data";
         KV_VERSION_1 = "read.kv-version-1";
-        NOT_VERSION_2_SHAPE = "read.not-version-2-shape";
+        OTHER_ENGINE = "read.other-engine";
+        NO_POLICY = "read.no-policy";
+        POLICY_NAME_ODD = "read.policy-name-odd";
+        POLICY_CONDITIONS = "read.policy-conditions";
         SECRET_DELETED = "read.secret-deleted";
         VERSION_DESTROYED = "read.version-destroyed";
         MOUNT_MISSING = "read.mount-missing";

@@ -124,6 +124,7 @@ pub fn way(state: impl Fn(&str) -> KeyState) -> Observation {
             lease_duration: Some(86_400),
             policies: vec!["default".to_owned(), "pmp-secret-access".to_owned()],
             empty_login_status: None,
+            another_method: false,
         }),
         read_path: "pmp-dev/data/admin".to_owned(),
         read: Some(answer(200, "")),
@@ -163,7 +164,13 @@ pub fn login_ended(login: Answer) -> Observation {
     };
     let empty_login_status = (login.status == Some(403)).then_some(400);
     Observation {
-        login: Some(Login { answer: login, lease_duration: None, policies: Vec::new(), empty_login_status }),
+        login: Some(Login {
+            answer: login,
+            lease_duration: None,
+            policies: Vec::new(),
+            empty_login_status,
+            another_method: false,
+        }),
         read_with_token: false,
         ..read_ended(read)
     }

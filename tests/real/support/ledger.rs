@@ -86,6 +86,7 @@ pub fn not_granted(
         ("POST", format!("auth/{auth}/login")),
         ("GET", format!("{mount}/data/{name}")),
         ("GET", format!("sys/internal/ui/mounts/{mount}")),
+        ("GET", format!("auth/{auth}/login/pmp-vault-conformance")),
         ("GET", format!("{mount}/metadata/data/{name}")),
         ("POST", "sys/capabilities-self".to_owned()),
         ("POST", "auth/token/revoke-self".to_owned()),
