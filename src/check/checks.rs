@@ -2,6 +2,7 @@
 //! secret's age, the token's life, and what else the token may do.
 
 use crate::check::case::{check, failed, warning, words};
+use crate::check::ends::{self, End};
 use crate::check::reach;
 use crate::check::target::Target;
 use crate::page::KeyCatalogue;
@@ -20,13 +21,14 @@ pub(super) fn cases(
     observation: Option<&Observation>,
     observed: &Observed,
 ) -> Vec<Case> {
-    const IDS: [&str; 20] = [
+    const IDS: [&str; 21] = [
         "vault-name",
         "vault-tcp",
         "vault-tls",
         "vault-health",
         "vault-version",
         "vault-certificate",
+        "vault-authority",
         "vault-namespace",
         "auth-method",
         "kv-version-2",
@@ -54,7 +56,7 @@ pub(super) fn cases(
     cases.push(auth_method(observation, observed));
     cases.push(kv_version(asked));
     cases.push(age(asked, now));
-    cases.push(ends(observation));
+    cases.push(ends(target, observation, now));
     cases.push(match observation.secret.as_ref().filter(|_| observation.read_with_token) {
         None => check("only-documented-keys", Verdict::Skipped, "the secret was not read"),
         Some(secret) if secret.unexpected == 0 => check("only-documented-keys", Verdict::Conformant, ""),
@@ -119,17 +121,17 @@ fn age(asked: &Asked, now: i64) -> Case {
     if seconds > YEAR { warning(id, ids::read::VERSION_OLD, text) } else { check(id, Verdict::Conformant, text) }
 }
 
-/// Whether the secret's version is to be deleted by itself.
-fn ends(observation: &Observation) -> Case {
+/// Whether the secret's version is to be deleted by itself, and soon.
+fn ends(target: &Target, observation: &Observation, now: i64) -> Case {
     let id = "secret-ends";
     let Some(secret) = observation.secret.as_ref().filter(|_| observation.read_with_token) else {
         return check(id, Verdict::Skipped, "the secret was not read");
     };
-    match &secret.ends {
-        None => check(id, Verdict::Conformant, ""),
-        Some(time) => {
-            warning(id, ids::read::VERSION_ENDS, format!("Vault deletes the secret's version by itself at {time}"))
-        }
+    let Some(time) = &secret.ends else { return check(id, Verdict::Conformant, "") };
+    let text = format!("Vault deletes the secret's version by itself at {time}");
+    match time.parse().map(|at| ends::of(at, now, target.ends_within)) {
+        Ok(End::Later) => check(id, Verdict::Conformant, text),
+        _ => warning(id, ids::read::VERSION_ENDS, text),
     }
 }
 

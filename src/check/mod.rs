@@ -3,6 +3,7 @@
 //!
 //! - [`Error`]: why a check cannot go on.
 //! - [`target`]: what the customer named.
+//! - [`reviewer_token`]: the reviewer's token, read for when it ends; pure. `ends`: what ends soon; pure.
 //! - [`rights`]: the least Role and policy for that, and whether a run kept to them; pure.
 //! - [`vault`]: a client for Vault that notes every request.
 //! - [`app`]: what the running app really has, read from its pod and custom resources.
@@ -22,6 +23,7 @@ pub mod app;
 mod case;
 mod checks;
 pub mod clues;
+mod ends;
 mod error;
 pub mod inspect;
 pub mod job;
@@ -31,6 +33,7 @@ pub mod objects;
 pub mod plan;
 mod probe;
 mod reach;
+pub mod reviewer_token;
 pub mod rights;
 pub mod run;
 mod setup;

@@ -3,6 +3,7 @@
 //! that it passed: a gateway may hide Vault's health, or one node of many be sealed.
 
 use crate::check::case::{check, failed, warning, words};
+use crate::check::ends::{self, End};
 use crate::check::target::{NamedBy, Target};
 use crate::page::Stage;
 use crate::page::cause::{CauseId, SaysOf, ids};
@@ -12,15 +13,13 @@ use crate::vault::transport::{Handshake, Transport};
 use crate::verdict::Verdict;
 use crate::verdict::result::{Case, Observed};
 
-/// What ends within so many seconds should be made anew now.
-const SOON: i64 = 30 * 24 * 3600;
-
 /// The checks, in the order of the reports.
 pub(super) fn cases(target: &Target, asked: &Asked, observed: &Observed, now: i64) -> Vec<Case> {
     let mut cases = connection(target, asked, observed);
     cases.push(health(asked, observed));
     cases.push(version(asked));
-    cases.push(certificate(asked, now));
+    cases.push(certificate(target, asked, now));
+    cases.push(authorities(target, now));
     cases.push(namespace(target, asked, observed));
     cases
 }
@@ -92,15 +91,27 @@ fn health(asked: &Asked, observed: &Observed) -> Case {
 }
 
 /// How long Vault's certificate lasts.
-fn certificate(asked: &Asked, now: i64) -> Case {
+fn certificate(target: &Target, asked: &Asked, now: i64) -> Case {
     let id = "vault-certificate";
     let ends = asked.certificate_ends.as_ref().and_then(|time| time.parse::<jiff::Timestamp>().ok());
-    let Some(ends) = ends else { return check(id, Verdict::Skipped, "Vault showed no certificate") };
-    let text = format!("Vault's certificate ends at {ends}");
-    if ends.as_second() - now < SOON {
-        warning(id, ids::login::VAULT_CERTIFICATE_ENDS, text)
-    } else {
-        check(id, Verdict::Conformant, text)
+    let Some(at) = ends else { return check(id, Verdict::Skipped, "Vault showed no certificate") };
+    let text = format!("Vault's certificate ends at {at}");
+    match ends::of(at, now, target.ends_within) {
+        End::Later => check(id, Verdict::Conformant, text),
+        End::Soon | End::Over => warning(id, ids::login::VAULT_CERTIFICATE_ENDS, text),
+    }
+}
+
+/// How long the authorities last that Vault's certificate is checked against.
+fn authorities(target: &Target, now: i64) -> Case {
+    let id = "vault-authority";
+    let Some(at) = target.ca.as_deref().and_then(ends::first_of) else {
+        return check(id, Verdict::Skipped, "no authority of your own is named with --ca-file");
+    };
+    let text = format!("the first certificate of --ca-file ends at {at}");
+    match ends::of(at, now, target.ends_within) {
+        End::Later => check(id, Verdict::Conformant, text),
+        End::Soon | End::Over => warning(id, ids::login::VAULT_AUTHORITY_ENDS, text),
     }
 }
 

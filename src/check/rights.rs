@@ -181,12 +181,14 @@ pub fn vault_paths(target: &Target, policies: &[String]) -> Vec<String> {
     let mut paths =
         vec![format!("auth/{}/config", target.auth_mount), format!("auth/{}/role/{}", target.auth_mount, target.role)];
     paths.extend(policies.iter().map(|policy| format!("sys/policies/acl/{policy}")));
-    for (mount, name) in target.secret.places() {
-        paths.push(format!("sys/mounts/{mount}"));
-        paths.push(format!("{mount}/metadata/{name}"));
-        paths.push(format!("{mount}/metadata/data/{name}"));
-    }
+    paths.extend(target.secret.places().flat_map(|(mount, name)| vault_paths_of(mount, name)));
     paths
+}
+
+/// Those of them that are about the secret in that mount.
+#[must_use]
+pub fn vault_paths_of(mount: &str, name: &str) -> [String; 3] {
+    [format!("sys/mounts/{mount}"), format!("{mount}/metadata/{name}"), format!("{mount}/metadata/data/{name}")]
 }
 
 /// The least policy for the second depth.
@@ -229,7 +231,6 @@ pub fn vault_requests(target: &Target) -> Vec<Promise> {
             format!("auth/{}/login/{NAME}", target.auth_mount),
             "where a login is refused as if nothing were mounted: is a method there that takes a user's name",
         ),
-        promise(true, Method::GET, format!("sys/internal/ui/mounts/{mount}"), "is the mount KV version 2"),
         promise(
             true,
             Method::POST,
@@ -244,6 +245,8 @@ pub fn vault_requests(target: &Target) -> Vec<Promise> {
         all.push(promise(true, Method::GET, path, "how far the mount goes, where the app's read is refused"));
     }
     for (mount, name) in target.secret.places() {
+        let path = format!("sys/internal/ui/mounts/{mount}");
+        all.push(promise(true, Method::GET, path, "is the mount KV version 2"));
         let read = "the app's read; values stay in the probe's memory";
         all.push(promise(true, Method::GET, format!("{mount}/data/{name}"), read));
         let stray = "does the secret lie one data/ too deep, where the app gets 404";
@@ -345,5 +348,38 @@ impl<'a> Asked<'a> {
             _ => return None,
         };
         Some(Self { namespace, group, resource, name, verb })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::target::tests::target;
+    use crate::probe::input::SecretName;
+
+    #[test]
+    fn every_request_is_promised_whichever_way_the_secret_name_is_taken_apart() {
+        let secret = SecretName::parse("http://vault.example:8200/team/pmp-dev/admin").unwrap();
+        let target = Target { secret, ..target() };
+        let by_the_probe = |path: &str| Request {
+            to: Server::Vault,
+            by: "existing.app".to_owned(),
+            method: "GET".to_owned(),
+            path: format!("/v1/{path}"),
+            status: Some(200),
+        };
+        let promised = [
+            "team/data/pmp-dev/admin",
+            "sys/internal/ui/mounts/team/pmp-dev/admin",
+            "team/pmp-dev/data/admin",
+            "team/pmp-dev/metadata/data/admin",
+            "sys/internal/ui/mounts/team",
+            "sys/internal/ui/mounts/team/pmp-dev",
+        ];
+        assert_eq!(broken(&target, &promised.map(by_the_probe)), Vec::<String>::new());
+        assert_eq!(broken(&target, &[by_the_probe("pmp-dev/data/admin")]).len(), 1);
+        // Once it is known where the mount ends, nothing is asked elsewhere.
+        let known = target.with_mount(Some("team/pmp-dev"));
+        assert_eq!(broken(&known, &[by_the_probe("team/data/pmp-dev/admin")]).len(), 1);
     }
 }

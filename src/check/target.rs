@@ -1,8 +1,11 @@
 //! What the customer named: where the app is, how it reaches Vault, and what
 //! it needs there.
 
+use std::time::Duration;
+
 use secrecy::SecretString;
 
+use crate::check::reviewer_token::ReviewerToken;
 use crate::cluster::connect::ClusterChoice;
 use crate::cluster::pod_spec::PodOptions;
 use crate::page::Reads;
@@ -82,6 +85,10 @@ pub struct Target {
     pub reviewer: Option<AccountRef>,
     /// Whether `reviewer` may be looked at through SubjectAccessReviews.
     pub diagnose_reviewer: bool,
+    /// What its token says of itself, where that was given.
+    pub reviewer_token: Option<ReviewerToken>,
+    /// What ends within this time should be made anew now.
+    pub ends_within: Duration,
     /// A piece of Vault's log or audit log.
     pub vault_log: Option<String>,
     /// A namespace from which the login must be refused.
@@ -140,6 +147,8 @@ pub(crate) mod tests {
             vault: None,
             reviewer: None,
             diagnose_reviewer: false,
+            reviewer_token: None,
+            ends_within: Duration::from_secs(30 * 24 * 3600),
             vault_log: None,
             other_namespace: None,
             probe_image: "probe:1".to_owned(),

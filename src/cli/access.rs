@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-use crate::check::target::VaultAccess;
+use crate::check::reviewer_token::ReviewerToken;
+use crate::check::target::{AccountRef, VaultAccess};
 use crate::cluster::connect::ClusterChoice;
 use crate::probe::input::SecretName;
 
@@ -37,6 +38,9 @@ pub struct Access {
     /// A policy of the role, may be given more than once
     #[arg(long = "policy", value_name = "NAME", default_value = "pmp-secret-access")]
     policies: Vec<String>,
+    /// The token reviewer's token, read for its end, issuer, audience and account only: never sent, never printed
+    #[arg(long, value_name = "FILE")]
+    reviewer_token_file: Option<PathBuf>,
     /// A piece of Vault's log (level debug) or audit log, to read the cause of a refused login from
     #[arg(long, value_name = "FILE")]
     vault_log: Option<PathBuf>,
@@ -73,6 +77,29 @@ impl Access {
     /// The file cannot be read.
     pub fn vault_log(&self) -> Result<Option<String>, String> {
         self.vault_log.as_deref().map(|path| read("--vault-log", path)).transpose()
+    }
+
+    /// What the token reviewer's token says of itself, where it is given.
+    ///
+    /// # Errors
+    /// The file cannot be read, holds no Service Account's token, or that of another account than the reviewer's.
+    pub fn reviewer_token(&self, reviewer: Option<&AccountRef>) -> Result<Option<ReviewerToken>, String> {
+        const FLAG: &str = "--reviewer-token-file";
+        let Some(path) = &self.reviewer_token_file else { return Ok(None) };
+        let token =
+            ReviewerToken::parse(&read(FLAG, path)?).map_err(|error| format!("{FLAG}: {} {error}", path.display()))?;
+        let of = |account: &AccountRef| account.namespace == token.namespace && account.name == token.account;
+        match reviewer.filter(|reviewer| !of(reviewer)) {
+            Some(named) => Err(format!(
+                "{FLAG}: {} holds a token of {}/{}, and --reviewer names {}/{}",
+                path.display(),
+                token.namespace,
+                token.account,
+                named.namespace,
+                named.name
+            )),
+            None => Ok(Some(token)),
+        }
     }
 
     /// What Vault is asked with, where a token is given.

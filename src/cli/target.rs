@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::access::{Access, read};
 use crate::check::target::{AccountRef, NamedBy, Target};
@@ -78,6 +79,9 @@ pub struct Arguments {
     /// Also ask whether the reviewer and the app may review tokens; needs the ClusterRole of `print rbac --diagnose-reviewer`
     #[arg(long, requires = "reviewer")]
     diagnose_reviewer: bool,
+    /// Warn of what ends within this time: the secret's version, Vault's certificate, authorities, the reviewer's token
+    #[arg(long, value_name = "D", default_value = "30d", value_parser = humantime::parse_duration)]
+    ends_within: Duration,
     /// A pull secret for the probe's image, may be given more than once
     #[arg(long, value_name = "NAME")]
     image_pull_secret: Vec<String>,
@@ -114,6 +118,7 @@ impl Arguments {
         target.cluster = access.cluster()?;
         target.ca = self.ca()?;
         target.vault_log = access.vault_log()?;
+        target.reviewer_token = access.reviewer_token(target.reviewer.as_ref())?;
         target.vault = access.vault(&target.secret)?;
         Ok(target)
     }
@@ -154,6 +159,8 @@ impl Arguments {
             vault: None,
             reviewer: self.reviewer.clone(),
             diagnose_reviewer: self.diagnose_reviewer,
+            reviewer_token: None,
+            ends_within: self.ends_within,
             vault_log: None,
             other_namespace: self.other_namespace.clone(),
             probe_image: self.probe_image.clone().unwrap_or_default(),
@@ -230,6 +237,7 @@ impl Arguments {
         add("role", &target.role);
         add("token-file", &target.token_file);
         add("owner", &target.owner);
+        add("ends-within", &humantime::format_duration(target.ends_within).to_string().replace(' ', ""));
         let optional = [
             ("service-account", &target.service_account),
             ("other-namespace", &target.other_namespace),

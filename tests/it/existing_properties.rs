@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use pmp_vault_conformance::check::app::{App, Source};
 use pmp_vault_conformance::check::inspect::{ClusterSide, Found, Inspection, VaultSide};
 use pmp_vault_conformance::check::judge::{ALL, APP, FRESH_ACCOUNT, Judge, OTHER_NAMESPACE, SET_UP, WITHOUT_TOKEN};
+use pmp_vault_conformance::check::reviewer_token::ReviewerToken;
 use pmp_vault_conformance::check::sighted::{Probed, Sighted};
 use pmp_vault_conformance::check::target::{AccountRef, NamedBy, Target};
 use pmp_vault_conformance::cluster::connect::ClusterChoice;
@@ -34,13 +35,14 @@ const PATH: &str = "pmp-dev/data/admin";
 const NOW: i64 = 1_800_000_000;
 
 /// What is checked around the app's way and of the set-up, as docs/customers.md has it.
-const AROUND: [&str; 20] = [
+const AROUND: [&str; 21] = [
     "vault-name",
     "vault-tcp",
     "vault-tls",
     "vault-health",
     "vault-version",
     "vault-certificate",
+    "vault-authority",
     "vault-namespace",
     "auth-method",
     "kv-version-2",
@@ -56,11 +58,12 @@ const AROUND: [&str; 20] = [
     "no-delete",
     "no-sibling",
 ];
-const SET_UPS: [&str; 12] = [
+const SET_UPS: [&str; 13] = [
     "custom-resources",
     "app-pod",
     "service-account",
     "reviewer",
+    "reviewer-token",
     "role",
     "role-binding",
     "role-lifetime",
@@ -119,6 +122,15 @@ fn target() -> BoxedStrategy<Target> {
                 reviewer: reviewer
                     .then(|| AccountRef { namespace: "default".to_owned(), name: "vault-reviewer".to_owned() }),
                 diagnose_reviewer: reviewer && diagnose,
+                // One that has ended.
+                reviewer_token: (reviewer && depth).then(|| ReviewerToken {
+                    namespace: "default".to_owned(),
+                    account: "vault-reviewer".to_owned(),
+                    ends: jiff::Timestamp::from_second(NOW - 1).ok(),
+                    issuer: None,
+                    audiences: Vec::new(),
+                }),
+                ends_within: std::time::Duration::from_secs(30 * 24 * 3600),
                 vault_log,
                 other_namespace: other.then(|| "elsewhere".to_owned()),
                 probe_image: String::new(),

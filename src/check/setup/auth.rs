@@ -1,7 +1,8 @@
 //! The auth method's configuration.
 
 use super::way::{Way, unknown};
-use crate::check::case::check;
+use crate::check::case::{check, warning};
+use crate::check::ends::{self, End};
 use crate::check::inspect::{Found, Inspection, VaultSide};
 use crate::check::target::Target;
 use crate::page::Stage;
@@ -17,7 +18,7 @@ pub(super) fn of_another_method(target: &Target, method: &str, way: Way<'_>) -> 
     cases
 }
 
-pub(super) fn config(inspection: &Inspection, vault: &VaultSide, way: Way<'_>) -> Case {
+pub(super) fn config(target: &Target, inspection: &Inspection, vault: &VaultSide, way: Way<'_>, now: i64) -> Case {
     let id = "auth-config";
     let differs = |cause, text: String| way.differs(id, Stage::Login, cause, text);
     let config = match &vault.config {
@@ -39,6 +40,14 @@ pub(super) fn config(inspection: &Inspection, vault: &VaultSide, way: Way<'_>) -
             ids::login::API_SERVER_CERTIFICATE,
             "kubernetes_ca_cert is not this cluster's certificate authority".to_owned(),
         );
+    }
+    if let Some(at) = config["kubernetes_ca_cert"].as_str().and_then(ends::first_of) {
+        let cause = ids::login::API_SERVER_AUTHORITY_ENDS;
+        match ends::of(at, now, target.ends_within) {
+            End::Over => return differs(cause, format!("a certificate in kubernetes_ca_cert ended at {at}")),
+            End::Soon => return warning(id, cause, format!("a certificate in kubernetes_ca_cert ends at {at}")),
+            End::Later => {}
+        }
     }
     let method = match config["token_reviewer_jwt_set"].as_bool() {
         Some(true) => "a token reviewer (method 2)",

@@ -3,6 +3,7 @@
 use super::way::Way;
 use crate::check::app::Source;
 use crate::check::case::{check, warning};
+use crate::check::ends::{self, End};
 use crate::check::inspect::Inspection;
 use crate::check::sighted::Sighted;
 use crate::check::target::Target;
@@ -62,5 +63,28 @@ pub(super) fn reviewer(target: &Target, inspection: &Inspection, way: Way<'_>) -
             format!("{name} is there; --diagnose-reviewer asks whether it may review tokens"),
         ),
         (None, _) => check(id, Verdict::Inconclusive, format!("the API server does not say whether {name} is there")),
+    }
+}
+
+/// When the reviewer's token ends, by what it says of itself. Which token Vault holds it does not tell.
+pub(super) fn reviewer_token(target: &Target, way: Way<'_>, now: i64) -> Case {
+    let id = "reviewer-token";
+    let Some(token) = &target.reviewer_token else {
+        return check(id, Verdict::Skipped, "no --reviewer-token-file is named");
+    };
+    let whose = format!("the token of {}/{}", token.namespace, token.account);
+    let issuer = token.issuer.as_deref().map_or(String::new(), |issuer| format!("; its issuer is {issuer}"));
+    let audiences = match token.audiences.as_slice() {
+        [] => String::new(),
+        audiences => format!("; it is for {}", audiences.join(", ")),
+    };
+    let about = format!("{issuer}{audiences}");
+    let Some(at) = token.ends else { return check(id, Verdict::Conformant, format!("{whose} has no end{about}")) };
+    match ends::of(at, now, target.ends_within) {
+        End::Over => {
+            way.differs(id, Stage::Login, ids::login::REVIEWER_UNAUTHORIZED, format!("{whose} ended at {at}{about}"))
+        }
+        End::Soon => warning(id, ids::login::REVIEWER_TOKEN_ENDS, format!("{whose} ends at {at}{about}")),
+        End::Later => check(id, Verdict::Conformant, format!("{whose} ends at {at}{about}")),
     }
 }

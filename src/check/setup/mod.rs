@@ -33,6 +33,7 @@ pub(super) fn cases(target: &Target, sighted: &Sighted, observed: &Observed, now
     let mut cases =
         vec![cluster::custom_resources(sighted), cluster::app_pod(sighted), cluster::service_account(sighted, way)];
     cases.push(cluster::reviewer(target, &sighted.inspection, way));
+    cases.push(cluster::reviewer_token(target, way, now));
     match &sighted.inspection.vault {
         Some(vault) => cases.extend(vault_cases(target, sighted, vault, way, now)),
         None => {
@@ -50,7 +51,7 @@ fn vault_cases(target: &Target, sighted: &Sighted, vault: &VaultSide, way: Way<'
         Some(method) => auth::of_another_method(target, method, way),
         None => {
             let mut cases = role::cases(target, sighted, vault, way);
-            cases.push(auth::config(&sighted.inspection, vault, way));
+            cases.push(auth::config(target, &sighted.inspection, vault, way, now));
             cases
         }
     };

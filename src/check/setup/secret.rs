@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::way::{Way, unknown};
 use crate::check::case::{check, warning};
+use crate::check::ends::{self, End};
 use crate::check::inspect::{Found, VaultSide, mount_version};
 use crate::check::target::Target;
 use crate::page::Stage;
@@ -36,16 +37,16 @@ pub(super) fn case(target: &Target, vault: &VaultSide, way: Way<'_>, now: i64) -
         return differs(ids::read::VERSION_DESTROYED, format!("version {current} was destroyed"));
     }
     let mut written = written(current, version);
-    if way.lacks_keys() {
-        written.push_str(&before(current, &metadata["versions"]));
+    // Whoever puts keys over others makes a new version.
+    if let Some((cause, before)) = way.lacks_keys().zip(before(current, &metadata["versions"])) {
+        return warning(id, cause, format!("{written}; {before}"));
     }
     match deletion(version) {
-        Some(Deletion::At(at)) if at.as_second() > now => {
-            return warning(id, ids::read::VERSION_ENDS, format!("{written}, will be deleted {at}"));
-        }
-        Some(Deletion::At(at)) => {
-            return differs(ids::read::SECRET_DELETED, format!("version {current} was deleted {at}"));
-        }
+        Some(Deletion::At(at)) => match ends::of(at, now, target.ends_within) {
+            End::Over => return differs(ids::read::SECRET_DELETED, format!("version {current} was deleted {at}")),
+            End::Soon => return warning(id, ids::read::VERSION_ENDS, format!("{written}, will be deleted {at}")),
+            End::Later => written.push_str(&format!(", will be deleted {at}")),
+        },
         Some(Deletion::Unread) | None => {}
     }
     match stray {
@@ -65,19 +66,18 @@ fn written(current: u64, version: &Value) -> String {
     }
 }
 
-/// The version before, where it is still kept: whoever puts keys over others makes a new one.
-fn before(current: u64, versions: &Value) -> String {
-    let kept = |version: &Value| version["destroyed"].as_bool() != Some(true) && deletion(version).is_none();
-    let earlier = (1..current).rev().map(|number| (number, &versions[number.to_string()]));
-    match earlier.clone().find(|(_, version)| version.is_object() && kept(version)) {
-        Some((number, version)) => format!(
-            "; the version before that is still kept is {}: `vault kv get -version={number}` shows whether it has the keys, \
-             and `vault kv rollback -version={number}` brings it back",
-            written(number, version)
-        ),
-        None if current > 1 => "; no version before it is kept".to_owned(),
-        None => String::new(),
-    }
+/// The version before, where one is still kept.
+fn before(current: u64, versions: &Value) -> Option<String> {
+    let kept = |version: &&Value| {
+        version.is_object() && version["destroyed"].as_bool() != Some(true) && deletion(version).is_none()
+    };
+    let (number, version) =
+        (1..current).rev().map(|number| (number, &versions[number.to_string()])).find(|(_, version)| kept(version))?;
+    Some(format!(
+        "the version before it that is still kept is {}: `vault kv get -version={number}` shows whether that one has the \
+         keys, and `vault kv rollback -version={number}` brings it back",
+        written(number, version)
+    ))
 }
 
 /// When a version is deleted: `delete_version_after` sets it for the future.

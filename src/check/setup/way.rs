@@ -22,9 +22,9 @@ impl Way<'_> {
         self.works(Stage::Read) || (self.0.stage == Some(Stage::Read) && self.0.status == Some(404))
     }
 
-    /// Whether the secret was read and lacks what the app needs.
-    pub(super) fn lacks_keys(self) -> bool {
-        self.0.stage == Some(Stage::Keys)
+    /// The cause for which the secret that was read lacks what the app needs.
+    pub(super) fn lacks_keys(self) -> Option<CauseId> {
+        self.0.cause.clone().filter(|_| self.0.stage == Some(Stage::Keys))
     }
 
     /// A difference from what the app needs at that stage.

@@ -46,6 +46,9 @@ ids! {
         PLAIN_HTTP_TO_TLS = "login.plain-http-to-tls";
         HTTP_WITHOUT_TLS = "login.http-without-tls";
         VAULT_CERTIFICATE_ENDS = "login.vault-certificate-ends";
+        VAULT_AUTHORITY_ENDS = "login.vault-authority-ends";
+        API_SERVER_AUTHORITY_ENDS = "login.api-server-authority-ends";
+        REVIEWER_TOKEN_ENDS = "login.reviewer-token-ends";
         HEALTH_NOT_TOLD = "login.health-not-told";
         NAMESPACE_FROM_ENVIRONMENT = "login.namespace-from-environment";
         NAMESPACE_MAY_DIFFER = "login.namespace-may-differ";
