@@ -4,6 +4,10 @@
 //! run holds a lock on its journal; the system frees it when the process ends,
 //! however it ends, so an unlocked journal is anyone's to clean.
 
+mod item;
+#[cfg(test)]
+mod tests;
+
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,84 +18,8 @@ use thiserror::Error;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+pub use self::item::{Item, Part, Resource};
 use crate::cluster::connect::ClusterChoice;
-
-/// Something that a run creates.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum Item {
-    /// A part of a testbed.
-    Part(Part),
-    /// A Kubernetes object of the testbed's cluster.
-    Object {
-        /// Which resource.
-        resource: Resource,
-        /// The namespace of a namespaced one.
-        namespace: Option<String>,
-        /// Its name.
-        name: String,
-    },
-    /// A mount, auth mount or policy of the testbed's Vault.
-    Vault {
-        /// The path below `sys/`, such as `mounts/pmp-dev-1`.
-        path: String,
-    },
-}
-
-impl std::fmt::Display for Item {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Part(Part { what, name, .. }) => write!(f, "{what} {name}"),
-            Self::Object { resource, namespace: Some(namespace), name } => write!(f, "{resource} {namespace}/{name}"),
-            Self::Object { resource, namespace: None, name } => write!(f, "{resource} {name}"),
-            Self::Vault { path } => write!(f, "{path} of Vault"),
-        }
-    }
-}
-
-/// A part of a testbed. Only the kind of testbed that made it knows what it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Part {
-    /// The kind of testbed.
-    pub testbed: String,
-    /// What it is, in that kind's words.
-    pub what: String,
-    /// Its name.
-    pub name: String,
-    /// The one scenario that has it for itself, by the prefix of its names; none
-    /// for what all share, which stays with a testbed that is kept.
-    pub of: Option<String>,
-}
-
-/// The resources that a run creates outside its own namespaces, and the namespaces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Resource {
-    /// A namespace, with everything in it.
-    Namespace,
-    /// A ClusterRoleBinding.
-    ClusterRoleBinding,
-    /// A Service Account.
-    ServiceAccount,
-    /// A pod, on a customer's cluster.
-    Pod,
-    /// A node that is none, for the self-test.
-    Node,
-}
-
-impl std::fmt::Display for Resource {
-    /// As `kubectl` takes it.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Namespace => "namespace",
-            Self::ClusterRoleBinding => "clusterrolebinding",
-            Self::ServiceAccount => "serviceaccount",
-            Self::Pod => "pod",
-            Self::Node => "node",
-        })
-    }
-}
 
 /// One line of the journal.
 #[derive(Debug, Serialize, Deserialize)]
@@ -478,90 +406,4 @@ impl State {
 fn restrict(folder: &Path) -> Result<(), Error> {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).map_err(io("protect", folder))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn part(name: &str) -> Item {
-        let [testbed, what, name] = ["kind", "network", name].map(str::to_owned);
-        Item::Part(Part { testbed, what, name, of: None })
-    }
-
-    #[test]
-    fn what_a_killed_run_left_is_in_its_journal_the_last_first() {
-        let state = tempfile::tempdir().unwrap();
-        let runs = Runs::new(Some(state.path()));
-        let journal = Journal::create(&runs, "r1").unwrap();
-        let first = journal.creating(part("n")).unwrap();
-        journal.created(&first, "id-1").unwrap();
-        let second = journal.creating(part("c")).unwrap();
-        let third = journal.creating(part("n")).unwrap();
-        journal.refused(&third).unwrap();
-        drop(journal);
-        let left = Journal::open(&runs, "r1").unwrap().open_entries();
-        assert_eq!(left.iter().map(|e| e.entry).collect::<Vec<_>>(), [second.entry, first.entry]);
-        assert_eq!(left[1].uid.as_deref(), Some("id-1"));
-    }
-
-    #[test]
-    fn a_journal_is_not_opened_while_its_run_goes_on() {
-        let state = tempfile::tempdir().unwrap();
-        let runs = Runs::new(Some(state.path()));
-        let running = Journal::create(&runs, "r1").unwrap();
-        assert!(matches!(Journal::open(&runs, "r1"), Err(Error::Locked { .. })));
-        drop(running);
-        assert!(Journal::open(&runs, "r1").is_ok());
-        assert!(matches!(Journal::open(&runs, "r2"), Err(Error::Unknown { .. })));
-    }
-
-    #[test]
-    fn a_testbed_in_use_is_not_opened_for_cleaning() {
-        let state = tempfile::tempdir().unwrap();
-        let runs = Runs::new(Some(state.path()));
-        drop(Journal::create(&runs, "r1").unwrap());
-        let (one, two) = (Hold::on(&runs, "r1").unwrap(), Hold::on(&runs, "r1").unwrap());
-        assert!(matches!(Journal::open(&runs, "r1"), Err(Error::Locked { .. })));
-        drop((one, two));
-        assert!(Journal::open(&runs, "r1").is_ok());
-        assert!(matches!(Hold::on(&runs, "r2"), Err(Error::Unknown { .. })));
-    }
-
-    #[test]
-    fn a_line_that_was_cut_off_is_passed_over() {
-        let state = tempfile::tempdir().unwrap();
-        let runs = Runs::new(Some(state.path()));
-        let journal = Journal::create(&runs, "r1").unwrap();
-        let _ = journal.creating(part("n")).unwrap();
-        let mut file = OpenOptions::new().append(true).open(journal.folder().join("journal.jsonl")).unwrap();
-        file.write_all(b"{\"creating\":{\"entry\":2,").unwrap();
-        drop(journal);
-        assert_eq!(Journal::open(&runs, "r1").unwrap().open_entries().len(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_run_that_ends_waits_for_what_is_being_created_and_lets_nothing_more_be() {
-        let state = tempfile::tempdir().unwrap();
-        let journal = Journal::create(&Runs::new(Some(state.path())), "r1").unwrap();
-        let item = || Item::Vault { path: "mounts/r1".to_owned() };
-        let creating = journal.creating(item()).unwrap();
-        let mut settled = Box::pin(journal.settled());
-        assert!(futures::poll!(&mut settled).is_pending());
-        assert!(matches!(journal.creating(item()), Err(Error::Ending { .. })));
-        journal.created(&creating, "vault").unwrap();
-        assert!(futures::poll!(&mut settled).is_pending(), "until its holder is through with it");
-        drop(creating);
-        settled.await;
-        assert_eq!(journal.open_entries().len(), 1);
-    }
-
-    #[tokio::test]
-    async fn what_a_command_makes_is_not_waited_for() {
-        let state = tempfile::tempdir().unwrap();
-        let journal = Journal::create(&Runs::new(Some(state.path())), "r1").unwrap();
-        let _creating = journal.creating(part("n")).unwrap();
-        journal.settled().await;
-        assert!(matches!(journal.creating(part("m")), Err(Error::Ending { .. })));
-    }
 }

@@ -11,8 +11,7 @@ use super::input::{Ask, Input, SecretName};
 use super::stages::{answer, log_in, look_at, nobody, read_answer, service_account_token};
 use crate::ledger::Ledger;
 use crate::probe::observation::{Answer, Asked, Login, Observation, SCHEMA};
-use crate::vault::client::{Client, Error, PLAIN_TO_TLS, Reply};
-use crate::vault::objects::BEING_UPGRADED;
+use crate::vault::client::{Client, Error, PLAIN_TO_TLS};
 use crate::vault::transport::{Handshake, Transport, transport};
 
 /// The paths below `/v1/` whose capabilities are asked, in the order of
@@ -139,7 +138,7 @@ async fn read(
     asked: &mut Asked,
 ) {
     let mut secret_name = secret_name.clone();
-    let mut result = read_once_upgraded(client, &observation.read_path).await;
+    let mut result = client.send_patiently(Method::GET, &observation.read_path, None).await;
     // A path of several slashes may be taken apart at each, and the app's own token is told where the mount ends. The
     // read goes first: a token with one use has none left for a question.
     if !secret_name.elsewhere.is_empty() && matches!(read_answer(&result).status, Some(403 | 404)) {
@@ -151,7 +150,7 @@ async fn read(
             let path = &observation.read_path;
             let without = client.with_token(None).send_patiently(Method::GET, path, None).await;
             asked.read_without_token = Some(read_answer(&without));
-            result = read_once_upgraded(client, path).await;
+            result = client.send_patiently(Method::GET, path, None).await;
             secret_name = found;
         }
     }
@@ -194,23 +193,6 @@ async fn ask_mount(client: &Client, path: &str, asked: &mut Asked) {
     asked.mount_path = text("path").map(|path| path.trim_matches('/').to_owned());
     asked.engine = text("type").map(str::to_owned);
     asked.kv_version = kv_version(&reply.body);
-}
-
-/// How often, and how far apart in seconds, a secret is asked for whose mount says that it is being upgraded.
-const UPGRADE_TRIES: (u32, u64) = (10, 2);
-
-/// `GET PATH`. A KV engine that becomes version 2 answers 400 for a while, and then works.
-async fn read_once_upgraded(client: &Client, path: &str) -> Result<Reply, Error> {
-    let (tries, seconds) = UPGRADE_TRIES;
-    for _ in 1..tries {
-        let result = client.send_patiently(Method::GET, path, None).await;
-        let upgrading = |reply: &Reply| reply.status == 400 && reply.errors().contains(BEING_UPGRADED);
-        if !result.as_ref().is_ok_and(upgrading) {
-            return result;
-        }
-        tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
-    }
-    client.send_patiently(Method::GET, path, None).await
 }
 
 /// The KV version that a description of a mount gives; none where it is no KV mount.

@@ -10,10 +10,6 @@ use super::client::{Client, Error, Reply, fails};
 use super::objects;
 use crate::wait::{self, Look};
 
-/// How long a fresh KV version 2 mount may take to upgrade itself and to take a
-/// write; it takes a moment, and a Vault that is slow is no reason to give up.
-const UPGRADE_LIMIT: Duration = Duration::from_secs(60);
-
 /// How long a node may take to step down. It stays a standby for ten seconds,
 /// so who looks later sees it active again.
 const STEP_DOWN_LIMIT: Duration = Duration::from_secs(5);
@@ -108,21 +104,12 @@ impl Client {
         Ok(Some(text(&reply.body, &["options", "version"]).and_then(|v| v.parse().ok()).unwrap_or(1)))
     }
 
-    /// Writes to a KV engine by its API path. A fresh version 2 mount answers
-    /// 400 while it upgrades itself; that answer alone is waited out.
+    /// Writes to a KV engine by its API path.
     ///
     /// # Errors
     /// Vault does not answer, or refuses.
     pub async fn write_kv(&self, path: &str, body: &Value) -> Result<(), Error> {
-        wait::until(&format!("mount that takes {path}"), UPGRADE_LIMIT, Duration::from_millis(100), || async {
-            match self.call(Method::POST, path, Some(body)).await {
-                Err(Error::Status { status: 400, text, .. }) if text.contains(objects::BEING_UPGRADED) => {
-                    Look::NotYet(text)
-                }
-                written => Look::Done(written.map(drop)),
-            }
-        })
-        .await?
+        self.call(Method::POST, path, Some(body)).await.map(drop)
     }
 
     /// Deletes the latest version of a version 2 secret.

@@ -14,6 +14,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::certificate::not_after;
+use super::objects::BEING_UPGRADED;
 use super::transport::{Transport, transport, transport_text};
 use super::trust::Given;
 use crate::ledger::{Ledger, Request, Server};
@@ -151,6 +152,10 @@ const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_millis
 /// hears of one within about ten seconds; then tries go on this often, so long.
 const ELECTION: (Duration, u32) = (Duration::from_secs(1), 15);
 
+/// A KV engine that becomes version 2 gives and takes nothing for a moment, or for as long as it has much to change; so
+/// often, so many milliseconds, twenty seconds in all.
+const UPGRADE: [u64; 16] = [100, 100, 100, 200, 300, 400, 800, 2000, 2000, 2000, 2000, 2000, 2000, 2000, 2000, 2000];
+
 /// What a Vault in between says (`vault/core.go`, seen on 1.21.0 after `vault operator step-down`).
 const NO_ACTIVE_NODE: &str = "active cluster node not found";
 
@@ -160,6 +165,9 @@ const NO_ACTIVE_NODE: &str = "active cluster node not found";
 fn pauses(result: &Result<Reply, Error>) -> Vec<Duration> {
     let passes = match result {
         Ok(reply) if reply.errors().contains(NO_ACTIVE_NODE) => return vec![ELECTION.0; ELECTION.1 as usize],
+        Ok(reply) if reply.status == 400 && reply.errors().contains(BEING_UPGRADED) => {
+            return UPGRADE.map(Duration::from_millis).to_vec();
+        }
         // A rate limit says so in words, and is over in a moment all the same.
         Ok(reply) => reply.status == 429 || (fails(reply.status) && reply.errors().is_empty()),
         Err(Error::NoAnswer { source, .. }) => transport(source).0 == Transport::Other,

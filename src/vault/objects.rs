@@ -14,6 +14,12 @@ pub fn kv_mount(version: u8) -> Value {
 /// primary to upgrade", and then this.
 pub const BEING_UPGRADED: &str = "from non-versioned to versioned data";
 
+/// Whether a policy's name has quotes or white space in it, as a shell or a list leaves them: Vault takes any name.
+#[must_use]
+pub fn odd_policy_name(name: &str) -> bool {
+    name.contains(|c: char| matches!(c, '"' | '\'' | '`') || c.is_whitespace())
+}
+
 /// `vault auth enable -path=MOUNT kubernetes`. Vault API: `POST /sys/auth/:path`.
 #[must_use]
 pub fn kubernetes_auth_mount() -> Value {

@@ -9,7 +9,7 @@ use crate::page::stage::Stage;
 use crate::probe::asking::is_there;
 use crate::probe::observation::{Answer, Asked, Boundary, KeyState, Login, Observation, Secret, TokenState};
 use crate::vault::client::{REDIRECTS, fails};
-use crate::vault::objects::ROLE_TTL_SECONDS;
+use crate::vault::objects::{ROLE_TTL_SECONDS, odd_policy_name};
 use crate::vault::transport::{Handshake, Transport};
 
 /// Vault gives up on an API server that does not answer after ten seconds at
@@ -156,7 +156,6 @@ fn stop<'a>(
     let secret = observation.secret.as_ref();
     let version_2 = secret.is_some_and(|secret| secret.version_2_shape);
     if read.status != Some(200) || !version_2 {
-        let odd = |name: &String| name.contains(['"', '\'', '`']) || name.contains(char::is_whitespace);
         let engine = asked.and_then(|asked| asked.engine.as_deref());
         let mut stop = Stop::new(Stage::Read).answer(read);
         stop.facts
@@ -164,7 +163,7 @@ fn stop<'a>(
         return Ok(Some(
             stop.fact(Fact::OtherEngine, engine.is_some_and(|engine| !matches!(engine, "kv" | "generic")))
                 .fact(Fact::NoPolicy, login.policies == ["default"])
-                .fact(Fact::PolicyNameOdd, login.policies.iter().any(odd))
+                .fact(Fact::PolicyNameOdd, login.policies.iter().any(|name| odd_policy_name(name)))
                 .fact(Fact::NotVersion2Shape, read.status == Some(200) && !version_2)
                 .fact(Fact::SecretDeleted, secret.is_some_and(|secret| secret.deleted && !secret.destroyed))
                 .fact(Fact::VersionDestroyed, secret.is_some_and(|secret| secret.destroyed))

@@ -7,6 +7,7 @@ use crate::check::sighted::Sighted;
 use crate::check::target::Target;
 use crate::page::cause::ids;
 use crate::vault::acl::{self, Rule};
+use crate::vault::objects::odd_policy_name;
 use crate::verdict::Verdict;
 use crate::verdict::result::Case;
 
@@ -19,8 +20,7 @@ pub(super) fn case(target: &Target, sighted: &Sighted, vault: &VaultSide, way: W
     if named.is_empty() {
         return way.differs_in_rights(id, ids::read::NO_POLICY, "the role names no policy");
     }
-    let odd = |name: &&String| name.contains(['"', '\'', '`']) || name.contains(char::is_whitespace);
-    if let Some(name) = named.iter().find(odd) {
+    if let Some(name) = named.iter().find(|name| odd_policy_name(name)) {
         let text = format!("the role names a policy `{name}`, quotes or white space included");
         return way.differs_in_rights(id, ids::read::POLICY_NAME_ODD, text);
     }
