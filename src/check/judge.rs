@@ -156,19 +156,21 @@ impl Judge<'_> {
         let login = observed.stage == Some(Stage::Login);
         if !self.target.second_depth {
             missing.push(
-                "a read-only Vault token with --vault-token-file (`print policy` prints what it needs)".to_owned(),
+                "add `--vault-token-file FILE`: a read-only Vault token with the policy that `print policy` prints"
+                    .to_owned(),
             );
         }
         if login && !self.target.diagnose_reviewer {
             missing.push(
-                "--reviewer NAMESPACE/NAME --diagnose-reviewer (`print rbac` with them prints the ClusterRole)"
+                "add `--reviewer NAMESPACE/NAME --diagnose-reviewer`: `print rbac` with them prints the ClusterRole"
                     .to_owned(),
             );
         }
         if login && self.target.vault_log.is_none() {
-            missing.push("a piece of Vault's log at level debug with --vault-log".to_owned());
+            missing.push("add `--vault-log FILE`: a piece of Vault's log at level debug from then".to_owned());
         }
-        missing.extend(clues.log_problem.iter().filter(|_| login).cloned());
+        missing
+            .extend(clues.log_problem.iter().filter(|_| login).map(|problem| format!("mend `--vault-log`: {problem}")));
         missing
     }
 

@@ -28,10 +28,18 @@ pub(super) fn told(target: &Target) -> Names {
         operator_namespace: target.operator_namespace.clone(),
         runtime: target.runtime.clone(),
         address: target.secret.address.clone(),
+        server: server(&target.secret.address),
         reviewer,
         reviewer_namespace,
         token_file: target.token_file.clone(),
     }
+}
+
+/// The host and port of a URL; nothing where it has none.
+fn server(address: &str) -> String {
+    let url = reqwest::Url::parse(address).ok();
+    let parts = url.as_ref().and_then(|url| Some((url.host_str()?, url.port_or_known_default()?)));
+    parts.map(|(host, port)| format!("{host}:{port}")).unwrap_or_default()
 }
 
 /// As far as what was read tells: the account that the app really runs as, and
@@ -46,4 +54,19 @@ pub(super) fn seen(target: &Target, app: &App, inspection: &Inspection) -> Names
         names.policy = policy;
     }
     names
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_server_is_the_host_and_the_port_of_its_address() {
+        for (address, server) in [
+            ("https://vault.example:8200", "vault.example:8200"),
+            ("https://vault.example", "vault.example:443"),
+            ("http://[::1]:8200", "[::1]:8200"),
+            ("vault", ""),
+        ] {
+            assert_eq!(super::server(address), server);
+        }
+    }
 }

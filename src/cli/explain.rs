@@ -86,7 +86,7 @@ fn about_scenario(scenario: &Scenario, catalogue: &Catalogue) -> String {
 }
 
 fn about_cause(cause: &Cause, catalogue: &Catalogue) -> String {
-    let mut text = format!("{}\n  {}\n\n", cause.id, cause.title);
+    let mut text = format!("{}\n  {}\n\n", cause.id, cause.title());
     let told = cause.told(&Names::default());
     text.push_str(&format!("means:    {}\nremedy:   {}\n", told.meaning, told.remedy));
     text.extend(told.commands.iter().map(|line| format!("{WHOLE}          {line}\n")));

@@ -104,7 +104,7 @@ impl Frame {
         while let Ok(event) = happened.try_recv() {
             self.show(&mut terminal, event);
         }
-        let mut rendered = match report::render(&result, &self.redactor, self.deny) {
+        let mut rendered = match report::render(&result, &catalogue.causes, &self.redactor, self.deny) {
             Ok(rendered) => rendered,
             Err(error) => return fail(Exit::Inconclusive, &error.to_string()),
         };

@@ -32,6 +32,8 @@ pub struct Names {
     pub runtime: String,
     /// Vault's address as the app has it, such as `https://vault.example:8200`.
     pub address: String,
+    /// Its host and port alone, such as `vault.example:8200`.
+    pub server: String,
     /// The token reviewer's Service Account.
     pub reviewer: String,
     /// Its namespace.
@@ -57,6 +59,7 @@ impl Default for Names {
             operator_namespace: "<your-operator-ns>".to_owned(),
             runtime: "mxplatform".to_owned(),
             address: "http://<VAULT_ADDR>:8200".to_owned(),
+            server: "<VAULT_ADDR>:8200".to_owned(),
             reviewer: "vault-reviewer".to_owned(),
             reviewer_namespace: "default".to_owned(),
             token_file: "/var/run/secrets/kubernetes.io/serviceaccount/token".to_owned(),
@@ -91,6 +94,19 @@ impl Names {
         filled
     }
 
+    /// A title for people. A name in it stands behind what it names (`the role {role}`), so one that is not known is
+    /// left out with the space before it.
+    #[must_use]
+    pub fn title(&self, text: &str) -> String {
+        titled(text, |name| self.known(name).filter(|name| !name.contains(['<', '>'])))
+    }
+
+    /// The same title where nothing is called by a name.
+    #[must_use]
+    pub fn unnamed(text: &str) -> String {
+        titled(text, |_| None)
+    }
+
     /// A line for a shell: a name that it would take apart is quoted.
     #[must_use]
     pub fn command(&self, line: &str) -> String {
@@ -114,7 +130,7 @@ impl Names {
     }
 
     /// Every placeholder, without its braces.
-    pub const PLACEHOLDERS: [&str; 13] = [
+    pub const PLACEHOLDERS: [&str; 14] = [
         "mount",
         "secret",
         "auth",
@@ -125,6 +141,7 @@ impl Names {
         "operator-namespace",
         "runtime",
         "address",
+        "server",
         "reviewer",
         "reviewer-namespace",
         "token-file",
@@ -142,6 +159,7 @@ impl Names {
             "operator-namespace" => &self.operator_namespace,
             "runtime" => &self.runtime,
             "address" => &self.address,
+            "server" => &self.server,
             "reviewer" => &self.reviewer,
             "reviewer-namespace" => &self.reviewer_namespace,
             "token-file" => &self.token_file,
@@ -149,19 +167,38 @@ impl Names {
         })
     }
 
-    /// What stands in the placeholder's place. A name with what would break a
-    /// line or steer a terminal is not repeated.
-    fn value(&self, placeholder: &str, shell: bool) -> String {
+    /// The name, unless there is none. One with what would break a line or steer a
+    /// terminal is not repeated.
+    fn known(&self, placeholder: &str) -> Option<&str> {
         let steers = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        let name = match self.get(placeholder) {
-            Some(name) if !name.is_empty() && !name.contains(steers) => Cow::Borrowed(name),
-            _ => Cow::Owned(format!("<{}>", placeholder.to_uppercase())),
+        self.get(placeholder).filter(|name| !name.is_empty() && !name.contains(steers))
+    }
+
+    /// What stands in the placeholder's place.
+    fn value(&self, placeholder: &str, shell: bool) -> String {
+        let name = match self.known(placeholder) {
+            Some(name) => Cow::Borrowed(name),
+            None => Cow::Owned(format!("<{}>", placeholder.to_uppercase())),
         };
         match shlex::try_quote(&name) {
             Ok(quoted) if shell => quoted.into_owned(),
             _ => name.into_owned(),
         }
     }
+}
+
+fn titled<'a>(text: &str, name: impl Fn(&str) -> Option<&'a str>) -> String {
+    let mut title = String::new();
+    for piece in pieces(text) {
+        match piece {
+            Piece::Text(text) | Piece::Stray(text) => title.push_str(text),
+            Piece::Placeholder(placeholder) => match name(placeholder) {
+                Some(name) => title.push_str(name),
+                None => title.truncate(title.trim_end().len()),
+            },
+        }
+    }
+    title
 }
 
 fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
@@ -222,6 +259,14 @@ mod tests {
         );
         let command = names.command("vault kv get {mount}/{secret}");
         assert_eq!(shlex::split(&command).unwrap(), ["vault", "kv", "get", "team's kv/admin"]);
+    }
+
+    #[test]
+    fn a_title_has_the_names_that_are_known_and_reads_well_without_them() {
+        let title = "The role {role} is not bound to the Service Account {account}";
+        let names = Names { account: UNKNOWN_ACCOUNT.to_owned(), role: "shop".to_owned(), ..Names::default() };
+        assert_eq!(names.title(title), "The role shop is not bound to the Service Account");
+        assert_eq!(Names::unnamed(title), "The role is not bound to the Service Account");
     }
 
     #[test]

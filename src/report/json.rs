@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::answer::Answer;
 use super::link::PAGE;
 use super::summary::{self, Counts, Defect};
 use crate::event::{Ending, Exit, FaultRow, RunKind, RunResult, Score, Stability};
@@ -115,6 +116,9 @@ pub struct Scenario {
     pub verdict: Verdict,
     /// Why, one sentence.
     pub reason: String,
+    /// Of one that failed: what is wrong, what to do, and what to type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
     /// What must follow.
     pub expected: String,
     /// What was observed.
@@ -192,9 +196,10 @@ pub struct NamedCase {
 }
 
 impl Report {
-    /// The report of a run that ends with this exit code.
+    /// The report of a run that ends with this exit code, with an answer for each of its scenarios that failed.
     #[must_use]
-    pub fn new(result: &RunResult, exit: Exit, outside_scenarios: Option<String>) -> Self {
+    pub fn new(result: &RunResult, answers: &[Option<Answer>], exit: Exit, outside_scenarios: Option<String>) -> Self {
+        let answers = answers.iter().cloned().chain(std::iter::repeat(None));
         let facts = result.facts.clone();
         Self {
             schema_version: SCHEMA_VERSION,
@@ -221,7 +226,7 @@ impl Report {
             outside_scenarios,
             problems: result.problems.clone(),
             defects: summary::defects(&result.scenarios),
-            scenarios: result.scenarios.iter().map(Scenario::from).collect(),
+            scenarios: result.scenarios.iter().zip(answers).map(Scenario::from).collect(),
             timings: result.timings.clone(),
             ledger: result.ledger.clone(),
             scores: result.scores.clone(),
@@ -231,14 +236,15 @@ impl Report {
     }
 }
 
-impl From<&ScenarioResult> for Scenario {
-    fn from(result: &ScenarioResult) -> Self {
+impl From<(&ScenarioResult, Option<Answer>)> for Scenario {
+    fn from((result, answer): (&ScenarioResult, Option<Answer>)) -> Self {
         let mut scenario = Self {
             id: result.id.clone(),
             title: result.title.clone(),
             page: format!("{PAGE}{}", result.page),
             verdict: result.verdict,
             reason: result.reason.clone(),
+            answer,
             expected: result.expected.clone(),
             observed: result.observed.clone(),
             evidence: result.evidence,

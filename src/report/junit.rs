@@ -13,8 +13,9 @@ use junit_report::{Duration, OffsetDateTime, Report, TestCase, TestResult, TestS
 use quick_xml::events::{BytesEnd, BytesStart, Event};
 use quick_xml::{Reader, Writer};
 
+use super::answer::Answer;
 use super::summary;
-use super::text::{identity, xml, xml_line};
+use super::text::{identity, one_line, xml, xml_line};
 use crate::event::{RunFacts, RunResult};
 use crate::verdict::Verdict;
 use crate::verdict::result::{Case, ScenarioResult};
@@ -48,15 +49,17 @@ pub enum JunitError {
     Utf8(#[from] std::string::FromUtf8Error),
 }
 
-/// The report as text. `outside` is what makes the run inconclusive although no
+/// The report as text, with an answer for each scenario that failed. `outside` is what makes the run inconclusive although no
 /// scenario says so: it becomes a case of its own, or dashboards would show a
 /// run that passed.
 ///
 /// # Errors
 /// Where a library refuses to write; no text that a result holds leads to it.
-pub fn render(result: &RunResult, outside: Option<&str>) -> Result<String, JunitError> {
+pub fn render(result: &RunResult, answers: &[Option<Answer>], outside: Option<&str>) -> Result<String, JunitError> {
     let started = started(&result.facts);
-    let mut suites: Vec<TestSuite> = result.scenarios.iter().map(|scenario| suite(scenario, started)).collect();
+    let answers = answers.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+    let scenarios = result.scenarios.iter().zip(answers);
+    let mut suites: Vec<TestSuite> = scenarios.map(|(scenario, answer)| suite(scenario, answer, started)).collect();
     suites.extend(outside.map(|reason| outside_suite(reason, started)));
     let totals = Totals::of(&suites);
     let properties: Vec<_> = suites.iter().enumerate().map(|(index, _)| properties(result, index)).collect();
@@ -69,9 +72,9 @@ pub fn render(result: &RunResult, outside: Option<&str>) -> Result<String, Junit
     complete(&String::from_utf8(drawn)?, &totals, &skipped, &properties)
 }
 
-fn suite(scenario: &ScenarioResult, started: OffsetDateTime) -> TestSuite {
+fn suite(scenario: &ScenarioResult, answer: Option<&Answer>, started: OffsetDateTime) -> TestSuite {
     let mut suite = empty_suite(&scenario.id, &format!("{ROOT}.{}", scenario.group()), started);
-    suite.testcases = scenario.cases.iter().map(|case| test_case(scenario, case)).collect();
+    suite.testcases = scenario.cases.iter().map(|case| test_case(scenario, answer, case)).collect();
     if let Some(first) = suite.testcases.first_mut() {
         first.time = Duration::milliseconds(i64::try_from(scenario.timings.total_ms).unwrap_or(i64::MAX));
     }
@@ -106,15 +109,21 @@ fn outside_suite(reason: &str, started: OffsetDateTime) -> TestSuite {
     suite
 }
 
-fn test_case(scenario: &ScenarioResult, case: &Case) -> TestCase {
+fn test_case(scenario: &ScenarioResult, answer: Option<&Answer>, case: &Case) -> TestCase {
     let name = identity(&format!("{}: {}", scenario.id, case.subject), LONGEST_NAME);
     let mut test = TestCase::success(&name, Duration::ZERO);
     test.set_classname(&identity(&format!("{ROOT}.{}", scenario.id), LONGEST_NAME));
-    let message = xml_line(if case.message.is_empty() { &scenario.reason } else { &case.message });
+    let own = xml_line(if case.message.is_empty() { &scenario.reason } else { &case.message });
+    let answer = answer.filter(|_| matches!(case.verdict, Verdict::Nonconformant | Verdict::Inconclusive));
+    let what = answer.and_then(|answer| answer.of_case(case, &scenario.observed)).map(xml_line);
+    let message = match &what {
+        Some(what) => format!("{what} {own}"),
+        None => own,
+    };
     let cause = case.cause.as_ref().map(|cause| xml_line(cause.as_str()));
     let type_ = cause.unwrap_or_else(|| case.verdict.as_str().to_owned());
     // GitLab reads only the text, others only the attribute.
-    let text = Some(xml(&explanation(scenario, &message)));
+    let text = Some(xml(&explanation(scenario, answer.filter(|_| what.is_some()), &message)));
     test.result = match case.verdict {
         Verdict::Conformant => TestResult::Success,
         Verdict::Nonconformant => TestResult::Failure { type_, message, cause: text },
@@ -124,8 +133,16 @@ fn test_case(scenario: &ScenarioResult, case: &Case) -> TestCase {
     test
 }
 
-fn explanation(scenario: &ScenarioResult, message: &str) -> String {
-    format!("{message}\nexpected: {}\n{}", scenario.expected, seen(scenario))
+/// The message again, what to do and to type about it where it is the scenario's own answer, and the evidence.
+fn explanation(scenario: &ScenarioResult, answer: Option<&Answer>, message: &str) -> String {
+    let mut text = format!("{message}\n");
+    if let Some(answer) = answer.filter(|answer| message.starts_with(&xml_line(&answer.what))) {
+        let todo = [Some(&answer.todo), answer.then.as_ref()];
+        text.extend(todo.into_iter().flatten().map(|line| format!("{}\n", one_line(line))));
+        text.extend(answer.commands.iter().map(|line| format!("  {line}\n")));
+        text.extend(answer.one_of.iter().map(|said| format!("may be {}: {} {}\n", said.cause, said.what, said.todo)));
+    }
+    text + &format!("expected: {}\n{}", scenario.expected, seen(scenario))
 }
 
 /// What the client saw, and what the server says of it.

@@ -1,9 +1,10 @@
 //! Cleans a run's result once, then draws JSON and JUnit from the same cleaned
 //! result, with the exit code that the process must end with.
 
+use super::answer::{Answer, Answers};
 use super::{json, junit, summary, text};
 use crate::event::{Exit, RunResult};
-use crate::page::Stage;
+use crate::page::{CauseCatalogue, Stage};
 use crate::redact::{REPLACEMENT, Redactor};
 use crate::verdict::result::{Case, ScenarioResult, Subject};
 use crate::verdict::{Deny, Verdict};
@@ -13,6 +14,8 @@ use crate::verdict::{Deny, Verdict};
 pub struct Rendered {
     /// The result without secrets, as the reports say it.
     pub result: RunResult,
+    /// For each of its scenarios: the answer, if it failed.
+    pub answers: Vec<Option<Answer>>,
     /// What the process must end with.
     pub exit: Exit,
     /// The JSON report.
@@ -38,7 +41,12 @@ pub enum RenderError {
 ///
 /// # Errors
 /// Only where a library refuses to write; no text that a result holds leads to it.
-pub fn render(result: &RunResult, redactor: &Redactor, deny: Deny) -> Result<Rendered, RenderError> {
+pub fn render(
+    result: &RunResult,
+    causes: &CauseCatalogue,
+    redactor: &Redactor,
+    deny: Deny,
+) -> Result<Rendered, RenderError> {
     // Cleaned before anything is drawn, so that JSON, JUnit and the exit code say the same.
     let mut value = serde_json::to_value(result)?;
     clean_strings(&mut value, redactor);
@@ -47,7 +55,7 @@ pub fn render(result: &RunResult, redactor: &Redactor, deny: Deny) -> Result<Ren
     clean.scenarios.iter_mut().for_each(show_in_cases);
     let mut replacements = redactor.replacements();
     loop {
-        let rendered = draw(&clean, replacements, deny)?;
+        let rendered = draw(&clean, causes, replacements, deny)?;
         // Nothing is left to be found here unless escaping puts together what was apart.
         let json = redactor.clean(&rendered.json).into_owned();
         let junit = redactor.clean(&rendered.junit).into_owned();
@@ -58,7 +66,7 @@ pub fn render(result: &RunResult, redactor: &Redactor, deny: Deny) -> Result<Ren
     }
 }
 
-fn draw(clean: &RunResult, replacements: usize, deny: Deny) -> Result<Rendered, RenderError> {
+fn draw(clean: &RunResult, causes: &CauseCatalogue, replacements: usize, deny: Deny) -> Result<Rendered, RenderError> {
     let mut result = clean.clone();
     if replacements > 0 {
         result.problems.push(format!(
@@ -67,11 +75,13 @@ fn draw(clean: &RunResult, replacements: usize, deny: Deny) -> Result<Rendered, 
     }
     let exit = summary::exit(clean, deny, replacements);
     let outside = summary::outside_scenarios(clean, replacements);
-    let report = json::Report::new(&result, exit, outside.clone());
+    let answering = Answers::new(causes, &result);
+    let answers: Vec<Option<Answer>> = result.scenarios.iter().map(|scenario| answering.of(scenario)).collect();
+    let report = json::Report::new(&result, &answers, exit, outside.clone());
     let mut json = serde_json::to_string_pretty(&report)?;
     json.push('\n');
-    let junit = junit::render(&result, outside.as_deref())?;
-    Ok(Rendered { result, exit, json, junit })
+    let junit = junit::render(&result, &answers, outside.as_deref())?;
+    Ok(Rendered { result, answers, exit, json, junit })
 }
 
 /// JUnit knows cases only. A scenario that did not pass must have one that did

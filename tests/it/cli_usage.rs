@@ -257,7 +257,7 @@ fn every_scenario_and_every_cause_can_be_explained() {
     }
     for cause in &catalogue.causes.causes {
         let text = printed(&ask(&["explain", cause.id.as_str()]).success());
-        assert!(text.starts_with(cause.id.as_str()) && text.contains(&cause.title), "{text}");
+        assert!(text.starts_with(cause.id.as_str()) && text.contains(&cause.title()), "{text}");
         assert!(text.contains("means:") && text.contains("remedy:"), "{text}");
         let stated = cause.stated_by.as_ref().is_some_and(|by| text.contains(&format!("stated by: {by}")));
         assert!(stated != text.contains("seen as:"), "{text}");

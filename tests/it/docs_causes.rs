@@ -49,10 +49,10 @@ fn page(catalogue: &Catalogue) -> String {
 
 fn section(cause: &Cause, stage: Stage, catalogue: &Catalogue, facts: &Value) -> String {
     let told = cause.told(&Names::default());
-    let mut text = format!("\n### {}\n\n{}. {}\n\nRemedy: {}\n\n", cause.id, cause.title, told.meaning, told.remedy);
-    text.extend(told.commands.iter().map(|line| format!("    {line}\n")));
+    let mut text = format!("\n### {}\n\n{}. {}\n\nRemedy: {}\n\n", cause.id, cause.title(), told.meaning, told.remedy);
+    // `causes_commands` tries them, so nothing here says that they are run.
     if !told.commands.is_empty() {
-        text.push('\n');
+        text.push_str(&format!("```text\n{}\n```\n\n", told.commands.join("\n")));
     }
     text.extend(cause.says_of.words().map(|what| format!("Says something of {what}.\n\n")));
     match &cause.stated_by {

@@ -1,6 +1,7 @@
 //! Tests that need no server: one crate, a module for each promise.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test may panic as the test itself")]
 
+mod causes_commands;
 mod causes_named;
 mod causes_properties;
 mod cli_existing;
@@ -15,6 +16,7 @@ mod field;
 mod layers;
 mod probe_observation;
 mod probe_transport;
+mod report_check;
 mod report_files;
 mod report_redaction;
 mod report_terminal;

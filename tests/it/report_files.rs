@@ -18,7 +18,7 @@ const VERDICTS: [Verdict; 5] =
     [Verdict::Conformant, Verdict::KnownDeviation, Verdict::Nonconformant, Verdict::Inconclusive, Verdict::Skipped];
 
 fn render(result: &RunResult) -> Rendered {
-    report::render(result, &Redactor::new(), Deny::Nothing).unwrap()
+    report::render(result, &support::no_causes(), &Redactor::new(), Deny::Nothing).unwrap()
 }
 
 /// An element of JUnit with its attributes, its children's names in order and its text.

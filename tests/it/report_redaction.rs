@@ -141,13 +141,13 @@ fn a_writer_finds_a_secret_that_comes_in_pieces() {
 fn a_secret_in_a_result_is_in_no_report_and_makes_the_run_inconclusive() {
     let mut result = support::run_of(&[Verdict::Conformant, Verdict::Conformant]);
     let redactor = knowing(CANARY);
-    assert_eq!(report::render(&result, &redactor, Deny::Nothing).unwrap().exit, Exit::Passed);
+    assert_eq!(report::render(&result, &support::no_causes(), &redactor, Deny::Nothing).unwrap().exit, Exit::Passed);
 
     result.scenarios[0].observed.text = format!("body: {CANARY}");
     result.scenarios[1].cases[0].message = format!("token {}", jwt());
     // An escape sequence in the middle hides a token until it is removed.
     result.problems.push(format!("{}\u{1b}[0m{}", &CANARY[..6], &CANARY[6..]));
-    let rendered = report::render(&result, &redactor, Deny::Nothing).unwrap();
+    let rendered = report::render(&result, &support::no_causes(), &redactor, Deny::Nothing).unwrap();
     assert_eq!(rendered.exit, Exit::Inconclusive);
     for report in [&rendered.json, &rendered.junit] {
         assert!(report.contains("[redacted]"));

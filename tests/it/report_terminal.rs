@@ -79,7 +79,7 @@ fn show_with(result: &RunResult, step: &str, notice: &str, colour: bool) -> Stri
     }
     terminal.handle(&Event::Notice { text: notice.to_owned() });
     terminal.handle(&Event::RunFinished { result: Box::new(result.clone()) });
-    let rendered = report::render(result, &redactor, Deny::Nothing).unwrap();
+    let rendered = report::render(result, &catalogue(), &redactor, Deny::Nothing).unwrap();
     terminal.finish(&rendered, &[("JUnit", Path::new("junit.xml")), ("JSON", Path::new("report.json"))]);
     let bytes = screen.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()

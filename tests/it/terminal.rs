@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pmp_vault_conformance::event::{Event, RunResult};
-use pmp_vault_conformance::page::CauseCatalogue;
 use pmp_vault_conformance::redact::Redactor;
 use pmp_vault_conformance::report::bars::Bars;
 use pmp_vault_conformance::report::render;
@@ -62,12 +61,12 @@ fn show(mut terminal: Terminal, result: &RunResult, mut during: impl FnMut(&str)
         during("one is done");
     }
     terminal.handle(&Event::RunFinished { result: Box::new(result.clone()) });
-    let rendered = render(result, &Redactor::new(), Deny::Nothing).unwrap();
+    let rendered = render(result, &report::no_causes(), &Redactor::new(), Deny::Nothing).unwrap();
     terminal.finish(&rendered, &[("JUnit", Path::new("junit.xml"))]);
 }
 
 fn terminal(out: impl Write + Send + 'static, columns: u16) -> Terminal {
-    let terminal = Terminal::to(Box::new(out), CauseCatalogue { causes: Vec::new() }, Redactor::new(), true);
+    let terminal = Terminal::to(Box::new(out), report::no_causes(), Redactor::new(), true);
     terminal.folded(move || Some(usize::from(columns)))
 }
 

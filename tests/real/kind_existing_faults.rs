@@ -201,7 +201,12 @@ fn differences(fault: &Fault, standing: &Standing, ran: &Ran) -> Vec<String> {
     must(ran.report["problems"] == json!([]), format!("problems {}", ran.report["problems"]));
     if let Some(cause) = &fault.cause {
         must(ran.stdout.contains(cause), "the cause is not said".to_owned());
-        must(ran.stdout.contains("\n  remedy "), "no remedy is said".to_owned());
+        let scenarios = ran.report["scenarios"].as_array().cloned().unwrap_or_default();
+        let answer = scenarios.iter().find(|scenario| scenario["id"] == APP).map(|app| app["answer"].clone());
+        let said = |field: &str| answer.as_ref().and_then(|answer| answer[field].as_str()).unwrap_or("no answer");
+        for said in ["what", "todo"].map(said) {
+            must(ran.stdout.contains(&format!("\n  {said}\n")), format!("`{said}` is not said"));
+        }
         must(ran.verdict(APP) == "nonconformant", format!("the app's verdict is {}", ran.verdict(APP)));
         let passed: Vec<&str> = ALL[2..].iter().copied().filter(|id| ran.verdict(id) == "conformant").collect();
         let way_was_gone = cause.starts_with("boundary.");

@@ -59,15 +59,18 @@ pub enum Step {
 pub struct Cause {
     /// `STAGE.NAME`.
     pub id: CauseId,
-    /// A phrase for people, without a full stop.
+    /// A phrase for people, without a full stop. A placeholder in it stands behind what it names, and the phrase reads
+    /// well without it.
     pub title: String,
-    /// What it means: one or two sentences. Here, in `remedy` and in `commands`, `{mount}`, `{secret}`, `{auth}`,
-    /// `{role}`, `{policy}`, `{namespace}`, `{account}`, `{operator-namespace}`, `{runtime}`, `{address}`,
-    /// `{reviewer}`, `{reviewer-namespace}` and `{token-file}` stand for the names there; any other brace is doubled.
+    /// What it means: one or two sentences. Here, in `title`, in `remedy` and in `commands`, `{mount}`, `{secret}`,
+    /// `{auth}`, `{role}`, `{policy}`, `{namespace}`, `{account}`, `{operator-namespace}`, `{runtime}`, `{address}`,
+    /// `{server}`, `{reviewer}`, `{reviewer-namespace}` and `{token-file}` stand for the names there; any other brace is
+    /// doubled.
     pub meaning: String,
     /// What to do about it: one or two sentences.
     pub remedy: String,
-    /// How it is done: lines that can be pasted into a shell, the smallest step first. No placeholder stands in quotes.
+    /// How it is done: lines that can be pasted into a shell, the smallest step first. No placeholder stands in quotes;
+    /// a word in capitals is one that only the reader knows. No line shows a secret, or has one as an argument.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<String>,
     /// What it says something of.
@@ -92,6 +95,8 @@ pub struct Cause {
 /// What is said of a cause where things have certain names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
+    /// What is wrong, without a full stop.
+    pub title: String,
     /// What it means.
     pub meaning: String,
     /// What to do about it.
@@ -101,10 +106,17 @@ pub struct Told {
 }
 
 impl Cause {
+    /// Its title where nothing has a name.
+    #[must_use]
+    pub fn title(&self) -> String {
+        Names::unnamed(&self.title)
+    }
+
     /// What is said of it with these names.
     #[must_use]
     pub fn told(&self, names: &Names) -> Told {
         Told {
+            title: names.title(&self.title),
             meaning: names.fill(&self.meaning),
             remedy: names.fill(&self.remedy),
             commands: self.commands.iter().map(|line| names.command(line)).collect(),

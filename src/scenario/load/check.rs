@@ -125,7 +125,7 @@ pub(super) fn causes(file: &File<CauseCatalogue>, problems: &mut Vec<Problem>) {
 
 /// Every brace of a cause's texts is a placeholder's or doubled.
 fn placeholders(report: &mut Report<'_, CauseCatalogue>, number: &str, cause: &Cause) {
-    let texts = [("meaning", &cause.meaning), ("remedy", &cause.remedy)];
+    let texts = [("title", &cause.title), ("meaning", &cause.meaning), ("remedy", &cause.remedy)];
     let commands = cause.commands.iter().map(|line| (["causes", number, "commands", line].to_vec(), line));
     let texts = texts.map(|(field, text)| (["causes", number, field].to_vec(), text));
     for (at, text) in texts.into_iter().chain(commands) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pmp_vault_conformance::event::{Ending, RunFacts, RunKind, RunResult, Score, Stability};
 use pmp_vault_conformance::ledger::{Request, Server};
-use pmp_vault_conformance::page::{CauseId, Stage};
+use pmp_vault_conformance::page::{CauseCatalogue, CauseId, Stage};
 use pmp_vault_conformance::probe::observation::KeyState;
 use pmp_vault_conformance::scenario::model::Evidence;
 use pmp_vault_conformance::verdict::Verdict;
@@ -17,6 +17,11 @@ pub const KEYS: [&str; 3] = ["VCS.GitlabAdminPAT", "VCS.GithubAdminPAT", "MDASto
 
 pub fn cause(id: &str) -> CauseId {
     CauseId::new(id)
+}
+
+/// A catalogue in which nothing stands.
+pub fn no_causes() -> CauseCatalogue {
+    CauseCatalogue { causes: Vec::new() }
 }
 
 /// Every stage and every key, with one verdict and one message.
