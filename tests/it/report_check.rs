@@ -156,6 +156,14 @@ fn a_group_of_causes() {
     insta::assert_snapshot!(end(&check(a_group(), Nonconformant, Vec::new())));
 }
 
+#[rstest]
+#[case::of_100_columns(100)]
+#[case::of_60_columns(60)]
+fn a_group_of_causes_in_a_window(#[case] columns: usize) {
+    let text = end_of(&check(a_group(), Nonconformant, Vec::new()), Deny::Nothing, Some(columns));
+    insta::assert_snapshot!(format!("a_group_of_causes_at_{columns}_columns"), text);
+}
+
 #[test]
 fn a_line_of_the_log_that_no_cause_explains() {
     let server = Some("login unauthorized: err=\"something new\"".to_owned());
