@@ -197,7 +197,7 @@ fn certificates(pem: &str) -> BTreeSet<String> {
 }
 
 /// Whether a URL's host is the asker's own machine.
-fn is_loopback(url: &str) -> bool {
+pub(super) fn is_loopback(url: &str) -> bool {
     let Ok(url) = reqwest::Url::parse(url) else { return false };
     match url.host_str().map(|host| host.trim_matches(['[', ']'])) {
         Some("localhost") => true,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
 use kube::Client;
-use kube::api::{Api, PostParams};
+use kube::api::{Api, ObjectMeta, PostParams};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -103,6 +103,28 @@ pub struct ClusterSide {
     pub app_may: Option<bool>,
     /// The cluster's certificate authority.
     pub root_ca: Option<String>,
+    /// The app's Service Account, where it is there.
+    pub account: Option<Account>,
+    /// The reviewer's, where it is there.
+    pub reviewer: Option<Account>,
+}
+
+/// What a Service Account says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// When it was made.
+    pub made: jiff::Timestamp,
+    /// Its UID, of which its tokens are.
+    pub uid: String,
+    /// Its `automountServiceAccountToken`.
+    pub automount: Option<bool>,
+}
+
+impl Account {
+    fn of(metadata: &ObjectMeta, automount: Option<bool>) -> Option<Self> {
+        let made = metadata.creation_timestamp.as_ref()?.0;
+        Some(Self { made, uid: metadata.uid.clone()?, automount })
+    }
 }
 
 /// Everything that was found out beside what the app sees.
@@ -211,9 +233,14 @@ pub async fn cluster_side(kube: &Client, target: &Target, account: &str) -> Clus
         let map = maps.get_opt(ROOT_CA).await.ok().flatten();
         side.root_ca = map.and_then(|map| map.data).and_then(|mut data| data.remove("ca.crt"));
     }
+    let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), &target.namespace);
+    let found = accounts.get_opt(account).await.ok().flatten();
+    side.account = found.and_then(|it| Account::of(&it.metadata, it.automount_service_account_token));
     if let Some(reviewer) = &target.reviewer {
         let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), &reviewer.namespace);
-        side.reviewer_there = accounts.get_metadata_opt(&reviewer.name).await.ok().map(|found| found.is_some());
+        let found = accounts.get_metadata_opt(&reviewer.name).await.ok();
+        side.reviewer_there = found.as_ref().map(Option::is_some);
+        side.reviewer = found.flatten().and_then(|it| Account::of(&it.metadata, None));
         if target.diagnose_reviewer {
             side.reviewer_may = may(kube, &reviewer.namespace, &reviewer.name).await;
             side.app_may = may(kube, &target.namespace, account).await;

@@ -8,7 +8,7 @@ use crate::check::clues::Clues;
 use crate::check::inspect::Inspection;
 use crate::check::sighted::{Probed, Sighted};
 use crate::check::target::Target;
-use crate::check::{checks, setup};
+use crate::check::{checks, pods, setup};
 use crate::page::cause::{CauseCatalogue, CauseId, Fact, Step, ids};
 use crate::page::{KeyCatalogue, Stage};
 use crate::probe::observation::Answer;
@@ -84,12 +84,13 @@ impl Judge<'_> {
     /// The results of a run that saw nothing, and why.
     #[must_use]
     pub fn nothing(self, reason: &str) -> Vec<ScenarioResult> {
-        let app =
-            App { service_account: "default".to_owned(), automount: None, source: Source::Flag, notes: Vec::new() };
+        let app = App::new("default", None, Source::Flag);
         let nothing = || Probed::nothing(reason);
         let other = self.target.other_namespace.as_ref().map(|_| nothing());
         let inspection = Inspection::default();
-        let mut results = self.judge(&Sighted { app, inspection, twin: nothing(), fresh: nothing(), other });
+        let (kinds, ways) = (Vec::new(), Vec::new());
+        let mut results =
+            self.judge(&Sighted { app, inspection, twin: nothing(), fresh: nothing(), other, kinds, ways });
         for result in &mut results {
             for case in result.cases.iter_mut().filter(|case| case.verdict != Verdict::Skipped) {
                 *case = Case::new(case.subject.clone(), Verdict::Inconclusive, reason);
@@ -107,12 +108,12 @@ impl Judge<'_> {
     fn app(self, sighted: &Sighted, clues: &Clues) -> ScenarioResult {
         let title = format!("The app as {} reads the credentials that it needs", sighted.app.service_account);
         let expected = Expected::ReadsAtLeast(self.target.require.as_ref());
-        let question = Question {
+        let question = || Question {
             servers: Servers::Customers,
             ..Question::new(APP, &title, "#configure-pmp-credentials", expected)
         };
         let sighting = self.sighting(sighted, clues);
-        let mut result = self.oracle().judge(question, &sighting, sighted.twin.timings());
+        let mut result = self.oracle().judge(question(), &sighting, sighted.twin.timings());
         if !result.observed.candidates.is_empty() {
             result.observed.tell_apart = self.tell_apart(&result.observed, clues);
         }
@@ -123,6 +124,20 @@ impl Judge<'_> {
             sighted.twin.observation(),
             &result.observed,
         ));
+        let like = sighted.app.like.as_ref();
+        let nothing = like.and_then(|like| pods::says_nothing(self.target, like, &result.observed));
+        if let Some(reason) = nothing.or_else(|| pods::another_way(sighted, &result.observed)) {
+            no_verdict(&mut result, &reason);
+        }
+        let kinds = sighted.app.other_kinds.iter().zip(&sighted.kinds).map(|(like, probed)| {
+            let sighting = Sighting { seen: probed.seen.clone(), ..sighting.clone() };
+            let mut result = self.oracle().judge(question(), &sighting, probed.timings());
+            if let Some(reason) = pods::says_nothing(self.target, like, &result.observed) {
+                no_verdict(&mut result, &reason);
+            }
+            result
+        });
+        result.cases.extend(pods::cases(sighted, &kinds.collect::<Vec<_>>(), self.now));
         result.settle();
         result
     }
@@ -222,6 +237,19 @@ impl Judge<'_> {
         control::unless_past(Stage::Login, way, &mut result);
         result
     }
+}
+
+/// What failed so far did so for a reason that says nothing of the app.
+fn no_verdict(result: &mut ScenarioResult, reason: &str) {
+    reason.clone_into(&mut result.reason);
+    for case in result.cases.iter_mut().filter(|case| case.verdict == Verdict::Nonconformant) {
+        case.verdict = Verdict::Inconclusive;
+        case.cause = None;
+        reason.clone_into(&mut case.message);
+    }
+    result.verdict = Verdict::Inconclusive;
+    let stop = &mut result.observed;
+    (stop.cause, stop.candidates, stop.tell_apart) = (None, Vec::new(), Vec::new());
 }
 
 /// The step at which the app's login cannot have been refused, as that of the fresh Service Account says. Vault

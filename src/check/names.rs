@@ -31,7 +31,7 @@ pub(super) fn told(target: &Target) -> Names {
         server: server(&target.secret.address),
         reviewer,
         reviewer_namespace,
-        token_file: target.token_file.clone(),
+        token_file: target.token_file.clone().unwrap_or(documented.token_file),
     }
 }
 
@@ -45,7 +45,8 @@ fn server(address: &str) -> String {
 /// As far as what was read tells: the account that the app really runs as, and
 /// the role's own policy where it names none that was given.
 pub(super) fn seen(target: &Target, app: &App, inspection: &Inspection) -> Names {
-    let mut names = Names { account: app.service_account.clone(), ..told(target) };
+    let token_file = app.token_file(target).to_owned();
+    let mut names = Names { account: app.service_account.clone(), token_file, ..told(target) };
     let role = inspection.vault.as_ref().and_then(|vault| vault.role.there());
     let own = role.map(|role| strings(&role["token_policies"])).unwrap_or_default();
     if !own.contains(&names.policy)

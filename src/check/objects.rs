@@ -3,15 +3,20 @@
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::api::ObjectMeta;
 
+use crate::check::likeness::Likeness;
 use crate::check::target::Target;
+use crate::cluster::inherited::Inherited;
 use crate::cluster::objects::Owner;
 use crate::cluster::pod_spec::{Lifetime, PodTemplate, Size};
 use crate::page::KeyCatalogue;
-use crate::probe::input::{Ask, Input, VARIABLE};
+use crate::probe::input::{Ask, Input, TOKEN_FILE, VARIABLE};
 
 /// A probe that does not end by itself is ended by Kubernetes after so many
 /// seconds: longer than Vault's own 30 s for an API server that does not answer, twice over.
 pub const DEADLINE_SECONDS: u32 = 150;
+
+/// The probe's container, beside which a cluster may put others.
+pub const CONTAINER: &str = "probe";
 
 /// The annotation with the time after which the object is of no use to anybody.
 pub const EXPIRES: &str = "pmp-vault-conformance/expires";
@@ -68,9 +73,51 @@ pub fn service_account(target: &Target, mark: &Mark<'_>, namespace: &str, name: 
     }
 }
 
+/// As whom a probe's pod runs, and what it takes over from the app's.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Standing<'a> {
+    /// The Service Account.
+    pub account: &'a str,
+    /// `automountServiceAccountToken`.
+    pub automount: Option<bool>,
+    /// The token's file; the one that was named, or the usual one, where there is none.
+    pub token_file: Option<&'a str>,
+    /// Files and folders in which authorities are.
+    pub authorities: &'a [String],
+    /// Whether the app's pod has containers beside it, such as a service mesh's proxy.
+    pub settles: bool,
+    /// What is taken over.
+    pub inherited: Inherited,
+}
+
+impl<'a> Standing<'a> {
+    /// As the app's pod itself.
+    #[must_use]
+    pub fn like(like: &'a Likeness, automount: Option<bool>) -> Self {
+        Self {
+            account: &like.service_account,
+            automount,
+            token_file: Some(&like.token_file),
+            authorities: &like.authorities,
+            settles: !like.beside.is_empty(),
+            inherited: like.inherited.clone(),
+        }
+    }
+
+    /// In the same place as another account.
+    #[must_use]
+    pub fn beside(like: Option<&'a Likeness>, account: &'a str) -> Self {
+        let Some(like) = like else { return Self { account, automount: Some(true), ..Self::default() } };
+        let (inherited, automount, token_file) = like.for_another_account();
+        let settles = !like.beside.is_empty();
+        Self { account, automount, token_file, authorities: &like.authorities, settles, inherited }
+    }
+}
+
 /// What a probe is told.
 #[must_use]
-pub fn input(target: &Target, owner: &Owner, keys: &KeyCatalogue, login_only: bool) -> Input {
+pub fn input(target: &Target, owner: &Owner, keys: &KeyCatalogue, standing: &Standing<'_>, login_only: bool) -> Input {
+    let token_file = target.token_file.as_deref().or(standing.token_file).unwrap_or(TOKEN_FILE);
     Input {
         run: owner.run.clone(),
         scenario: owner.scenario.clone(),
@@ -79,7 +126,7 @@ pub fn input(target: &Target, owner: &Owner, keys: &KeyCatalogue, login_only: bo
         keys: if login_only { Vec::new() } else { keys.keys.iter().map(|key| key.name.clone()).collect() },
         auth_mount: target.auth_mount.clone(),
         role: target.role.clone(),
-        token_file: target.token_file.clone(),
+        token_file: token_file.to_owned(),
         ca: target.ca.clone(),
         hmac_key: None,
         sibling: None,
@@ -88,6 +135,8 @@ pub fn input(target: &Target, owner: &Owner, keys: &KeyCatalogue, login_only: bo
             login_only,
             sibling: format!("pmp-vault-conformance-{}", owner.run),
             vault_namespace: target.vault_namespace.clone(),
+            settles: standing.settles,
+            authorities: standing.authorities.to_vec(),
         }),
     }
 }
@@ -101,18 +150,19 @@ pub fn pod(
     mark: &Mark<'_>,
     namespace: &str,
     name: &str,
-    (account, automount): (&str, Option<bool>),
+    standing: &Standing<'_>,
     input: &Input,
 ) -> Result<Pod, serde_json::Error> {
     let template = PodTemplate {
         args: vec!["probe".to_owned()],
         env: vec![(VARIABLE, serde_json::to_string(input)?)],
-        service_account: Some(account.to_owned()),
-        automount,
+        service_account: Some(standing.account.to_owned()),
+        automount: standing.automount,
         lifetime: Lifetime::Once(Some(DEADLINE_SECONDS)),
         grace_seconds: Some(1),
         options: target.pod.clone(),
-        ..PodTemplate::new("probe", &target.probe_image, Size::Probe)
+        inherited: standing.inherited.clone(),
+        ..PodTemplate::new(CONTAINER, &target.probe_image, Size::Probe)
     };
     Ok(template.pod(mark.meta(target, namespace, name)))
 }
@@ -134,10 +184,11 @@ mod tests {
         target.pod.labels.insert("sidecar.istio.io/inject".to_owned(), "false".to_owned());
         target.pod.tolerations =
             vec![Toleration { key: "dedicated".to_owned(), value: None, effect: Some("NoSchedule".to_owned()) }];
-        let input = input(&target, &owner, &keys, false);
+        let standing = Standing { account: "default", ..Standing::default() };
+        let input = input(&target, &owner, &keys, &standing, false);
         insta::assert_json_snapshot!((
             service_account(&target, &mark, "feature-test", &name("run", "fresh")),
-            pod(&target, &mark, "feature-test", &name("run", "app"), ("default", None), &input).unwrap(),
+            pod(&target, &mark, "feature-test", &name("run", "app"), &standing, &input).unwrap(),
         ));
     }
 }

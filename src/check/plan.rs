@@ -7,7 +7,8 @@ use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 
 use crate::check::app::{App, Source};
 use crate::check::error::Error;
-use crate::check::objects::{Mark, expiry};
+use crate::check::likeness::Likeness;
+use crate::check::objects::{Mark, Standing, expiry};
 use crate::check::target::Target;
 use crate::check::{judge, objects, rights};
 use crate::page::KeyCatalogue;
@@ -15,12 +16,16 @@ use crate::page::KeyCatalogue;
 /// The objects of a check.
 #[derive(Debug, Clone)]
 pub struct Planned {
-    /// The app's twin: a pod with exactly what the app has.
+    /// The app's twin: a pod with exactly what the app has, as far as it can be had.
     pub twin: Pod,
     /// A Service Account without rights, and its pod.
     pub fresh: (ServiceAccount, Pod),
     /// The pod of another namespace, and its Service Account where it is not `default`.
     pub other: Option<(Option<ServiceAccount>, Pod)>,
+    /// The twins of the app's pods that run in another way, in the order of [`App::other_kinds`].
+    pub kinds: Vec<Pod>,
+    /// The app's twin in each other way, in the order of [`App::other_ways`]; made only where the first is not let in.
+    pub ways: Vec<Pod>,
 }
 
 /// The objects of the check of this app.
@@ -29,11 +34,12 @@ pub struct Planned {
 /// They cannot be written as Kubernetes objects: a flag's value does not fit.
 pub fn objects(target: &Target, run: &str, keys: &KeyCatalogue, app: &App) -> Result<Planned, Error> {
     let expires = expiry();
-    let pod = |mark: &Mark<'_>, namespace: &str, what: &str, account: (&str, Option<bool>), login_only| {
-        let input = objects::input(target, &mark.owner, keys, login_only);
-        objects::pod(target, mark, namespace, &objects::name(run, what), account, &input).map_err(Error::Pod)
+    let pod = |mark: &Mark<'_>, namespace: &str, what: &str, standing: &Standing<'_>, login_only| {
+        let input = objects::input(target, &mark.owner, keys, standing, login_only);
+        objects::pod(target, mark, namespace, &objects::name(run, what), standing, &input).map_err(Error::Pod)
     };
     let account = app.service_account.as_str();
+    let like = app.like.as_ref();
     let fresh_mark = Mark::new(run, judge::FRESH_ACCOUNT, &expires);
     let fresh = objects::name(run, "fresh");
     let other = match &target.other_namespace {
@@ -41,16 +47,30 @@ pub fn objects(target: &Target, run: &str, keys: &KeyCatalogue, app: &App) -> Re
         Some(namespace) => {
             let mark = Mark::new(run, judge::OTHER_NAMESPACE, &expires);
             let made = (account != "default").then(|| objects::service_account(target, &mark, namespace, account));
-            Some((made, pod(&mark, namespace, "other", (account, Some(true)), true)?))
+            Some((made, pod(&mark, namespace, "other", &Standing::beside(like, account), true)?))
         }
     };
+    let app_mark = Mark::new(run, judge::APP, &expires);
+    let twin = match like {
+        Some(like) => Standing::like(like, app.automount),
+        None => Standing { account, automount: app.automount, ..Standing::default() },
+    };
+    let more = |all: &[Likeness], what: &str| {
+        let each = all.iter().enumerate().map(|(number, like)| {
+            let standing = Standing::like(like, like.automount().or(like.field));
+            pod(&app_mark, &target.namespace, &format!("{what}-{number}"), &standing, false)
+        });
+        each.collect::<Result<Vec<Pod>, Error>>()
+    };
     Ok(Planned {
-        twin: pod(&Mark::new(run, judge::APP, &expires), &target.namespace, "app", (account, app.automount), false)?,
+        twin: pod(&app_mark, &target.namespace, "app", &twin, false)?,
         fresh: (
             objects::service_account(target, &fresh_mark, &target.namespace, &fresh),
-            pod(&fresh_mark, &target.namespace, "fresh", (&fresh, Some(true)), true)?,
+            pod(&fresh_mark, &target.namespace, "fresh", &Standing::beside(like, &fresh), true)?,
         ),
         other,
+        kinds: more(&app.other_kinds, "kind")?,
+        ways: more(&app.other_ways, "way")?,
     })
 }
 
@@ -68,15 +88,23 @@ pub fn text(target: &Target, keys: &KeyCatalogue, app: &App) -> Result<String, E
         let _ = write!(text, "---\n{}", serde_saphyr::to_string(account)?);
     }
     let pods = [Some(&planned.twin), Some(&planned.fresh.1), planned.other.as_ref().map(|(_, pod)| pod)];
-    for pod in pods.into_iter().flatten() {
-        let _ = write!(text, "---\n{}", serde_saphyr::to_string(pod)?);
+    for pod in pods.into_iter().flatten().chain(&planned.kinds) {
+        let _ = write!(text, "---\n{}", serde_saphyr::to_string(&veiled(pod, app))?);
+    }
+    for pod in &planned.ways {
+        text.push_str("---\n# Only where the first pod is not let in:\n");
+        let _ = write!(text, "{}", serde_saphyr::to_string(&veiled(pod, app))?);
     }
     let from = match &app.source {
         Source::Pod(name) => format!("pod {name}"),
         Source::Runtime => format!("Runtime {} (no pod of the app runs)", target.runtime),
         Source::Flag => "--service-account".to_owned(),
     };
-    let _ = writeln!(text, "---\n# Service Account and automount are those of {from}.");
+    let _ = writeln!(text, "---\n# Service Account and token are those of {from}.");
+    if let Some(like) = &app.like {
+        let _ = writeln!(text, "# Also taken over from pod {}: {}.", like.pod, list(&like.taken));
+        let _ = writeln!(text, "# Not taken over: {}. --not-from-app leaves out more.", list(&like.left));
+    }
     let _ = writeln!(text, "#\n# Requests to the API server, each with your user's own rights:");
     let _ = writeln!(text, "#   get /version; create SelfSubjectAccessReviews");
     for right in rights::each(&rights::rules(target)) {
@@ -93,4 +121,20 @@ pub fn text(target: &Target, keys: &KeyCatalogue, app: &App) -> Result<String, E
          # count as a client. Nothing else is written to Vault.\n",
     );
     Ok(text)
+}
+
+/// The same pod without what its variables hold that it takes over: a proxy's may have a password.
+fn veiled(pod: &Pod, app: &App) -> Pod {
+    let taken = |name: &str| app.like.iter().flat_map(|like| &like.inherited.env).any(|variable| variable.name == name);
+    let mut pod = pod.clone();
+    for container in pod.spec.iter_mut().flat_map(|spec| &mut spec.containers) {
+        for variable in container.env.iter_mut().flatten().filter(|variable| taken(&variable.name)) {
+            variable.value = variable.value.take().map(|_| "as in the app's pod".to_owned());
+        }
+    }
+    pod
+}
+
+fn list(all: &[String]) -> String {
+    if all.is_empty() { "nothing".to_owned() } else { all.join("; ") }
 }

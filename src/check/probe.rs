@@ -7,7 +7,7 @@ use kube::Client;
 use kube::api::{Api, LogParams};
 
 use crate::check::error::Error;
-use crate::check::objects::DEADLINE_SECONDS;
+use crate::check::objects::{CONTAINER, DEADLINE_SECONDS};
 use crate::check::sighted::Probed;
 use crate::cluster::patience;
 use crate::cluster::pod::{cannot_run, ended, last_line, state};
@@ -67,10 +67,11 @@ async fn wait_for(kube: &Client, run: &str, scenario: &str, pod: &Pod, limit: Du
     let (namespace, name) = place(pod);
     let pods = Api::<Pod>::namespaced(kube.clone(), namespace);
     let subject = format!("observation of pod {namespace}/{name}");
+    let of_its_container = LogParams { container: Some(CONTAINER.to_owned()), ..LogParams::default() };
     let nothing = |reason: String| Look::Done(Seen::Nothing(format!("pod {namespace}/{name}: {reason}")));
     let found = wait::until(&subject, limit, INTERVAL, || async {
         let pod = match pods.get(name).await {
-            Ok(pod) => pod,
+            Ok(pod) => of_the_probe(pod),
             // A moment without the API server is no verdict; the time limit is.
             Err(error) => return Look::NotYet(patience::why(&error)),
         };
@@ -80,7 +81,7 @@ async fn wait_for(kube: &Client, run: &str, scenario: &str, pod: &Pod, limit: Du
         if !ended(&pod) {
             return Look::NotYet(state(&pod));
         }
-        let log = match pods.logs(name, &LogParams::default()).await {
+        let log = match pods.logs(name, &of_its_container).await {
             Ok(log) => log,
             Err(error) => return Look::NotYet(format!("its log cannot be read: {}", patience::why(&error))),
         };
@@ -91,6 +92,13 @@ async fn wait_for(kube: &Client, run: &str, scenario: &str, pod: &Pod, limit: Du
         }
     });
     found.await.unwrap_or_else(|error| Seen::Nothing(error.to_string()))
+}
+
+/// The same without what a cluster puts beside the probe, such as a service mesh's proxy, which may never end.
+fn of_the_probe(mut pod: Pod) -> Pod {
+    let statuses = pod.status.iter_mut().flat_map(|status| &mut status.container_statuses);
+    statuses.for_each(|all| all.retain(|status| status.name == CONTAINER));
+    pod
 }
 
 #[cfg(test)]
@@ -113,6 +121,21 @@ mod tests {
         let journal = Journal::create(&Runs::new(Some(state.path())), RUN).unwrap();
         let probed = probe(&server.client(), &journal, SCENARIO_ID, &pod()).await;
         (probed.seen, journal.open_entries())
+    }
+
+    #[test]
+    fn what_a_cluster_puts_beside_the_probe_neither_ends_it_nor_keeps_it_from_its_end() {
+        let pod = |probe: serde_json::Value, beside: serde_json::Value| {
+            let of = |name: &str, state| json!({ "name": name, "state": state, "image": "", "imageID": "", "ready": true, "restartCount": 0 });
+            let all = [of("proxy", beside), of(CONTAINER, probe)];
+            of_the_probe(serde_json::from_value(json!({ "status": { "containerStatuses": all } })).unwrap())
+        };
+        let (runs, over) = (json!({ "running": {} }), json!({ "terminated": { "exitCode": 0 } }));
+        let waits = json!({ "waiting": { "reason": "ImagePullBackOff" } });
+        assert!(ended(&pod(over.clone(), runs.clone())));
+        assert!(!ended(&pod(runs.clone(), over)));
+        assert_eq!(cannot_run(&pod(runs, waits.clone())), None);
+        assert!(cannot_run(&pod(waits.clone(), waits)).is_some());
     }
 
     #[tokio::test]

@@ -13,6 +13,8 @@ pub struct ReviewerToken {
     pub namespace: String,
     /// That account's name.
     pub account: String,
+    /// That account's UID.
+    pub uid: Option<String>,
     /// `exp`; a token of a Secret has none.
     pub ends: Option<Timestamp>,
     /// `iss`.
@@ -57,9 +59,12 @@ impl ReviewerToken {
             Value::Array(all) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             _ => Vec::new(),
         };
+        // A token of a Secret has it in a claim of its own.
+        let uid = claims["kubernetes.io"]["serviceaccount"]["uid"].as_str().map(str::to_owned);
         Ok(Self {
             namespace: namespace.to_owned(),
             account: name.to_owned(),
+            uid: uid.or(text("kubernetes.io/serviceaccount/service-account.uid")),
             ends: claims["exp"].as_i64().and_then(|seconds| Timestamp::from_second(seconds).ok()),
             issuer: text("iss"),
             audiences,
@@ -81,13 +86,17 @@ mod tests {
     #[test]
     fn a_token_says_whose_it_is_for_whom_and_how_long() {
         let claims = json!({ "sub": "system:serviceaccount:default:vault-reviewer", "exp": 1_800_000_000,
-            "iss": "https://kubernetes.default.svc", "aud": ["https://kubernetes.default.svc"] });
+            "iss": "https://kubernetes.default.svc", "aud": ["https://kubernetes.default.svc"],
+            "kubernetes.io": { "serviceaccount": { "name": "vault-reviewer", "uid": "u-1" } } });
         let read = ReviewerToken::parse(&token(&claims)).unwrap();
+        assert_eq!(read.uid.as_deref(), Some("u-1"));
         assert_eq!((&*read.namespace, &*read.account), ("default", "vault-reviewer"));
         assert_eq!(read.ends, Timestamp::from_second(1_800_000_000).ok());
         assert_eq!(read.audiences, ["https://kubernetes.default.svc"]);
-        let of_a_secret = json!({ "sub": "system:serviceaccount:a:b", "iss": "kubernetes/serviceaccount" });
+        let of_a_secret = json!({ "sub": "system:serviceaccount:a:b", "iss": "kubernetes/serviceaccount",
+            "kubernetes.io/serviceaccount/service-account.uid": "u-2" });
         let read = ReviewerToken::parse(&token(&of_a_secret)).unwrap();
+        assert_eq!(read.uid.as_deref(), Some("u-2"));
         assert_eq!((read.ends, read.audiences.len()), (None, 0));
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use futures::future::join_all;
 use k8s_openapi::api::authorization::v1::SelfSubjectAccessReview;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{Api, PostParams};
@@ -106,7 +107,7 @@ impl<'a> Check<'a> {
         let sighted = self.look(&target, site, journal, app).await?;
         let target = target.with_mount(sighted.mount());
         result.facts.names = Some(names::seen(&target, &sighted.app, &sighted.inspection));
-        for probed in [Some(&sighted.twin), Some(&sighted.fresh), sighted.other.as_ref()].into_iter().flatten() {
+        for probed in sighted.probes() {
             if let Seen::Observed(observation) = &probed.seen
                 && let Some(asked) = &observation.asked
             {
@@ -151,11 +152,19 @@ impl<'a> Check<'a> {
         };
         let (account, pod) = planned.fresh;
         let twin = step(self.events, "probe as the app", async {
-            Ok::<_, Error>(probe(kube, journal, judge::APP, &planned.twin).await)
+            let twin = probe(kube, journal, judge::APP, &planned.twin).await;
+            // Which of them the app takes is not known; where the likeliest does, no other is tried.
+            let ways = match twin.let_in() {
+                true => Vec::new(),
+                false => join_all(planned.ways.iter().map(|pod| probe(kube, journal, judge::APP, pod))).await,
+            };
+            Ok::<_, Error>((twin, ways))
         });
+        let kinds = join_all(planned.kinds.iter().map(|pod| probe(kube, journal, judge::APP, pod)));
         let fresh = with_account(Some(account), judge::FRESH_ACCOUNT, pod);
-        let (inspection, twin, fresh, other) = tokio::join!(inspection, twin, fresh, other);
-        Ok(Sighted { app, inspection, twin: twin?, fresh, other })
+        let (inspection, twin, fresh, other, kinds) = tokio::join!(inspection, twin, fresh, other, kinds);
+        let (twin, ways) = twin?;
+        Ok(Sighted { app, inspection, twin, fresh, other, kinds, ways })
     }
 }
 

@@ -30,6 +30,12 @@ impl Probed {
         }
     }
 
+    /// Whether Vault let its token in.
+    pub(super) fn let_in(&self) -> bool {
+        let login = self.observation().and_then(|observation| observation.login.as_ref());
+        login.is_some_and(|login| login.answer.status == Some(200))
+    }
+
     pub(super) fn timings(&self) -> Timings {
         Timings { observe_ms: self.observe_ms, total_ms: self.observe_ms, ..Timings::default() }
     }
@@ -48,9 +54,18 @@ pub struct Sighted {
     pub fresh: Probed,
     /// The pod of another namespace, where one is named.
     pub other: Option<Probed>,
+    /// The twins of the app's pods that run in another way, in the order of [`App::other_kinds`].
+    pub kinds: Vec<Probed>,
+    /// The app's twin in each other way, in the order of [`App::other_ways`]; none where the first was let in.
+    pub ways: Vec<Probed>,
 }
 
 impl Sighted {
+    /// Every probe.
+    pub fn probes(&self) -> impl Iterator<Item = &Probed> {
+        [&self.twin, &self.fresh].into_iter().chain(&self.other).chain(&self.kinds).chain(&self.ways)
+    }
+
     /// How far the KV mount goes, as Vault said it to the app's token or to the one given.
     #[must_use]
     pub fn mount(&self) -> Option<&str> {

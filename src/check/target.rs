@@ -1,10 +1,12 @@
 //! What the customer named: where the app is, how it reaches Vault, and what
 //! it needs there.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::check::likeness::Part;
 use crate::check::reviewer_token::ReviewerToken;
 use crate::cluster::connect::ClusterChoice;
 use crate::cluster::pod_spec::PodOptions;
@@ -67,8 +69,10 @@ pub struct Target {
     pub auth_mount: String,
     /// The role.
     pub role: String,
-    /// The token's file in the pod.
-    pub token_file: String,
+    /// The token's file in the pod, where it was named; else the app's pod tells.
+    pub token_file: Option<String>,
+    /// What the probe's pods do not take over from the app's.
+    pub not_from_app: BTreeSet<Part>,
     /// Which keys must be there; none: what is there is reported.
     pub require: Option<Reads>,
     /// Vault Enterprise's namespace.
@@ -138,7 +142,8 @@ pub(crate) mod tests {
             mount: None,
             auth_mount: "kubernetes".to_owned(),
             role: "pmp-secret-accessor-role".to_owned(),
-            token_file: crate::probe::input::TOKEN_FILE.to_owned(),
+            token_file: None,
+            not_from_app: BTreeSet::new(),
             require: None,
             vault_namespace: None,
             vault_namespace_from: NamedBy::Flag,

@@ -1,15 +1,18 @@
 //! The flags that name a customer's app and secret, and what they come to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
+
 use super::access::{Access, read};
+use crate::check::likeness::Part;
 use crate::check::target::{AccountRef, NamedBy, Target};
 use crate::cluster::connect::ClusterChoice;
 use crate::cluster::pod_spec::{PodOptions, Toleration};
 use crate::page::{KeyCatalogue, Reads};
-use crate::probe::input::{SecretName, TOKEN_FILE};
+use crate::probe::input::SecretName;
 use crate::scenario::near::near;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -58,9 +61,13 @@ pub struct Arguments {
     /// The role that the app logs in with
     #[arg(long, value_name = "NAME", default_value = crate::configure::names::ROLE)]
     role: String,
-    /// The Service Account token's file in the pod
-    #[arg(long, value_name = "FILE", default_value = TOKEN_FILE)]
-    token_file: String,
+    /// The Service Account token's file in the pod [default: as the app's pod has it, usually
+    /// /var/run/secrets/kubernetes.io/serviceaccount/token]
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<String>,
+    /// What the probe's pods do not take over from the app's running pod, or `all`
+    #[arg(long, value_name = "PART", num_args = 1.., value_delimiter = ',', value_parser = PossibleValuesParser::new(parts()))]
+    not_from_app: Vec<String>,
     /// Keys that must be there, or `all`; without it the check reports what is there
     #[arg(long, value_name = "KEY", num_args = 1.., value_delimiter = ',')]
     require: Vec<String>,
@@ -151,6 +158,7 @@ impl Arguments {
             auth_mount: self.auth_mount.trim_matches('/').to_owned(),
             role: self.role.clone(),
             token_file: self.token_file.clone(),
+            not_from_app: self.left_out(),
             require: self.required(keys)?,
             vault_namespace,
             vault_namespace_from,
@@ -235,10 +243,11 @@ impl Arguments {
         }
         add("auth-mount", &target.auth_mount);
         add("role", &target.role);
-        add("token-file", &target.token_file);
         add("owner", &target.owner);
         add("ends-within", &humantime::format_duration(target.ends_within).to_string().replace(' ', ""));
+        target.not_from_app.iter().for_each(|part| add("not-from-app", part.as_str()));
         let optional = [
+            ("token-file", &target.token_file),
             ("service-account", &target.service_account),
             ("other-namespace", &target.other_namespace),
             ("vault-namespace", &target.vault_namespace),
@@ -279,6 +288,11 @@ impl Arguments {
         arguments
     }
 
+    fn left_out(&self) -> BTreeSet<Part> {
+        let named = |part: &Part| self.not_from_app.iter().any(|name| name == EVERY_PART || name == part.as_str());
+        Part::ALL.into_iter().filter(named).collect()
+    }
+
     fn required(&self, keys: &KeyCatalogue) -> Result<Option<Reads>, String> {
         if self.require.is_empty() {
             return Ok(None);
@@ -299,6 +313,13 @@ impl Arguments {
         }
         Ok(Some(Reads::Keys(self.require.iter().cloned().collect())))
     }
+}
+
+/// In place of every part.
+const EVERY_PART: &str = "all";
+
+fn parts() -> Vec<&'static str> {
+    Part::ALL.iter().map(|part| part.as_str()).chain([EVERY_PART]).collect()
 }
 
 fn map(pairs: &[(String, String)]) -> BTreeMap<String, String> {

@@ -372,7 +372,7 @@ fn made(state: &mut State, uid: &str, run: &str) {
 }
 
 fn pod(state: &mut State, scenario: Scenario) {
-    let container = |is: Value| json!({ "phase": "Running", "containerStatuses": [{ "name": "app", "state": is }] });
+    let container = |is: Value| json!({ "phase": "Running", "containerStatuses": [{ "name": "probe", "state": is }] });
     let running = container(json!({ "running": {} }));
     let terminated = container(json!({ "terminated": { "exitCode": 0 } }));
     let mut pod = object("v1", "Pod", POD, UID, RUN);

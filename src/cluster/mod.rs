@@ -2,6 +2,7 @@
 //!
 //! - `api_server`: one in the test's own process, for unit tests here and above.
 //! - [`connect`]: a client for the cluster that somebody named.
+//! - [`inherited`]: what a pod takes over from one that is there.
 //! - [`objects`]: Kubernetes objects as pure constructors, one for each documented one.
 //! - [`mendix`]: `OperatorConfiguration` and `Runtime`, their CRDs, and what an
 //!   operator makes of them.
@@ -14,6 +15,7 @@
 #[cfg(test)]
 pub(crate) mod api_server;
 pub mod connect;
+pub mod inherited;
 pub mod mendix;
 pub mod objects;
 pub mod operator;

@@ -269,10 +269,14 @@ pub(crate) fn cannot_run(pod: &Pod) -> Option<String> {
         "CrashLoopBackOff",
         "RunContainerError",
     ];
-    let waiting = container_statuses(pod).filter_map(|status| status.state.as_ref()?.waiting.as_ref()).find_map(|w| {
-        let reason = w.reason.as_deref()?;
-        LASTING.contains(&reason).then(|| format!("{reason}: {}", w.message.as_deref().unwrap_or("no message")))
-    });
+    let before = pod.status.iter().flat_map(|status| status.init_container_statuses.iter().flatten());
+    let waiting = container_statuses(pod)
+        .chain(before)
+        .filter_map(|status| status.state.as_ref()?.waiting.as_ref())
+        .find_map(|w| {
+            let reason = w.reason.as_deref()?;
+            LASTING.contains(&reason).then(|| format!("{reason}: {}", w.message.as_deref().unwrap_or("no message")))
+        });
     let evicted = pod.status.as_ref().filter(|status| status.phase.as_deref() == Some("Failed")).map(|status| {
         format!("it failed: {}", status.message.as_deref().or(status.reason.as_deref()).unwrap_or("no message"))
     });

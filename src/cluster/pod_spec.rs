@@ -15,6 +15,8 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::ObjectMeta;
 
+use super::inherited::Inherited;
+
 /// What a cluster asks of every pod that is made there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PodOptions {
@@ -143,6 +145,8 @@ pub struct PodTemplate {
     pub grace_seconds: Option<u32>,
     /// What its cluster asks of it.
     pub options: PodOptions,
+    /// What it takes over from a pod that is there.
+    pub inherited: Inherited,
 }
 
 impl PodTemplate {
@@ -163,6 +167,7 @@ impl PodTemplate {
             lifetime: Lifetime::Stays,
             grace_seconds: None,
             options: PodOptions::default(),
+            inherited: Inherited::default(),
         }
     }
 
@@ -174,7 +179,7 @@ impl PodTemplate {
             Lifetime::Stays => (None, None),
             Lifetime::Once(deadline) => (Some("Never".to_owned()), deadline.map(i64::from)),
         };
-        PodSpec {
+        let mut spec = PodSpec {
             containers: vec![self.container()],
             service_account_name: self.service_account.clone(),
             automount_service_account_token: self.automount,
@@ -195,7 +200,9 @@ impl PodTemplate {
             node_selector: Some(options.node_selector.clone()).filter(|selector| !selector.is_empty()),
             tolerations: some(options.tolerations.iter().map(Toleration::kubernetes).collect()),
             ..PodSpec::default()
-        }
+        };
+        self.inherited.put_into(&mut spec);
+        spec
     }
 
     /// A pod with this metadata.
@@ -219,6 +226,7 @@ impl PodTemplate {
         };
         metadata.labels = join(&self.options.labels, metadata.labels);
         metadata.annotations = join(&self.options.annotations, metadata.annotations);
+        self.inherited.put_onto(&mut metadata);
         metadata
     }
 

@@ -2,7 +2,7 @@
 //! else the Vault token may do is asked of `sys/capabilities-self`, never tried:
 //! no request here could write, patch or delete. The token is revoked in the end.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -34,6 +34,15 @@ pub fn paths(secret: &SecretName, sibling: &str) -> Vec<String> {
     ]
 }
 
+/// A proxy beside the probe that starts at the same time lets nothing through in its first seconds.
+const SETTLING: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3), Duration::from_secs(4)];
+
+/// What it then looks like.
+const fn passes(why: Transport) -> bool {
+    matches!(why, Transport::Refused | Transport::NameNotFound | Transport::Other)
+}
+
 /// Goes as far as it is let, and says what it saw.
 pub async fn observe(input: &Input, ask: &Ask, vault: &Client, secret_name: &SecretName) -> Observation {
     let started = Instant::now();
@@ -58,6 +67,13 @@ pub async fn observe(input: &Input, ask: &Ask, vault: &Client, secret_name: &Sec
     };
 
     health(&vault, &mut asked).await;
+    for pause in SETTLING.iter().filter(|_| ask.settles) {
+        if asked.health.transport.is_none_or(|why| !passes(why)) {
+            break;
+        }
+        tokio::time::sleep(*pause).await;
+        health(&vault, &mut asked).await;
+    }
     // A TLS listener may break off a longer request in plain HTTP before it says what is wrong, as it does here.
     let plain_to_tls = asked.health.text == PLAIN_TO_TLS;
     // What hides Vault's health may still let the app through. Where there is no connection at all, a login ends

@@ -58,6 +58,12 @@ pub struct Ask {
     /// The namespace of Vault Enterprise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault_namespace: Option<String>,
+    /// Whether what the cluster puts beside the probe may take a moment until it lets anything through.
+    #[serde(default)]
+    pub settles: bool,
+    /// Files and folders in which there are more certificate authorities, in PEM, beside the public ones or those given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorities: Vec<String>,
 }
 
 impl Input {

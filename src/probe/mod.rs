@@ -5,6 +5,7 @@
 //! - [`way`]: from the first stage to the last.
 //! - [`stages`]: token, login, read, keys.
 //! - [`near`]: keys that are missing and not far; [`doubt`]: values that cannot be meant.
+//! - `trust`: certificate authorities, mounted ones included.
 //! - [`asking`]: the way on a customer's cluster, where nothing is tried.
 //! - [`boundary`]: what the Vault token can do beside reading; own testbeds only.
 //! - [`observation`]: the line that it prints.
@@ -16,6 +17,7 @@ pub mod input;
 pub mod near;
 pub mod observation;
 pub mod stages;
+mod trust;
 pub mod way;
 
 use observation::{MARKER, Observation};

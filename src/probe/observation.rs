@@ -86,6 +86,8 @@ pub struct Asked {
     pub revoke: Option<Answer>,
     /// `GET auth/token/lookup-self` after that.
     pub after_revocation: Option<Answer>,
+    /// How many certificates were found where the app has authorities mounted.
+    pub mounted_authorities: usize,
     /// Every request that the probe made.
     pub requests: Vec<Request>,
 }

@@ -5,8 +5,8 @@ use reqwest::Method;
 use super::input::{Input, SecretName};
 use super::observation::{Observation, SCHEMA};
 use super::stages::{log_in, look_at, read_answer, service_account_token};
-use super::{asking, boundary};
-use crate::vault::client::{Client, Roots};
+use super::{asking, boundary, trust};
+use crate::vault::client::{Client, Proxy};
 
 /// Goes as far as the configuration lets it, and says what it saw.
 ///
@@ -19,11 +19,17 @@ pub async fn observe(input: &Input) -> Result<Observation, String> {
         Some(mount) => secret_name.with_mount(mount)?,
         None => secret_name,
     };
-    let roots = input.ca.as_ref().map_or(Roots::Public, |pem| Roots::Pem(pem.clone().into_bytes()));
-    let vault = Client::new(&secret_name.address, None, &roots).map_err(|e| e.to_string())?;
+    let (roots, mounted) = trust::roots(input);
     if let Some(ask) = &input.ask {
-        return Ok(asking::observe(input, ask, &vault, &secret_name).await);
+        // The pod has no variables for proxies but those of the app.
+        let vault = Client::through(&secret_name.address, None, &roots, Proxy::OfEnvironment);
+        let mut observation = asking::observe(input, ask, &vault.map_err(|e| e.to_string())?, &secret_name).await;
+        if let Some(asked) = &mut observation.asked {
+            asked.mounted_authorities = mounted;
+        }
+        return Ok(observation);
     }
+    let vault = Client::new(&secret_name.address, None, &roots).map_err(|e| e.to_string())?;
     let path = format!("{}/data/{}", secret_name.mount, secret_name.name);
 
     let (token, jwt) = service_account_token(&input.token_file);

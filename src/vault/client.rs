@@ -185,6 +185,8 @@ pub enum Roots {
     Public,
     /// These, in PEM, and no other.
     Pem(Vec<u8>),
+    /// The public ones, and these in PEM.
+    PublicAnd(Vec<u8>),
 }
 
 /// Whether `HTTPS_PROXY` and its like count.
@@ -192,7 +194,7 @@ pub enum Roots {
 pub enum Proxy {
     /// They do not: a pod, or a testbed on loopback.
     Never,
-    /// They do: the harness's own calls to a customer's Vault.
+    /// They do: the harness's own calls to a customer's Vault, and the probe's in a pod with the app's own variables.
     OfEnvironment,
 }
 
@@ -209,7 +211,10 @@ pub fn http_client(roots: &Roots, timeout: Duration, proxy: Proxy) -> Result<req
             store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
             builder.with_root_certificates(store).with_no_client_auth()
         }
-        Roots::Pem(pem) => {
+        Roots::Pem(pem) | Roots::PublicAnd(pem) => {
+            if matches!(roots, Roots::PublicAnd(_)) {
+                store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            }
             let mut certificates = Vec::new();
             for certificate in CertificateDer::pem_slice_iter(pem) {
                 let certificate = certificate.map_err(|e| format!("broken PEM: {e}"))?;

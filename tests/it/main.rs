@@ -11,6 +11,7 @@ mod cli_without_engine;
 mod docs_causes;
 mod docs_commands;
 mod docs_field;
+mod existing_examples;
 mod existing_properties;
 mod field;
 mod layers;

@@ -543,7 +543,13 @@ async fn what_is_not_vaults_is_neither_a_refusal_nor_a_missing_secret(#[case] st
 
 fn as_it_asks(input: &mut Input) {
     as_a_customer(input);
-    input.ask = Some(input::Ask { vault_namespace: None, sibling: "sibling".to_owned(), login_only: false });
+    input.ask = Some(input::Ask {
+        vault_namespace: None,
+        sibling: "sibling".to_owned(),
+        login_only: false,
+        settles: false,
+        authorities: Vec::new(),
+    });
 }
 
 #[tokio::test]

@@ -223,7 +223,13 @@ async fn a_tls_listener_that_breaks_off_plain_http_is_told_by_its_handshake() {
         hmac_key: None,
         sibling: None,
         stay_up: false,
-        ask: Some(Ask { login_only: false, sibling: "sibling".to_owned(), vault_namespace: None }),
+        ask: Some(Ask {
+            login_only: false,
+            sibling: "sibling".to_owned(),
+            vault_namespace: None,
+            settles: false,
+            authorities: Vec::new(),
+        }),
     };
     let observation = observe(&input(address)).await.unwrap();
     assert_eq!(observation.login.unwrap().answer.text, PLAIN_TO_TLS);

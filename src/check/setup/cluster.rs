@@ -5,6 +5,7 @@ use crate::check::app::Source;
 use crate::check::case::{check, warning};
 use crate::check::ends::{self, End};
 use crate::check::inspect::Inspection;
+use crate::check::likeness::Token;
 use crate::check::sighted::Sighted;
 use crate::check::target::Target;
 use crate::page::Stage;
@@ -56,18 +57,54 @@ pub(super) fn reviewer(target: &Target, inspection: &Inspection, way: Way<'_>) -
     match (inspection.cluster.reviewer_there, inspection.cluster.reviewer_may) {
         (Some(false), _) => differs(ids::login::REVIEWER_UNAUTHORIZED, format!("Service Account {name} is not there")),
         (_, Some(false)) => differs(ids::login::REVIEWER_MAY_NOT_REVIEW, format!("{name} may not create TokenReviews")),
-        (Some(true), Some(true)) => check(id, Verdict::Conformant, format!("{name} is there and may review tokens")),
+        (Some(true), Some(true)) => {
+            check(id, Verdict::Conformant, format!("{name} is there{} and may review tokens", since(inspection)))
+        }
         (Some(true), None) => check(
             id,
             Verdict::Conformant,
-            format!("{name} is there; --diagnose-reviewer asks whether it may review tokens"),
+            format!("{name} is there{}; --diagnose-reviewer asks whether it may review tokens", since(inspection)),
         ),
         (None, _) => check(id, Verdict::Inconclusive, format!("the API server does not say whether {name} is there")),
     }
 }
 
-/// When the reviewer's token ends, by what it says of itself. Which token Vault holds it does not tell.
-pub(super) fn reviewer_token(target: &Target, way: Way<'_>, now: i64) -> Case {
+/// Since when: a token from before is of an account that is gone, and refused.
+fn since(inspection: &Inspection) -> String {
+    inspection.cluster.reviewer.as_ref().map_or(String::new(), |account| format!(" since {}", account.made))
+}
+
+/// Whether the next pod of the same template will have a token as the running one has, which the Service Account's own
+/// automount may decide.
+pub(super) fn next_pod(sighted: &Sighted) -> Case {
+    let id = "next-pod";
+    let Some(like) = &sighted.app.like else { return check(id, Verdict::Skipped, "no pod of the app runs") };
+    let has = match like.token {
+        Token::Mounted { .. } => true,
+        Token::None => false,
+        _ => return check(id, Verdict::Conformant, "its token comes by a volume of its own"),
+    };
+    let account = sighted.inspection.cluster.account.as_ref();
+    let Some(will) = like.field.or_else(|| Some(account?.automount.unwrap_or(true))) else {
+        return check(id, Verdict::Skipped, "the Service Account's automount is not known");
+    };
+    let (now, then) = if has { ("has a token", "will have none") } else { ("has no token", "will have one") };
+    match has == will {
+        true => check(id, Verdict::Conformant, ""),
+        false => warning(
+            id,
+            ids::token::NEXT_POD_DIFFERS,
+            format!(
+                "pod {} {now}, and the next pod {then}: automount of Service Account {} was changed since",
+                like.pod, like.service_account
+            ),
+        ),
+    }
+}
+
+/// When the reviewer's token ends, and of which account it is, by what it says of itself. Which token Vault holds it does
+/// not tell.
+pub(super) fn reviewer_token(target: &Target, inspection: &Inspection, way: Way<'_>, now: i64) -> Case {
     let id = "reviewer-token";
     let Some(token) = &target.reviewer_token else {
         return check(id, Verdict::Skipped, "no --reviewer-token-file is named");
@@ -79,6 +116,13 @@ pub(super) fn reviewer_token(target: &Target, way: Way<'_>, now: i64) -> Case {
         audiences => format!("; it is for {}", audiences.join(", ")),
     };
     let about = format!("{issuer}{audiences}");
+    if let (Some(uid), Some(account)) = (&token.uid, &inspection.cluster.reviewer)
+        && *uid != account.uid
+    {
+        let text =
+            format!("{whose} is of an account that is gone: the one of today was made at {}{about}", account.made);
+        return way.differs(id, Stage::Login, ids::login::REVIEWER_UNAUTHORIZED, text);
+    }
     let Some(at) = token.ends else { return check(id, Verdict::Conformant, format!("{whose} has no end{about}")) };
     match ends::of(at, now, target.ends_within) {
         End::Over => {

@@ -33,7 +33,8 @@ pub(super) fn cases(target: &Target, sighted: &Sighted, observed: &Observed, now
     let mut cases =
         vec![cluster::custom_resources(sighted), cluster::app_pod(sighted), cluster::service_account(sighted, way)];
     cases.push(cluster::reviewer(target, &sighted.inspection, way));
-    cases.push(cluster::reviewer_token(target, way, now));
+    cases.push(cluster::reviewer_token(target, &sighted.inspection, way, now));
+    cases.push(cluster::next_pod(sighted));
     match &sighted.inspection.vault {
         Some(vault) => cases.extend(vault_cases(target, sighted, vault, way, now)),
         None => {

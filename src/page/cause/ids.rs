@@ -27,6 +27,9 @@ ids! {
     /// Stage `token`.
     token {
         OPERATOR_AUTOMOUNT_OFF = "token.operator-automount-off";
+        ACCOUNT_MADE_ANEW = "token.account-made-anew";
+        NEVER_RENEWED = "token.never-renewed";
+        NEXT_POD_DIFFERS = "token.next-pod-differs";
     }
 }
 

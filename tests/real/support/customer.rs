@@ -153,7 +153,7 @@ impl Customer {
 
     /// The app's pod: the probe as a stand-in, which asks nobody for anything and stays up. Merge patches say what
     /// differs from one as the page says: of the pod, of its container, and of each further container.
-    pub fn start_pod(&self, pod: &Value, container: &Value, beside: &[Value]) {
+    pub fn pod(&self, pod: &Value, container: &Value, beside: &[Value]) -> Value {
         let input = json!({ "run": "app", "scenario": "app", "secret-name": "http://127.0.0.1:1/pmp-dev/admin",
             "keys": [], "auth-mount": "none", "role": "none", "token-file": "/none", "stay-up": true });
         let mut first = json!({
@@ -173,7 +173,12 @@ impl Customer {
             "securityContext": { "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } },
             "containers": containers,
         } });
-        let pod = patched(documented, pod);
+        patched(documented, pod)
+    }
+
+    /// Starts such a pod, and waits until it runs.
+    pub fn start_pod(&self, pod: &Value, container: &Value, beside: &[Value]) {
+        let pod = self.pod(pod, container, beside);
         apply(std::slice::from_ref(&pod));
         let name = pod["metadata"]["name"].as_str().unwrap();
         eventually("the app's pod runs", LIMIT, || {

@@ -1,0 +1,204 @@
+//! What a check of a customer's cluster says of single sights, each an example of a kind of report.
+
+use pmp_vault_conformance::check::judge::APP;
+use pmp_vault_conformance::check::target::{NamedBy, Target};
+use pmp_vault_conformance::page::Reads;
+use pmp_vault_conformance::probe::observation::{Answer, Asked, Doubt, KeyState, Login, Near, Secret};
+use pmp_vault_conformance::vault::transport::Transport;
+use pmp_vault_conformance::verdict::Verdict;
+use pmp_vault_conformance::verdict::result::{ScenarioResult, Subject};
+use pmp_vault_conformance::verdict::sighting::Seen;
+
+use crate::support::existing::*;
+
+/// The app's result, for a target that needs these keys.
+fn app_with(require: Option<Reads>, change: impl FnOnce(&mut Secret, &mut Asked)) -> ScenarioResult {
+    of(&judged(&Target { require, ..some_target() }, &all_is_well(change)), APP).clone()
+}
+
+fn case<'a>(result: &'a ScenarioResult, subject: &Subject) -> (Verdict, bool, Option<&'a str>) {
+    let case = result.cases.iter().find(|case| case.subject == *subject).unwrap_or_else(|| panic!("{subject}"));
+    (case.verdict, case.warning, case.cause.as_ref().map(|cause| cause.as_str()))
+}
+
+const ANY_KEY: &str = "VCS.GitlabAdminPAT";
+
+fn lies(secret: &mut Secret, near: Option<Near>, which: impl Fn(&str) -> bool) {
+    for key in secret.keys.iter_mut().filter(|key| which(&key.name)) {
+        (key.state, key.near) = (KeyState::Missing, near);
+    }
+}
+
+#[rstest::rstest]
+#[case::required_or_not(None, KeyState::Missing, "keys.none")]
+#[case::all_of_them(Some(Reads::All), KeyState::Missing, "keys.none")]
+#[case::and_all_that_is_there_is_empty(None, KeyState::Empty, "keys.empty")]
+fn a_secret_of_which_nothing_is_read_is_no_pass(
+    #[case] require: Option<Reads>,
+    #[case] state: KeyState,
+    #[case] cause: &str,
+) {
+    let app = app_with(require, |secret, _| secret.keys.iter_mut().for_each(|key| key.state = state));
+    assert_eq!(app.verdict, Verdict::Nonconformant);
+    assert_eq!(app.observed.phrase(), format!("stops at keys: {cause}"));
+}
+
+#[test]
+fn where_nothing_is_read_it_is_told_where_the_keys_lie() {
+    let app = app_with(None, |secret, _| lies(secret, Some(Near::Level), |name| name.starts_with("VCS.")));
+    assert_eq!(app.verdict, Verdict::Conformant, "{}", app.reason);
+    let app = app_with(None, |secret, _| {
+        lies(secret, None, |_| true);
+        lies(secret, Some(Near::Level), |name| name.starts_with("VCS."));
+    });
+    assert_eq!(app.observed.phrase(), "stops at keys: keys.none");
+    let told = "30 of 30 keys are missing; 9 of them: it lies inside another value, not at the top of the secret";
+    assert_eq!(app.observed.text, told);
+    let key = case(&app, &Subject::Key(ANY_KEY.to_owned()));
+    assert_eq!(key, (Verdict::Nonconformant, false, Some("keys.misplaced")));
+}
+
+#[test]
+fn a_key_that_lies_elsewhere_is_a_warning_and_a_failure_where_it_is_required() {
+    let elsewhere = |secret: &mut Secret, _: &mut Asked| lies(secret, Some(Near::Case), |name| name == ANY_KEY);
+    let subject = Subject::Key(ANY_KEY.to_owned());
+    let app = app_with(None, elsewhere);
+    assert_eq!(app.verdict, Verdict::Conformant);
+    assert_eq!(case(&app, &subject), (Verdict::Conformant, true, Some("keys.misplaced")));
+    let app = app_with(Some(Reads::All), elsewhere);
+    assert_eq!(app.observed.phrase(), "stops at keys: keys.misplaced");
+    assert_eq!(case(&app, &subject), (Verdict::Nonconformant, false, Some("keys.misplaced")));
+}
+
+#[test]
+fn a_doubtful_value_is_read_and_warned_of() {
+    for require in [None, Some(Reads::All)] {
+        let app = app_with(require, |secret, _| secret.keys[3].doubt = Some(Doubt::Space));
+        assert_eq!(app.verdict, Verdict::Conformant);
+        let subject = Subject::Key(keys()[3].to_owned());
+        assert_eq!(case(&app, &subject), (Verdict::Conformant, true, Some("keys.doubtful-value")));
+    }
+}
+
+#[test]
+fn a_version_that_ends_by_itself_is_read_and_warned_of() {
+    let app = app_with(None, |secret, _| secret.ends = Some("2027-01-20T00:00:00Z".to_owned()));
+    assert_eq!(app.verdict, Verdict::Conformant);
+    let subject = Subject::Check("secret-ends".to_owned());
+    assert_eq!(case(&app, &subject), (Verdict::Conformant, true, Some("read.version-ends")));
+}
+
+#[rstest::rstest]
+#[case::batch("batch", 400, "batch tokens cannot be revoked", 200, "boundary.batch-token")]
+#[case::without_default("service", 403, DENIED, 403, "boundary.token-may-not-revoke-itself")]
+fn a_token_that_its_role_does_not_let_be_revoked_passes_with_a_warning(
+    #[case] kind: &str,
+    #[case] revoke: u16,
+    #[case] text: &str,
+    #[case] after: u16,
+    #[case] cause: &str,
+) {
+    let app = app_with(None, |_, asked| {
+        asked.token_type = Some(kind.to_owned());
+        asked.revoke = Some(answer(revoke, text));
+        asked.after_revocation = Some(answer(after, ""));
+    });
+    assert_eq!((app.verdict, app.observed.stage), (Verdict::Conformant, None));
+    let subject = Subject::Check("token-revoked".to_owned());
+    assert_eq!(case(&app, &subject), (Verdict::Conformant, true, Some(cause)));
+}
+
+#[rstest::rstest]
+#[case::that_nobody_named(None, "1.21.0+ent", NamedBy::Environment, (Verdict::Conformant, false, None))]
+#[case::that_a_flag_named(Some("ns"), "1.21.0+ent", NamedBy::Flag, (Verdict::Conformant, false, None))]
+#[case::that_vault_ignores(Some("ns"), "1.21.0", NamedBy::Environment, (Verdict::Conformant, false, None))]
+#[case::of_the_environment(
+    Some("ns"),
+    "1.21.0+ent",
+    NamedBy::Environment,
+    (Verdict::Conformant, true, Some("login.namespace-from-environment"))
+)]
+fn a_namespace_is_shown_and_warned_of(
+    #[case] name: Option<&str>,
+    #[case] version: &str,
+    #[case] from: NamedBy,
+    #[case] expected: (Verdict, bool, Option<&str>),
+) {
+    let target =
+        Target { vault_namespace: name.map(str::to_owned), vault_namespace_from: from, require: None, ..some_target() };
+    let sighted = all_is_well(|_, asked| asked.version = Some(version.to_owned()));
+    let app = of(&judged(&target, &sighted), APP).clone();
+    assert_eq!(app.verdict, Verdict::Conformant);
+    assert_eq!(case(&app, &Subject::Check("vault-namespace".to_owned())), expected);
+}
+
+#[rstest::rstest]
+#[case::that_a_gateway_hides(answer(403, ""), None, "login.health-not-told")]
+#[case::that_breaks_off(
+    Answer { status: None, text: "reset".to_owned(), transport: Some(Transport::Other) },
+    None,
+    "login.health-not-told"
+)]
+#[case::of_a_sealed_node_beside_others(answer(503, ""), Some(true), "login.vault-sealed")]
+fn a_health_fails_nothing_that_the_app_passes(
+    #[case] health: Answer,
+    #[case] initialized: Option<bool>,
+    #[case] cause: &str,
+) {
+    let app = app_with(None, |_, asked| (asked.health, asked.initialized) = (health, initialized));
+    assert_eq!(app.verdict, Verdict::Conformant, "{}", app.reason);
+    let found = case(&app, &Subject::Check("vault-health".to_owned()));
+    assert_eq!(found, (Verdict::Conformant, true, Some(cause)));
+    assert_eq!(case(&app, &Subject::Check("vault-tcp".to_owned())).0, Verdict::Conformant);
+}
+
+#[rstest::rstest]
+#[case::in_a_week("2027-01-22T08:00:00Z", true)]
+#[case::in_a_year("2028-01-15T08:00:00Z", false)]
+fn a_certificate_that_ends_soon_is_warned_of(#[case] ends: &str, #[case] soon: bool) {
+    let app = app_with(None, |_, asked| asked.certificate_ends = Some(ends.to_owned()));
+    assert_eq!(app.verdict, Verdict::Conformant);
+    let cause = soon.then_some("login.vault-certificate-ends");
+    assert_eq!(case(&app, &Subject::Check("vault-certificate".to_owned())), (Verdict::Conformant, soon, cause));
+}
+
+#[rstest::rstest]
+#[case::on_enterprise(None, "1.21.0+ent")]
+#[case::where_one_was_named(Some("ns"), "1.21.0+ent.hsm")]
+fn a_mount_that_is_not_there_may_be_in_another_namespace(#[case] name: Option<&str>, #[case] version: &str) {
+    let target = Target { vault_namespace: name.map(str::to_owned), ..some_target() };
+    let mut sighted = all_is_well(|_, asked| asked.version = Some(version.to_owned()));
+    if let Seen::Observed(observation) = &mut sighted.twin.seen {
+        observation.login = Some(Login {
+            answer: answer(403, "permission denied"),
+            lease_duration: None,
+            policies: Vec::new(),
+            empty_login_status: Some(403),
+            another_method: false,
+        });
+    }
+    let app = of(&judged(&target, &sighted), APP).clone();
+    assert_eq!(app.observed.phrase(), "stops at login: login.auth-mount-missing");
+    let (_, warning, cause) = case(&app, &Subject::Check("vault-namespace".to_owned()));
+    assert_eq!((warning, cause), (true, Some("login.namespace-may-differ")));
+}
+
+#[rstest::rstest]
+#[case::may_not_ask(403, DENIED, None, "boundary.token-may-not-ask")]
+#[case::is_used_up(403, "2 errors occurred: * permission denied * invalid token", Some(2), "boundary.token-used-up")]
+fn what_a_token_may_do_is_not_known_where_it(
+    #[case] status: u16,
+    #[case] text: &str,
+    #[case] uses: Option<u64>,
+    #[case] cause: &str,
+) {
+    let app = app_with(None, |_, asked| {
+        asked.token_uses = uses;
+        asked.capabilities = Some(answer(status, text));
+        asked.allowed.clear();
+    });
+    assert_eq!(app.verdict, Verdict::Conformant, "{}", app.reason);
+    let of = |id: &str| case(&app, &Subject::Check(id.to_owned()));
+    assert_eq!(of("capabilities"), (Verdict::Conformant, true, Some(cause)));
+    assert_eq!(of("no-write"), (Verdict::Skipped, false, None));
+}
