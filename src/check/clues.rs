@@ -54,6 +54,14 @@ impl Inspection {
     pub fn clues(&self, target: &Target, account: &str) -> Clues {
         let mut clues = Clues::default();
         self.who_reviews(&mut clues.facts);
+        if self.reviewer_configured() == Some(false) {
+            let of_the_reviewer = [
+                ids::login::REVIEWER_UNAUTHORIZED,
+                ids::login::REVIEWER_TOKEN_MALFORMED,
+                ids::login::REVIEWER_MAY_NOT_REVIEW,
+            ];
+            clues.ruled_out.extend(of_the_reviewer);
+        }
         self.about_the_api_server(&mut clues);
         self.about_the_role(&mut clues.facts);
         self.about_the_secret(&mut clues.facts);

@@ -22,6 +22,7 @@ mod kind_field;
 mod kind_image;
 mod kind_matrix;
 mod kind_outage;
+mod kind_raft;
 mod kind_secrets;
 mod kind_self_test;
 mod kind_terminal;

@@ -69,6 +69,7 @@ ids! {
         OTHER_NAMESPACE_ACCEPTED = "login.other-namespace-accepted";
         REVIEWER_MAY_NOT_REVIEW = "login.reviewer-may-not-review";
         REVIEWER_UNAUTHORIZED = "login.reviewer-unauthorized";
+        REVIEWER_TOKEN_MALFORMED = "login.reviewer-token-malformed";
         APP_TOKEN_REJECTED = "login.app-token-rejected";
         API_SERVER_FRONT = "login.api-server-front";
         API_SERVER_CERTIFICATE = "login.api-server-certificate";

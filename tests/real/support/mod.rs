@@ -10,6 +10,8 @@ pub mod customer;
 pub mod field;
 pub mod ledger;
 pub mod making;
+pub mod own_vault;
+pub mod raft;
 pub mod servers;
 pub mod stand_in;
 pub mod testbed;
