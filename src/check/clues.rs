@@ -111,11 +111,12 @@ impl Inspection {
         let own_ca = self.own_ca();
         clues.facts.note(Fact::ForeignCa, own_ca.map(|own| !own));
         clues.facts.note(Fact::HostIsLoopback, self.config().map(|_| self.host_is_loopback()));
+        let host = self.config().and_then(|config| config["kubernetes_host"].as_str());
+        clues.facts.note(Fact::HostIsPlainHttp, host.map(|host| host.starts_with("http://")));
         if own_ca == Some(true) {
-            // Whoever shows a certificate of this cluster is this cluster, which knows its own tokens.
-            let out =
-                [ids::login::API_SERVER_CERTIFICATE, ids::login::API_SERVER_FRONT, ids::login::APP_TOKEN_REJECTED];
-            clues.ruled_out.extend(out);
+            // Whoever shows a certificate of this cluster is this cluster, which knows its own tokens. Another one that
+            // stands at `kubernetes_host` gets no further than its certificate.
+            clues.ruled_out.extend([ids::login::API_SERVER_FRONT, ids::login::APP_TOKEN_REJECTED]);
         }
         if self.config().is_some_and(|config| config["pem_keys"].as_array().is_none_or(Vec::is_empty)) {
             clues.ruled_out.insert(ids::login::MALFORMED_TOKEN);
@@ -263,6 +264,10 @@ mod tests {
         assert_eq!([Fact::HostIsLoopback, Fact::ForeignCa].map(|fact| clues.facts.of(fact)), [Some(true); 2]);
         inspection.cluster.root_ca = Some(pem("AA\nAA"));
         assert_eq!(inspection.own_ca(), Some(true));
+        let clues = inspection.clues(&target(), "app");
+        assert_eq!(clues.facts.of(Fact::HostIsPlainHttp), Some(false));
+        // What stands at that address may be another server all the same.
+        assert!(!clues.ruled_out.contains(&ids::login::API_SERVER_CERTIFICATE));
     }
 
     #[test]

@@ -17,6 +17,8 @@ use tokio::sync::Notify;
 const OLDER: &str = "login unauthorized due to:";
 /// How the message starts since.
 const TODAY: &str = "login unauthorized:";
+/// A reason that is empty, as Vault writes it.
+const NOTHING: &str = "err=\"\"";
 /// What a plugin that is a process of its own puts behind each line.
 const STAMP: &str = " timestamp=";
 
@@ -68,7 +70,12 @@ pub fn refusal(line: &str) -> Option<(String, String)> {
         },
         Err(_) => plain(line)?,
     };
-    Some((accessor(&module)?, err))
+    Some((accessor(&module)?, or_nothing(err)))
+}
+
+/// What stands there where an answer had no message: Vault writes it so, and a line needs words.
+fn or_nothing(err: String) -> String {
+    if err.is_empty() { NOTHING.to_owned() } else { err }
 }
 
 /// `TIME [LEVEL] MODULE: MESSAGE`, in the words of today or the older ones.
@@ -184,7 +191,7 @@ mod tests {
         r#"[ERROR] M: login unauthorized due to: lookup failed: [invalid bearer token, serviceaccounts "acc" not found]"#,
         r#"lookup failed: [invalid bearer token, serviceaccounts "acc" not found]"#
     )]
-    #[case::older_and_empty("[ERROR] M: login unauthorized due to: ", "")]
+    #[case::older_and_empty("[ERROR] M: login unauthorized due to: ", NOTHING)]
     #[case::older_of_a_process(
         "[ERROR] M: login unauthorized due to: JWT names did not match: timestamp=2026-11-26T15:40:01.123Z",
         "JWT names did not match"
@@ -202,7 +209,12 @@ mod tests {
         STATUS
     )]
     #[case::one_word("[DEBUG] M: login unauthorized: err=hello", "hello")]
-    #[case::empty("[DEBUG] M: login unauthorized: err=", "")]
+    #[case::empty("[DEBUG] M: login unauthorized: err=", NOTHING)]
+    #[case::empty_in_quotes(r#"[DEBUG] M: login unauthorized: err="""#, NOTHING)]
+    #[case::empty_in_json(
+        r#"{"@level":"debug","@message":"login unauthorized","@module":"M","@timestamp":"x","err":""}"#,
+        NOTHING
+    )]
     #[case::of_a_process(
         r#"[DEBUG] M: login unauthorized: err="unexpected EOF" timestamp=2026-11-26T15:40:01.123Z"#,
         "unexpected EOF"

@@ -50,8 +50,8 @@ It goes into a file of `tests/field/`, and takes no Rust. `PMP_TEST_FIELD='a par
 Beside `make` it may have `secret-name`, `flags`, `environment`, `files` (`{file.NAME}` is the path) and `servers`: what
 stands in for the API server or Vault, or in front of them, with a `certificate` (`none`, `own`, `expired`, `other-name`,
 `self-signed`, `wants-clients`), `answers` (by `method`, `path`, `times`: `status`, `headers`, `body` or `text`) and what
-becomes of everything else: `otherwise: api-server` or `vault` passes it on; `reset`, `close`, `silence`, `html`, `json`,
-`not-found`, `unauthorized`. Its address is `{server.NAME.url}`, its authority `{server.NAME.ca}`.
+becomes of everything else: `otherwise: api-server` or `vault` passes it on, `tunnel` passes on the API server's TLS, too;
+`reset`, `close`, `silence`, `html`, `json`, `not-found`, `unauthorized`. Its address is `{server.NAME.url}`, its authority `{server.NAME.ca}`.
 
 What must be said: `way`, `fails` and `warns` beside it, `code` where it is not 1 for what fails and 0 else, `shows` and
 `never`: what the screen must have, and what nothing may have.

@@ -6,6 +6,9 @@ use crate::page::{CauseId, Stage};
 use crate::verdict::Verdict;
 use crate::verdict::result::{Case, Observed};
 
+/// What Vault tells the client where it tells its log more.
+const OPAQUE: &str = "permission denied";
+
 /// The app's own way.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Way<'a>(pub(super) &'a Observed);
@@ -14,6 +17,15 @@ impl Way<'_> {
     /// Whether the app got past that stage.
     pub(super) fn works(self, stage: Stage) -> bool {
         self.0.passed(stage)
+    }
+
+    /// Whether Vault asked for the TokenReview, and nothing is left of that cause: the login works, or what was
+    /// refused without an explanation is known to be for another one.
+    pub(super) fn reviewed_but_for(self, cause: &CauseId) -> bool {
+        let Self(observed) = self;
+        let unexplained = observed.stage == Some(Stage::Login) && observed.text == OPAQUE && !observed.unexplained;
+        let left = || observed.cause.iter().chain(&observed.candidates);
+        self.works(Stage::Login) || (unexplained && left().next().is_some() && left().all(|id| id != cause))
     }
 
     /// Whether Vault let the app's token at the secret's path, whatever lies there: it

@@ -106,6 +106,8 @@ pub enum Fact {
     LocalTokenUsed,
     /// `kubernetes_host` of the auth configuration is a loopback address.
     HostIsLoopback,
+    /// `kubernetes_host` of the auth configuration says `http`.
+    HostIsPlainHttp,
     /// `kubernetes_ca_cert` of the auth configuration is not the cluster's.
     ForeignCa,
     /// The API server says that the token reviewer may not create TokenReviews.
@@ -137,6 +139,7 @@ impl Fact {
                 | Self::ReviewerSet
                 | Self::LocalTokenUsed
                 | Self::HostIsLoopback
+                | Self::HostIsPlainHttp
                 | Self::ForeignCa
                 | Self::ReviewerLacksRight
                 | Self::ReviewerMissing

@@ -20,6 +20,9 @@ pub struct Signature {
     /// What the line of Vault's log (of the API server's message at stage `pod`) contains.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+    /// What that line does not contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_lacks: Option<String>,
     /// What else was found out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fact: Option<Fact>,
@@ -72,6 +75,7 @@ impl Signature {
             self.status.map(|status| Some(clues.status == Some(status))),
             self.client.as_deref().map(|text| Some(clues.client.contains(text))),
             self.log.as_deref().map(logged),
+            self.log_lacks.as_deref().map(|text| logged(text).map(|there| !there)),
             self.fact.map(|fact| clues.facts.of(fact)),
             self.unless.map(|fact| clues.facts.of(fact).map(|holds| !holds)),
             // A hint that was not seen leaves nothing to go by.

@@ -6,7 +6,7 @@
 //! - [`tls`]: TLS, with what is wrong with it.
 
 pub mod api_server;
-mod tls;
+pub mod tls;
 pub mod vault;
 
 use std::net::{IpAddr, SocketAddr};
@@ -20,7 +20,6 @@ use axum::response::Response;
 use futures::StreamExt as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 
 use crate::scenario::self_test::{Failure, Rule, Tls};
 use tls::TlsListener;
@@ -84,7 +83,7 @@ async fn listen(
         return Ok(Proxy { address, ca: None, followed, task });
     };
     let (config, ca) = tls::certificate(gateway, tls).map_err(|error| format!("cannot make a certificate: {error}"))?;
-    let listener = TlsListener { listener, acceptor: TlsAcceptor::from(Arc::new(config)) };
+    let listener = TlsListener::new(listener, config);
     let task = tokio::spawn(async move {
         let _ = axum::serve(listener, router).await;
     });

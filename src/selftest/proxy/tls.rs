@@ -1,6 +1,7 @@
 //! TLS in front of a server, with what is wrong with it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -14,7 +15,7 @@ use crate::scenario::self_test::Tls;
 ///
 /// # Errors
 /// The certificate cannot be made.
-pub(super) fn certificate(
+pub fn certificate(
     gateway: IpAddr,
     tls: Tls,
 ) -> Result<(ServerConfig, String), Box<dyn std::error::Error + Send + Sync>> {
@@ -40,9 +41,17 @@ pub(super) fn certificate(
 }
 
 /// Accepts connections, and shakes hands.
-pub(super) struct TlsListener {
-    pub(super) listener: TcpListener,
-    pub(super) acceptor: TlsAcceptor,
+pub struct TlsListener {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl TlsListener {
+    /// Listens there with this certificate.
+    #[must_use]
+    pub fn new(listener: TcpListener, config: ServerConfig) -> Self {
+        Self { listener, acceptor: TlsAcceptor::from(Arc::new(config)) }
+    }
 }
 
 impl axum::serve::Listener for TlsListener {

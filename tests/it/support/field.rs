@@ -219,6 +219,8 @@ pub enum Otherwise {
     Close,
     /// It is held, and nothing ever comes, not even a handshake.
     Silence,
+    /// It is passed on to the real API server byte by byte, TLS included.
+    Tunnel,
     /// A page in HTML.
     Html,
     /// `{"status":"ok"}`.
@@ -286,7 +288,7 @@ impl Says {
 
 /// Names that stand for something of the customer or of the testbed. With a point behind it, one of `servers`, `files`
 /// or `keep` is named.
-pub const PLACEHOLDERS: [&str; 22] = [
+pub const PLACEHOLDERS: [&str; 23] = [
     "name",
     "mount",
     "auth",
@@ -301,6 +303,7 @@ pub const PLACEHOLDERS: [&str; 22] = [
     "vault-host",
     "vault-port",
     "api-server",
+    "api-server-host",
     "closed-address",
     "no-route",
     "issuer",

@@ -82,6 +82,7 @@ impl<'a> Made<'a> {
             "vault-host" => text(&record["vault-pod-host"])?,
             "vault-port" => "8200".to_owned(),
             "api-server" => text(&server["address"])?,
+            "api-server-host" => text(&server["address"])?.split_once("//")?.1.to_owned(),
             "closed-address" => text(&server["closed-address"])?,
             "no-route" => self.nobody(),
             "issuer" => text(&server["issuer"])?,

@@ -1,7 +1,7 @@
 //! Servers of the corpus that stand in for the API server or Vault, or in front of them: on the gateway of the
 //! testbed's network, where Vault's container and the pods reach them. One ends when it is dropped.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,6 +9,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use pmp_vault_conformance::scenario::self_test::Tls;
+use pmp_vault_conformance::selftest::proxy::tls::{self, TlsListener};
 use pmp_vault_conformance::vault::client::{Proxy, Roots, http_client};
 use rustls::RootCertStore;
 use rustls::pki_types::PrivateKeyDer;
@@ -17,8 +19,6 @@ use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 use super::field::{self, Certificate, Otherwise};
 use super::testbed::record;
@@ -43,24 +43,24 @@ impl StandIn {
     pub async fn start(gateway: IpAddr, server: &field::Server) -> Self {
         let listener = TcpListener::bind((gateway, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (scheme, ca, acceptor) = match server.certificate {
+        let (scheme, ca, config) = match server.certificate {
             Certificate::None => ("http", String::new(), None),
             kind => {
                 let (config, ca) = certificate(gateway, kind);
-                ("https", ca, Some(TlsAcceptor::from(Arc::new(config))))
+                ("https", ca, Some(config))
             }
         };
         let url = format!("{scheme}://{address}");
         let task = match server.otherwise {
-            otherwise @ (Otherwise::Reset | Otherwise::Close | Otherwise::Silence) => {
-                tokio::spawn(no_server(listener, otherwise))
+            otherwise @ (Otherwise::Reset | Otherwise::Close | Otherwise::Silence | Otherwise::Tunnel) => {
+                tokio::spawn(connections(listener, otherwise))
             }
             otherwise => {
                 let behind = Arc::new(Behind::new(server, otherwise));
                 let router = Router::new().fallback(answer).with_state(behind);
                 tokio::spawn(async move {
-                    let _ = match acceptor {
-                        Some(acceptor) => axum::serve(Shaking::new(listener, acceptor), router).await,
+                    let _ = match config {
+                        Some(config) => axum::serve(TlsListener::new(listener, config), router).await,
                         None => axum::serve(listener, router).await,
                     };
                 })
@@ -70,8 +70,8 @@ impl StandIn {
     }
 }
 
-/// What accepts connections and does nothing good with them.
-async fn no_server(listener: TcpListener, otherwise: Otherwise) {
+/// What accepts connections and knows no HTTP.
+async fn connections(listener: TcpListener, otherwise: Otherwise) {
     let mut held = JoinSet::new();
     loop {
         let Ok((mut stream, _)) = listener.accept().await else { continue };
@@ -81,6 +81,15 @@ async fn no_server(listener: TcpListener, otherwise: Otherwise) {
                 held.spawn(async move {
                     // What was read is not answered with a reset.
                     let _ = stream.read(&mut [0; 4096]).await;
+                });
+            }
+            Otherwise::Tunnel => {
+                let record = record();
+                let address =
+                    record["api-server"]["address"].as_str().unwrap().trim_start_matches("https://").to_owned();
+                held.spawn(async move {
+                    let mut behind = TcpStream::connect(address).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut stream, &mut behind).await;
                 });
             }
             _ => {
@@ -95,68 +104,29 @@ async fn no_server(listener: TcpListener, otherwise: Otherwise) {
 
 /// A certificate with what is wrong with it, and who signed it.
 fn certificate(gateway: IpAddr, kind: Certificate) -> (rustls::ServerConfig, String) {
-    let mut authority = rcgen::CertificateParams::default();
-    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    authority.distinguished_name.push(rcgen::DnType::CommonName, "an authority of its own");
-    let authority = rcgen::CertifiedIssuer::self_signed(authority, rcgen::KeyPair::generate().unwrap()).unwrap();
-    let name = if kind == Certificate::OtherName { "other.example".to_owned() } else { gateway.to_string() };
-    let mut parameters = rcgen::CertificateParams::new(vec![name]).unwrap();
-    if kind == Certificate::Expired {
-        parameters.not_before = rcgen::date_time_ymd(2020, 1, 1);
-        parameters.not_after = rcgen::date_time_ymd(2020, 2, 1);
+    let signed = |what| tls::certificate(gateway, what).unwrap();
+    match kind {
+        Certificate::Expired => signed(Tls::Expired),
+        Certificate::OtherName => signed(Tls::OtherName),
+        Certificate::SelfSigned | Certificate::WantsClients => self_signed(gateway, kind),
+        Certificate::Own | Certificate::None => signed(Tls::Sound),
     }
-    let key = rcgen::KeyPair::generate().unwrap();
-    let (signed, ca) = match kind {
-        Certificate::SelfSigned => {
-            let signed = parameters.self_signed(&key).unwrap();
-            let pem = signed.pem();
-            (signed, pem)
-        }
-        _ => (parameters.signed_by(&key, &authority).unwrap(), authority.pem()),
-    };
+}
+
+fn self_signed(gateway: IpAddr, kind: Certificate) -> (rustls::ServerConfig, String) {
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(vec![gateway.to_string()]).unwrap();
     let builder = rustls::ServerConfig::builder();
     let builder = match kind {
         Certificate::WantsClients => {
             let mut roots = RootCertStore::empty();
-            roots.add(authority.der().clone()).unwrap();
+            roots.add(cert.der().clone()).unwrap();
             builder.with_client_cert_verifier(WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap())
         }
         _ => builder.with_no_client_auth(),
     };
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    (builder.with_single_cert(vec![signed.der().clone()], key).unwrap(), ca)
-}
-
-/// Accepts connections, and shakes hands.
-struct Shaking {
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-}
-
-impl Shaking {
-    const fn new(listener: TcpListener, acceptor: TlsAcceptor) -> Self {
-        Self { listener, acceptor }
-    }
-}
-
-impl axum::serve::Listener for Shaking {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            // A client that does not like the certificate ends the handshake; the next one is waited for.
-            if let Ok((stream, address)) = self.listener.accept().await
-                && let Ok(stream) = self.acceptor.accept(stream).await
-            {
-                return (stream, address);
-            }
-        }
-    }
-
-    fn local_addr(&self) -> std::io::Result<Self::Addr> {
-        self.listener.local_addr()
-    }
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+    (builder.with_single_cert(vec![cert.der().clone()], key).unwrap(), cert.pem())
 }
 
 /// What a server answers with.
