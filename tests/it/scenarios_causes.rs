@@ -61,7 +61,7 @@ fn identify(stage: Stage, status: Option<u16>, client: &str, log: Option<&str>, 
 #[case("login.app-token-rejected", 403, "permission denied", Some("lookup failed: [invalid bearer token, go-jose/go-jose: error in cryptographic primitive]"), &[])]
 #[case("login.app-token-rejected", 403, "permission denied", Some(r#"lookup failed: [invalid bearer token, serviceaccounts "x" not found]"#), &[])]
 #[case("login.app-token-rejected", 403, "permission denied", Some("lookup failed: [invalid bearer token, service account token has been invalidated]"), &[])]
-#[case("login.api-server-certificate", 403, "permission denied", Some(r#"Post "https://h:6443/apis": tls: failed to verify certificate: x509: certificate signed by unknown authority"#), &[])]
+#[case("login.api-server-certificate", 403, "permission denied", Some(r#"Post "https://h:6443/apis/authentication.k8s.io/v1/tokenreviews": tls: failed to verify certificate: x509: certificate signed by unknown authority"#), &[])]
 #[case("login.api-server-refused", 403, "permission denied", Some("dial tcp 127.0.0.1:1: connect: connection refused"), &[])]
 #[case("login.api-server-name-unknown", 403, "permission denied", Some("dial tcp: lookup h: no such host"), &[])]
 #[case("login.api-server-timeout", 403, "permission denied", Some("dial tcp 10.0.0.1:6443: i/o timeout"), &[])]
