@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use crate::cluster::patience::why;
 use crate::cluster::{RUN_LABEL, connect};
+use crate::configure::Run;
 use crate::configure::names::Names;
 use crate::event::{Event, Events};
 use crate::journal::{Entry, Item, Journal, Resource, Runs};
@@ -27,6 +28,9 @@ use crate::wait::{self, Look};
 /// How long the clean-up of a run may take, on a testbed of our own or on a
 /// customer's cluster, before the rest is told as left behind.
 pub const LIMIT: Duration = Duration::from_secs(120);
+
+/// How long a scenario waits for its pods to end, to make room for the next.
+const ROOM: Duration = Duration::from_secs(30);
 
 /// How often one looks for something whose creation was cut off, and how long between.
 const LOOKS: usize = 4;
@@ -162,8 +166,9 @@ async fn remove_part(run: &str, entry: &Entry, remover: &Remover) -> Result<(), 
 
 /// Removes what one scenario made, while its run goes on. What cannot be
 /// removed now is left to the run's own clean-up; gives how many things those are.
-pub async fn clean_scenario(journal: &Journal, testbed: &Testbed, scenario: &str) -> usize {
-    let mut left = 0;
+/// Its pods are gone then, or the node is so busy that they take longer than [`ROOM`].
+pub async fn clean_scenario(run: &Run<'_>, testbed: &Testbed, scenario: &str) -> usize {
+    let (mut left, journal) = (0, run.journal);
     let names = Names::new(&journal.run, scenario, true);
     let remover = Remover::default();
     for entry in journal.open_entries() {
@@ -190,6 +195,9 @@ pub async fn clean_scenario(journal: &Journal, testbed: &Testbed, scenario: &str
                 tracing::debug!(error, "left to the run's clean-up");
             }
         }
+    }
+    if let Err(error) = run.apps.gone(&names.namespace, ROOM).await {
+        tracing::debug!(%error, "the next scenario does not wait for it");
     }
     left
 }

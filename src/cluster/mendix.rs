@@ -6,6 +6,8 @@
 //! `evidence: stand-in` in every report; where the real operator's manifests
 //! are at hand, only [`deployment`] and the controller around it fall away.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{CustomResource, ResourceExt};
@@ -13,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::objects::Owner;
-use super::pod_spec::{PodTemplate, Size};
+use super::pod_spec::{PodOptions, PodTemplate, Size};
 use super::{RUN_LABEL, SCENARIO_LABEL};
 
 /// The name of the `OperatorConfiguration` that the page edits.
@@ -149,6 +151,11 @@ pub fn app(image: &str, input: String, service_account: Option<&str>) -> PodTemp
         env: vec![(crate::probe::input::VARIABLE, input)],
         service_account: service_account.map(str::to_owned),
         grace_seconds: Some(2),
+        // Hundreds of them share the one node of a testbed, and none may wait for another's share of its processors.
+        options: PodOptions {
+            requests: BTreeMap::from([("cpu".to_owned(), "1m".to_owned())]),
+            ..PodOptions::default()
+        },
         ..PodTemplate::new("app", image, Size::Probe)
     }
 }

@@ -111,6 +111,20 @@ impl Apps {
             .max_by_key(|pod| pod.metadata.creation_timestamp.clone())
     }
 
+    /// Waits until no pod is left in a namespace that is on its way out. Until
+    /// then its pods take room on the node, the longer the busier that is.
+    ///
+    /// # Errors
+    /// Some are left after the time limit.
+    pub async fn gone(&self, namespace: &str, limit: Duration) -> Result<(), TimedOut> {
+        let subject = format!("end of the pods in namespace {namespace}");
+        wait::until(&subject, limit, INTERVAL, || async {
+            let left = self.pods.state().into_iter().find(|pod| pod.namespace().as_deref() == Some(namespace));
+            left.map_or(Look::Done(()), |pod| Look::NotYet(state(&pod)))
+        })
+        .await
+    }
+
     /// Why there will be no pod: the Deployment was not taken, or its condition
     /// `ReplicaFailure` is true.
     fn refusal(&self, namespace: &str) -> Option<String> {

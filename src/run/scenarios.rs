@@ -45,7 +45,7 @@ impl Scenarios<'_> {
         }
         let mut result = way.go(&own).await;
         if self.repeat > 1 {
-            cleanup::clean_scenario(way.run.journal, way.run.testbed, &own.id).await;
+            cleanup::clean_scenario(way.run, way.run.testbed, &own.id).await;
         }
         result.id.clone_from(&scenario.id);
         result.selected_as_control = planned.selected_as_control;

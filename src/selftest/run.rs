@@ -29,7 +29,7 @@ use crate::{cleanup, configure};
 
 /// How much longer than its scenarios' time limits a trial may take: to place
 /// the obstacle, and to clean up.
-const BESIDE: Duration = Duration::from_secs(60);
+const BESIDE: Duration = Duration::from_secs(90);
 
 /// A self-test: its trials, and what came of them so far.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl<'a> SelfTest<'a> {
         let (mut timings, started) = (Timings::default(), Instant::now());
         let sighting = placed.way(way, &own.id, async |way| way.sight(&own, &placed.bent, &mut timings).await).await;
         // Hundreds of trials leave no room for each other's pods.
-        let cleaned = cleanup::clean_scenario(way.run.journal, &placed.for_clean_up(way), &own.id).await;
+        let cleaned = cleanup::clean_scenario(way.run, &placed.for_clean_up(way), &own.id).await;
         let sighting = match sighting {
             Err(error) if matches!(trial.obstacle, Obstacle::Fault(_)) => Ok(Sighting::nothing(error.to_string())),
             sighting => sighting,

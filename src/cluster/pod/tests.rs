@@ -51,6 +51,19 @@ async fn a_refusal_that_passes_is_no_verdict() {
     assert!(error.ends_with("last seen: no pod yet"), "{error}");
 }
 
+#[tokio::test]
+async fn a_namespace_makes_room_when_its_last_pod_is_gone_and_not_before() {
+    let server = ApiServer::playing(Scenario::Leaving);
+    let apps = Apps::watch(&server.client(), &format!("{RUN_LABEL}={RUN}"), Refusals::default());
+    let filled = wait::until("the pod to be seen", LONG, INTERVAL, || async {
+        if apps.pods.state().is_empty() { Look::NotYet("none".to_owned()) } else { Look::Done(()) }
+    });
+    filled.await.unwrap();
+    let error = apps.gone(NAMESPACE, SHORT).await.unwrap_err().to_string();
+    assert!(error.starts_with("end of the pods in namespace app: not within 1 s; last seen: pod pod"), "{error}");
+    apps.gone("another", SHORT).await.unwrap();
+}
+
 #[rstest]
 #[case::an_image_that_is_not_there(Scenario::CannotRun, "ImagePullBackOff: no such image")]
 #[case::another_program(Scenario::EndedWithoutObservation, "it ended without an observation; its log: something else")]
