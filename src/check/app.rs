@@ -72,11 +72,11 @@ impl App {
         }
     }
 
-    /// The token's file, as the flag names it, or as the running pod has it.
+    /// The token's file, as the running pod has it, or as the flag names it.
     #[must_use]
     pub fn token_file<'a>(&'a self, target: &'a Target) -> &'a str {
-        let named = target.token_file.as_deref();
-        named.or(self.like.as_ref().map(|like| like.token_file.as_str())).unwrap_or(TOKEN_FILE)
+        let found = self.like.as_ref().map(|like| like.token_file.as_str());
+        found.or(target.token_file.as_deref()).unwrap_or(TOKEN_FILE)
     }
 }
 
@@ -121,7 +121,7 @@ fn decide(target: &Target, declared: &Declared, pods: &[Pod]) -> Result<App, Err
     let mut found = likenesses(target, pods);
     if let Some(account) = &target.service_account {
         // Its own volumes count here, too: a pod of the app with that account would have them.
-        let like = found.like.map(|like| Likeness { service_account: account.clone(), ..like });
+        let like = found.like.map(|like| like.as_account(account));
         let own = like.as_ref().filter(|like| matches!(like.token, Token::Own { .. })).and_then(Likeness::automount);
         return Ok(App { notes, like, ..App::new(account, own.or(operator), Source::Flag) });
     }

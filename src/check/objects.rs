@@ -117,7 +117,7 @@ impl<'a> Standing<'a> {
 /// What a probe is told.
 #[must_use]
 pub fn input(target: &Target, owner: &Owner, keys: &KeyCatalogue, standing: &Standing<'_>, login_only: bool) -> Input {
-    let token_file = target.token_file.as_deref().or(standing.token_file).unwrap_or(TOKEN_FILE);
+    let token_file = standing.token_file.or(target.token_file.as_deref()).unwrap_or(TOKEN_FILE);
     Input {
         run: owner.run.clone(),
         scenario: owner.scenario.clone(),

@@ -16,6 +16,7 @@ use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use kube::ResourceExt;
 
 use crate::cluster::inherited::Inherited;
+use crate::probe::input::TOKEN_FILE;
 
 pub use part::Part;
 pub use token::Token;
@@ -138,14 +139,31 @@ impl Likeness {
         match self.token {
             Token::Own { .. } => (self.inherited.clone(), Some(false), Some(self.token_file.as_str())),
             Token::Mounted { .. } => (self.inherited.clone(), Some(true), Some(self.token_file.as_str())),
-            _ => {
-                let mut inherited = self.inherited.clone();
-                inherited.mounts.retain(|mount| !token::covers(mount, &self.token_file));
-                let used: BTreeSet<&str> = inherited.mounts.iter().map(|mount| mount.name.as_str()).collect();
-                inherited.volumes.retain(|volume| used.contains(volume.name.as_str()));
-                (inherited, Some(true), None)
-            }
+            Token::OfSecret => (self.without_token(), Some(true), Some(TOKEN_FILE)),
+            Token::Foreign(_) | Token::None | Token::NotTold => (self.without_token(), Some(true), None),
         }
+    }
+
+    /// The same as another Service Account of its namespace: a token that a Secret brings is none of that one's.
+    #[must_use]
+    pub fn as_account(mut self, account: &str) -> Self {
+        if self.token == Token::OfSecret && self.service_account != account {
+            let words = self.token.words(&self.token_file);
+            self.taken.retain(|taken| Some(taken) != words.as_ref());
+            self.inherited = self.without_token();
+            (self.token, self.token_file) = (Token::NotTold, TOKEN_FILE.to_owned());
+        }
+        account.clone_into(&mut self.service_account);
+        self
+    }
+
+    /// What is taken over but for the token's volume.
+    fn without_token(&self) -> Inherited {
+        let mut inherited = self.inherited.clone();
+        inherited.mounts.retain(|mount| !token::covers(mount, &self.token_file));
+        let used: BTreeSet<&str> = inherited.mounts.iter().map(|mount| mount.name.as_str()).collect();
+        inherited.volumes.retain(|volume| used.contains(volume.name.as_str()));
+        inherited
     }
 }
 

@@ -94,7 +94,35 @@ fn of_a_secret_only_the_tokens_key_is_taken_over() {
     let items: Vec<&str> = secret.items.iter().flatten().map(|item| item.key.as_str()).collect();
     assert_eq!((items, secret.optional), (vec!["token"], Some(true)));
     let (beside, automount, file) = like.for_another_account();
-    assert_eq!((beside.volumes.len(), beside.mounts.len(), automount, file), (0, 0, Some(true), None));
+    assert_eq!((beside.volumes.len(), beside.mounts.len(), automount, file), (0, 0, Some(true), Some(TOKEN_FILE)));
+}
+
+#[test]
+fn a_token_of_a_secret_is_none_of_another_accounts() {
+    let secret = json!({ "name": "token", "secret": { "secretName": "reviewer-token" } });
+    let pod = pod(json!([secret]), json!([{ "name": "token", "mountPath": "/vault" }]));
+    let like = || Likeness::of(&pod, &BTreeSet::new(), Some("/vault/token")).remove(0);
+    assert_eq!(like().token, Token::OfSecret);
+    assert_eq!(like().as_account("pmp-secret-accessor"), like());
+    for account in ["default", "another"] {
+        let other = like().as_account(account);
+        assert_eq!((&*other.service_account, &other.token, &*other.token_file), (account, &Token::NotTold, TOKEN_FILE));
+        assert!(other.inherited.volumes.is_empty() && other.inherited.mounts.is_empty(), "{:?}", other.inherited);
+        assert!(other.taken.iter().all(|taken| !taken.contains("Secret")), "{:?}", other.taken);
+    }
+    let like = like();
+    let (inherited, automount, file) = like.for_another_account();
+    assert_eq!((inherited.volumes.len(), automount, file), (0, Some(true), Some(TOKEN_FILE)));
+}
+
+#[rstest]
+#[case("/run/secrets/kubernetes.io/serviceaccount", TOKEN_FILE)]
+#[case(USUAL, "/run/secrets/kubernetes.io/serviceaccount/token")]
+fn a_file_is_named_by_either_of_its_paths(#[case] mounted: &str, #[case] named: &str) {
+    let (volume, mount) = own("vault", mounted);
+    let found = Likeness::of(&pod(json!([volume]), json!([mount])), &BTreeSet::new(), Some(named));
+    assert_eq!(files(&found), [format!("{mounted}/token")]);
+    assert!(matches!(found[0].token, Token::Own { .. }));
 }
 
 #[test]

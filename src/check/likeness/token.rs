@@ -79,7 +79,8 @@ pub(super) fn find(spec: &PodSpec, container: &Container, named: Option<&str>, d
         found.extend(projected(volume, mount));
         found.extend(of_secret(volume, mount, wanted));
     }
-    let (mut first, mut others): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|found| found.file == wanted);
+    let (mut first, mut others): (Vec<Found>, Vec<Found>) =
+        found.into_iter().partition(|found| plain(&found.file) == plain(wanted));
     first.truncate(1);
     match named {
         Some(_) => others.clear(),

@@ -79,6 +79,9 @@ fn since(inspection: &Inspection) -> String {
 pub(super) fn next_pod(sighted: &Sighted) -> Case {
     let id = "next-pod";
     let Some(like) = &sighted.app.like else { return check(id, Verdict::Skipped, "no pod of the app runs") };
+    if sighted.app.source == Source::Flag {
+        return check(id, Verdict::Skipped, "the account is that of --service-account, not a pod's");
+    }
     let has = match like.token {
         Token::Mounted { .. } => true,
         Token::None => false,
