@@ -12,6 +12,7 @@ use crate::check::objects::{Mark, Standing, expiry};
 use crate::check::target::Target;
 use crate::check::{judge, objects, rights};
 use crate::page::KeyCatalogue;
+use crate::probe::input::VARIABLE;
 
 /// The objects of a check.
 #[derive(Debug, Clone)]
@@ -89,11 +90,11 @@ pub fn text(target: &Target, keys: &KeyCatalogue, app: &App) -> Result<String, E
     }
     let pods = [Some(&planned.twin), Some(&planned.fresh.1), planned.other.as_ref().map(|(_, pod)| pod)];
     for pod in pods.into_iter().flatten().chain(&planned.kinds) {
-        let _ = write!(text, "---\n{}", serde_saphyr::to_string(&veiled(pod, app))?);
+        let _ = write!(text, "---\n{}", serde_saphyr::to_string(&veiled(pod))?);
     }
     for pod in &planned.ways {
         text.push_str("---\n# Only where the first pod is not let in:\n");
-        let _ = write!(text, "{}", serde_saphyr::to_string(&veiled(pod, app))?);
+        let _ = write!(text, "{}", serde_saphyr::to_string(&veiled(pod))?);
     }
     let from = match &app.source {
         Source::Pod(name) => format!("pod {name}"),
@@ -123,9 +124,9 @@ pub fn text(target: &Target, keys: &KeyCatalogue, app: &App) -> Result<String, E
     Ok(text)
 }
 
-/// The same pod without what its variables hold that it takes over: a proxy's may have a password.
-fn veiled(pod: &Pod, app: &App) -> Pod {
-    let taken = |name: &str| app.like.iter().flat_map(|like| &like.inherited.env).any(|variable| variable.name == name);
+/// The same pod without what its variables hold that it takes over from any pod: a proxy's may have a password.
+fn veiled(pod: &Pod) -> Pod {
+    let taken = |name: &str| name != VARIABLE;
     let mut pod = pod.clone();
     for container in pod.spec.iter_mut().flat_map(|spec| &mut spec.containers) {
         for variable in container.env.iter_mut().flatten().filter(|variable| taken(&variable.name)) {
@@ -137,4 +138,21 @@ fn veiled(pod: &Pod, app: &App) -> Pod {
 
 fn list(all: &[String]) -> String {
     if all.is_empty() { "nothing".to_owned() } else { all.join("; ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_dry_run_shows_no_value_of_a_variable_but_the_probes_own() {
+        let env =
+            [VARIABLE, "HTTPS_PROXY", "ANYTHING"].map(|name| json!({ "name": name, "value": format!("of {name}") }));
+        let pod = json!({ "spec": { "containers": [{ "name": "probe", "env": env }] } });
+        let text = serde_json::to_string(&veiled(&serde_json::from_value(pod).unwrap())).unwrap();
+        assert_eq!(text.matches("\"of ").count(), 1, "{text}");
+        assert!(text.contains(&format!("of {VARIABLE}")), "{text}");
+    }
 }

@@ -2,7 +2,7 @@
 //! whether pods that run in another way are let in as well. Pure.
 
 use crate::check::anew::{self, Known};
-use crate::check::app::App;
+use crate::check::app::{App, Source};
 use crate::check::case::{check, failed, warning};
 use crate::check::clues::is_loopback;
 use crate::check::likeness::{Instead, Likeness, Token};
@@ -51,13 +51,18 @@ fn token(sighted: &Sighted, now: i64) -> Case {
     let Some(account) = &sighted.inspection.cluster.account else {
         return check(id, Verdict::Skipped, "when its Service Account was made is not known");
     };
-    let Ok(now) = jiff::Timestamp::from_second(now) else { return check(id, Verdict::Skipped, "the clock is off") };
+    // The times that it is compared with are by the API server's clock, and this machine's may be another.
+    let by_the_server = sighted.twin.made;
+    let Some(now) = by_the_server.or_else(|| jiff::Timestamp::from_second(now).ok()) else {
+        return check(id, Verdict::Skipped, "the clock is off");
+    };
     let made = account.made;
     let pod = &like.pod;
     let anew = format!(
         "Service Account {} was made anew at {made}, after pod {pod} had been given its token",
         like.service_account
     );
+    let never = format!("pod {pod} mounts its token by subPath, so it never gets a newer one, and it ");
     let by = |until: Option<jiff::Timestamp>| {
         until.map_or(String::new(), |until| format!(" by itself, by {} at the latest", whole(until)))
     };
@@ -83,22 +88,8 @@ fn token(sighted: &Sighted, now: i64) -> Case {
                 ),
             )
         },
-        Known::Ended { at } => failed(
-            id,
-            ids::token::NEVER_RENEWED,
-            format!(
-                "pod {pod} mounts its token by subPath, so it never gets a newer one, and it ended at {}",
-                whole(at)
-            ),
-        ),
-        Known::Ends { at } => warning(
-            id,
-            ids::token::NEVER_RENEWED,
-            format!(
-                "pod {pod} mounts its token by subPath, so it never gets a newer one, and it ends at {}",
-                whole(at)
-            ),
-        ),
+        Known::Ended { at } => failed(id, ids::token::NEVER_RENEWED, format!("{never}ended at {}", whole(at))),
+        Known::Ends { at } => warning(id, ids::token::NEVER_RENEWED, format!("{never}ends at {}", whole(at))),
     }
 }
 
@@ -111,6 +102,9 @@ fn others(app: &App, kinds: &[ScenarioResult]) -> Case {
     let id = "other-pods";
     if app.like.is_none() {
         return check(id, Verdict::Skipped, NO_POD);
+    }
+    if app.source == Source::Flag {
+        return check(id, Verdict::Skipped, "the account is that of --service-account, not a pod's");
     }
     let each = app.other_kinds.iter().zip(kinds).map(|(like, result)| {
         format!("pod {}, which runs as {}: {}", like.pod, like.service_account, result.observed.phrase())

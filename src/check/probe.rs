@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::{Api, LogParams};
@@ -11,6 +12,7 @@ use crate::check::objects::{CONTAINER, DEADLINE_SECONDS};
 use crate::check::sighted::Probed;
 use crate::cluster::patience;
 use crate::cluster::pod::{cannot_run, ended, last_line, state};
+use crate::event::millis;
 use crate::journal::{Item, Journal, Resource};
 use crate::probe;
 use crate::verdict::sighting::Seen;
@@ -22,16 +24,17 @@ const INTERVAL: Duration = Duration::from_millis(400);
 /// Creates the pod and waits for what it says. The pod is in the journal before
 /// it is created; it is removed by the run's clean-up.
 pub async fn probe(kube: &Client, journal: &Journal, scenario: &str, pod: &Pod) -> Probed {
-    let started = Instant::now();
+    let (started, mut made) = (Instant::now(), None);
     let seen = match create(kube, journal, pod).await {
-        Ok(Created::Made) => {
+        Ok(Created::Made { at }) => {
+            made = at;
             let limit = Duration::from_secs(u64::from(DEADLINE_SECONDS));
             wait_for(kube, &journal.run, scenario, pod, limit).await
         }
         Ok(Created::Refused(message)) => Seen::NotAdmitted(message),
         Err(error) => Seen::Nothing(error.to_string()),
     };
-    Probed { seen, observe_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX) }
+    Probed { seen, observe_ms: millis(started), made }
 }
 
 fn place(pod: &Pod) -> (&str, &str) {
@@ -40,7 +43,10 @@ fn place(pod: &Pod) -> (&str, &str) {
 
 /// What came of a pod's creation.
 enum Created {
-    Made,
+    Made {
+        /// As the API server's clock says.
+        at: Option<Timestamp>,
+    },
     /// An admission rule refuses this pod; the API server's message.
     Refused(String),
 }
@@ -53,7 +59,7 @@ async fn create(kube: &Client, journal: &Journal, pod: &Pod) -> Result<Created, 
     match patience::create(&pods, pod).await {
         Ok(made) => {
             journal.created(&entry, made.metadata.uid.unwrap_or_default())?;
-            Ok(Created::Made)
+            Ok(Created::Made { at: made.metadata.creation_timestamp.map(|time| time.0) })
         }
         Err(kube::Error::Api(status)) if matches!(status.code, 400 | 403 | 422) => {
             journal.refused(&entry)?;

@@ -1,5 +1,7 @@
 //! Everything that a check of a customer's cluster and Vault saw.
 
+use jiff::Timestamp;
+
 use crate::check::app::App;
 use crate::check::inspect::Inspection;
 use crate::probe::observation::Observation;
@@ -13,13 +15,15 @@ pub struct Probed {
     pub seen: Seen,
     /// From the pod's creation to its observation, in milliseconds.
     pub observe_ms: u64,
+    /// When the API server made the pod, by its own clock.
+    pub made: Option<Timestamp>,
 }
 
 impl Probed {
     /// There is no observation, and why.
     #[must_use]
     pub fn nothing(reason: impl Into<String>) -> Self {
-        Self { seen: Seen::Nothing(reason.into()), observe_ms: 0 }
+        Self { seen: Seen::Nothing(reason.into()), observe_ms: 0, made: None }
     }
 
     /// The observation, where there is one.

@@ -273,7 +273,7 @@ pub fn probed(login: Answer) -> BoxedStrategy<Probed> {
         1 => refused.prop_map(|text| Seen::NotAdmitted(text.to_owned())),
         1 => Just(Seen::Nothing("the pod never ran".to_owned())),
     ];
-    seen.prop_map(|seen| Probed { seen, observe_ms: 1 }).boxed()
+    seen.prop_map(|seen| Probed { seen, observe_ms: 1, made: None }).boxed()
 }
 
 pub fn found(right: Value) -> BoxedStrategy<Found> {
@@ -493,7 +493,7 @@ pub fn all_is_well(change: impl FnOnce(&mut Secret, &mut Asked)) -> Sighted {
         asked,
         millis: 1,
     };
-    let probed = |observation| Probed { seen: Seen::Observed(Box::new(observation)), observe_ms: 1 };
+    let probed = |observation| Probed { seen: Seen::Observed(Box::new(observation)), observe_ms: 1, made: None };
     let refused = observation(answer(403, "service account name not authorized"), None, None);
     Sighted {
         app: App::new("pmp-secret-accessor", None, Source::Runtime),
