@@ -104,7 +104,11 @@ pub fn text(target: &Target, keys: &KeyCatalogue, app: &App) -> Result<String, E
     let _ = writeln!(text, "---\n# Service Account and token are those of {from}.");
     if let Some(like) = &app.like {
         let _ = writeln!(text, "# Also taken over from pod {}: {}.", like.pod, list(&like.taken));
-        let _ = writeln!(text, "# Not taken over: {}. --not-from-app leaves out more.", list(&like.left));
+        let _ = writeln!(
+            text,
+            "# Not taken over: {}. --not-from-app leaves out more.",
+            list(&[&like.apart[..], &like.left].concat())
+        );
     }
     let _ = writeln!(text, "#\n# Requests to the API server, each with your user's own rights:");
     let _ = writeln!(text, "#   get /version; create SelfSubjectAccessReviews");

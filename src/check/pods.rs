@@ -34,10 +34,14 @@ fn twin(app: &App, observation: Option<&Observation>) -> Case {
     {
         text.push_str(&format!(" ({} certificates there)", asked.mounted_authorities));
     }
-    if !like.left.is_empty() {
-        text.push_str(&format!(". Not as there: {}", like.left.join("; ")));
+    let left: Vec<&str> = like.apart.iter().chain(&like.left).map(String::as_str).collect();
+    if !left.is_empty() {
+        text.push_str(&format!(". Not as there: {}", left.join("; ")));
     }
-    check(id, Verdict::Conformant, text)
+    match like.apart.is_empty() {
+        true => check(id, Verdict::Conformant, text),
+        false => warning(id, ids::pod::NOT_AS_APP, text),
+    }
 }
 
 /// Whether the running pod's own token is of the account that is there, and will last.

@@ -1,6 +1,7 @@
 //! What a check of a customer's cluster says of single sights, each an example of a kind of report.
 
 use pmp_vault_conformance::check::judge::APP;
+use pmp_vault_conformance::check::likeness::{Instead, Likeness, Token};
 use pmp_vault_conformance::check::target::{NamedBy, Target};
 use pmp_vault_conformance::page::Reads;
 use pmp_vault_conformance::probe::observation::{Answer, Asked, Doubt, KeyState, Login, Near, Secret};
@@ -201,4 +202,17 @@ fn what_a_token_may_do_is_not_known_where_it(
     let of = |id: &str| case(&app, &Subject::Check(id.to_owned()));
     assert_eq!(of("capabilities"), (Verdict::Conformant, true, Some(cause)));
     assert_eq!(of("no-write"), (Verdict::Skipped, false, None));
+}
+
+#[test]
+fn where_the_apps_pod_has_what_no_pod_of_a_check_can_have_a_pass_says_so() {
+    let subject = Subject::Check("app-twin".to_owned());
+    for (apart, cause) in [(Vec::new(), None), (vec!["the node's network".to_owned()], Some("pod.not-as-app"))] {
+        let mut sighted = all_is_well(|_, _| {});
+        let pod = like("mxplatform-1", Token::Mounted { seconds: 3607 }, Instead::Nothing);
+        sighted.app.like = Some(Likeness { apart, ..pod });
+        let app = of(&judged(&some_target(), &sighted), APP).clone();
+        assert_eq!(app.verdict, Verdict::Conformant, "{}", app.reason);
+        assert_eq!(case(&app, &subject), (Verdict::Conformant, cause.is_some(), cause));
+    }
 }

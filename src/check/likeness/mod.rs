@@ -59,8 +59,10 @@ pub struct Likeness {
     pub authorities: Vec<String>,
     /// The same in words.
     pub taken: Vec<String>,
-    /// What the app's pod has and ours cannot have, in words.
+    /// What the app's pod has and ours has not, in words.
     pub left: Vec<String>,
+    /// What else it has and ours cannot have, where that may decide whether Vault is reached or trusted.
+    pub apart: Vec<String>,
     /// The names of its other containers that run all the while.
     pub beside: Vec<String>,
 }
@@ -83,6 +85,7 @@ impl Likeness {
                 field: spec.automount_service_account_token,
                 taken: around.taken.clone(),
                 left: around.left.clone(),
+                apart: around.apart.iter().chain(&trust.left).cloned().collect(),
                 beside: around.beside.clone(),
                 inherited: around.inherited.clone(),
                 authorities: trust.paths.clone(),
@@ -91,7 +94,6 @@ impl Likeness {
             };
             like.taken.extend(like.token.words(&like.token_file));
             like.taken.extend(trust.taken.iter().cloned());
-            like.left.extend(trust.left.iter().cloned());
             for (volume, mount) in trust.volumes.iter().chain(&found.carried) {
                 if !like.inherited.volumes.contains(volume) {
                     like.inherited.volumes.push(volume.clone());

@@ -56,6 +56,7 @@ pub(super) struct Around {
     pub inherited: Inherited,
     pub taken: Vec<String>,
     pub left: Vec<String>,
+    pub apart: Vec<String>,
     pub beside: Vec<String>,
 }
 
@@ -64,6 +65,7 @@ pub(super) fn of(pod: &Pod, spec: &PodSpec, container: &Container, without: &BTr
         inherited: Inherited::default(),
         taken: Vec::new(),
         left: Vec::new(),
+        apart: Vec::new(),
         beside: beside(spec, container),
     };
     let wanted = |part: Part| !without.contains(&part);
@@ -99,7 +101,7 @@ fn labels(pod: &Pod, around: &mut Around) {
     let owned = !pod.owner_references().is_empty();
     if owned && !of_a_deployment {
         around
-            .left
+            .apart
             .push("its labels, because its controller would take the pod of the check for one of its own".to_owned());
         return;
     }
@@ -171,10 +173,10 @@ fn proxies(container: &Container, around: &mut Around) {
 }
 
 fn left(spec: &PodSpec, container: &Container, around: &mut Around) {
-    let left = &mut around.left;
     if spec.host_network == Some(true) {
-        left.push("the node's network (hostNetwork)".to_owned());
+        around.apart.push("the node's network (hostNetwork)".to_owned());
     }
+    let left = &mut around.left;
     if container.env_from.iter().flatten().next().is_some() {
         left.push("variables that come as a whole (envFrom), a proxy's among them if any".to_owned());
     }

@@ -150,9 +150,9 @@ fn labels_are_taken_over_without_those_by_which_a_controller_knows_its_pods() {
     of_a_set.metadata.owner_references.as_mut().unwrap()[0].kind = "StatefulSet".to_owned();
     let like = &all(&of_a_set)[0];
     assert!(
-        like.inherited.labels.is_empty() && like.left.iter().any(|text| text.contains("labels")),
+        like.inherited.labels.is_empty() && like.apart.iter().any(|text| text.contains("labels")),
         "{:?}",
-        like.left
+        like.apart
     );
 }
 
@@ -209,9 +209,10 @@ fn what_stands_around_the_app_is_taken_over_and_what_is_its_own_business_is_not(
         }),
         &like.authorities,
         &like.taken,
+        &like.apart,
         &like.left,
     ));
-    let said = format!("{:?}{:?}", like.taken, like.left);
+    let said = format!("{:?}{:?}{:?}", like.taken, like.apart, like.left);
     assert!(!said.contains("canary"), "{said}");
 }
 

@@ -20,6 +20,7 @@ ids! {
     /// Stage `pod`.
     pod {
         NOT_AS_RUNTIME = "pod.not-as-runtime";
+        NOT_AS_APP = "pod.not-as-app";
     }
 }
 

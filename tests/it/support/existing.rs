@@ -385,6 +385,7 @@ pub fn like(pod: &str, token: Token, instead: Instead) -> Likeness {
         authorities: Vec::new(),
         taken: Vec::new(),
         left: Vec::new(),
+        apart: Vec::new(),
         beside: Vec::new(),
     }
 }
