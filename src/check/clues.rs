@@ -245,6 +245,18 @@ mod tests {
     }
 
     #[test]
+    fn a_plugin_of_ones_own_is_no_other_method_whatever_it_was_registered_as() {
+        let side = |method: &str| {
+            let vault = inspection(Value::Null, Value::Null).vault.unwrap();
+            VaultSide { method: Some(method.to_owned()), ..vault }
+        };
+        for name in ["kubernetes", "kubernetes-of-old", "vault-plugin-auth-kubernetes"] {
+            assert_eq!(side(name).other_method(), None, "{name}");
+        }
+        assert_eq!(side("jwt").other_method(), Some("jwt"));
+    }
+
+    #[test]
     fn a_configured_reviewer_rules_out_that_others_review() {
         let role = json!({ "token_policies": ["one-that-was-not-read"] });
         let clues = inspection(json!({ "token_reviewer_jwt_set": true }), role).clues(&target(), "app");
