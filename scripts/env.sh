@@ -17,6 +17,8 @@ esac
   PMP_ETCD_VERSION=v3.7.3
   PMP_CONTAINERD_VERSION=v2.4.2
   PMP_VAULT_VERSION=v1.21.0
+  # Of Vault's Kubernetes auth method: that of Vault 1.10, and the last that refuses some tokens with 500.
+  PMP_OLD_PLUGINS="v0.12.0 v0.14.1"
 
   # The official images. The node image is the default of that kind version,
   # pinned by digest as kind pins it.

@@ -21,6 +21,7 @@ mod kind_existing_secrets;
 mod kind_field;
 mod kind_image;
 mod kind_matrix;
+mod kind_old_plugin;
 mod kind_outage;
 mod kind_raft;
 mod kind_secrets;

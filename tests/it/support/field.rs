@@ -262,6 +262,11 @@ impl Corpus {
         self.themes.iter().flat_map(|theme| &theme.situations)
     }
 
+    /// The situation of that name.
+    pub fn named(&self, name: &str) -> &Situation {
+        self.situations().find(|situation| situation.name == name).unwrap_or_else(|| panic!("no situation {name}"))
+    }
+
     /// The causes of a way, groups by what is in them.
     pub fn way(&self, says: &Says) -> BTreeSet<String> {
         let named = says.way.iter().flat_map(|name| match self.groups.get(name) {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::check::{Ran, Running};
-use super::servers::{apply, context, image, keys, kubeconfig, objects, try_vault, vault};
+use super::servers::{Admin, apply, context, image, keys, kubeconfig, objects};
 use super::testbed::{eventually, kubectl, program, record};
 
 /// The app's Service Account.
@@ -49,6 +49,8 @@ pub struct Customer {
     pub reviewer: String,
     /// The state folder of this customer's checks.
     pub state: TempDir,
+    /// Its Vault.
+    pub admin: Admin,
     tokens: Mutex<Vec<String>>,
     policies: Mutex<BTreeSet<String>>,
 }
@@ -56,6 +58,11 @@ pub struct Customer {
 impl Customer {
     /// Set up as the page says, for an app that does not run yet.
     pub fn new(label: &str) -> Self {
+        Self::new_in(label, Admin::of_the_testbed())
+    }
+
+    /// The same in another Vault.
+    pub fn new_in(label: &str, admin: Admin) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("c{}-{}-{label}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let customer = Self {
@@ -66,6 +73,7 @@ impl Customer {
             policy: format!("pmp-secret-access-{name}"),
             reviewer: format!("vault-reviewer-{name}"),
             state: tempfile::tempdir().unwrap(),
+            admin,
             tokens: Mutex::default(),
             policies: Mutex::default(),
             name,
@@ -85,6 +93,7 @@ impl Customer {
             policy: "pmp-secret-access".to_owned(),
             reviewer: "vault-reviewer".to_owned(),
             state: tempfile::tempdir().unwrap(),
+            admin: Admin::of_the_testbed(),
             tokens: Mutex::default(),
             policies: Mutex::default(),
         };
@@ -136,11 +145,15 @@ impl Customer {
     }
 
     fn in_vault(&self) {
-        vault("POST", &format!("sys/mounts/{}", self.mount), json!({ "type": "kv", "options": { "version": "2" } }));
+        self.admin.vault(
+            "POST",
+            &format!("sys/mounts/{}", self.mount),
+            json!({ "type": "kv", "options": { "version": "2" } }),
+        );
         let values: BTreeMap<String, String> =
             keys().iter().map(|key| (key.clone(), format!("{VALUE}{}-{key}", self.name))).collect();
         self.store(json!(values));
-        vault("POST", &format!("sys/auth/{}", self.auth), json!({ "type": "kubernetes" }));
+        self.admin.vault("POST", &format!("sys/auth/{}", self.auth), json!({ "type": self.admin.method }));
         self.configure(json!({}));
         self.write_policy(&format!("path \"{}/data/admin\" {{ capabilities = [\"read\"] }}", self.mount));
         self.write_role(json!({}));
@@ -197,7 +210,9 @@ impl Customer {
     pub fn store(&self, data: Value) {
         let path = format!("{}/data/admin", self.mount);
         // A new mount of version 2 is not ready at once.
-        eventually("the secret is stored", LIMIT, || try_vault("POST", &path, json!({ "data": data })).0 < 300);
+        eventually("the secret is stored", LIMIT, || {
+            self.admin.try_vault("POST", &path, json!({ "data": data })).0 < 300
+        });
     }
 
     /// Writes the auth configuration of method 2, with these fields changed; null leaves one out.
@@ -205,7 +220,7 @@ impl Customer {
         let server = &record()["api-server"];
         let body = json!({ "token_reviewer_jwt": self.reviewer_token(), "kubernetes_host": server["address"],
             "kubernetes_ca_cert": server["ca"] });
-        vault("POST", &format!("auth/{}/config", self.auth), changed(body, changes));
+        self.admin.vault("POST", &format!("auth/{}/config", self.auth), changed(body, changes));
     }
 
     /// A new token of the reviewer.
@@ -216,7 +231,7 @@ impl Customer {
 
     /// The name of the auth mount in Vault's log.
     pub fn accessor(&self) -> String {
-        let mounts = vault("GET", "sys/auth", Value::Null);
+        let mounts = self.admin.vault("GET", "sys/auth", Value::Null);
         mounts["data"][format!("{}/", self.auth)]["accessor"].as_str().unwrap().to_owned()
     }
 
@@ -224,25 +239,25 @@ impl Customer {
     pub fn write_role(&self, changes: Value) {
         let body = json!({ "bound_service_account_names": ACCOUNT, "bound_service_account_namespaces": self.namespace,
             "policies": self.policy, "ttl": "24h" });
-        vault("POST", &format!("auth/{}/role/{ROLE}", self.auth), changed(body, changes));
+        self.admin.vault("POST", &format!("auth/{}/role/{ROLE}", self.auth), changed(body, changes));
     }
 
     /// Writes the app's policy.
     pub fn write_policy(&self, text: &str) {
-        vault("PUT", &format!("sys/policies/acl/{}", self.policy), json!({ "policy": text }));
+        self.admin.vault("PUT", &format!("sys/policies/acl/{}", self.policy), json!({ "policy": text }));
     }
 
     /// The secret's current version and when it was last changed, as Vault notes them.
     pub fn version(&self) -> (Value, Value) {
-        let metadata = vault("GET", &format!("{}/metadata/admin", self.mount), Value::Null);
+        let metadata = self.admin.vault("GET", &format!("{}/metadata/admin", self.mount), Value::Null);
         (metadata["data"]["current_version"].clone(), metadata["data"]["updated_time"].clone())
     }
 
     /// The file of a token that has exactly this policy.
     pub fn token_with(&self, label: &str, policy: &str) -> PathBuf {
         let name = format!("check-{label}-{}", self.name);
-        vault("PUT", &format!("sys/policies/acl/{name}"), json!({ "policy": policy }));
-        let made = vault("POST", "auth/token/create", json!({ "policies": [name], "ttl": "1h" }));
+        self.admin.vault("PUT", &format!("sys/policies/acl/{name}"), json!({ "policy": policy }));
+        let made = self.admin.vault("POST", "auth/token/create", json!({ "policies": [name], "ttl": "1h" }));
         let token = made["auth"]["client_token"].as_str().unwrap().to_owned();
         let file = self.state.path().join(format!("token-{label}"));
         std::fs::write(&file, format!("{token}\n")).unwrap();
@@ -288,14 +303,12 @@ impl Customer {
 
     /// Where the app, its cluster and its Vault are.
     pub fn flags(&self) -> Vec<String> {
-        let record = record();
-        let url = format!("http://{}:8200/{}/admin", record["vault-pod-host"].as_str().unwrap(), self.mount);
+        let url = format!("{}/{}/admin", self.admin.url, self.mount);
         self.flags_with(&kubeconfig(), &context(), &url)
     }
 
     /// The same by another kubeconfig and with another Secret Name.
     pub fn flags_with(&self, kubeconfig: &Path, context: &str, secret_name: &str) -> Vec<String> {
-        let via = record()["vault-address"].as_str().unwrap().to_owned();
         let flags = [
             ("kubeconfig", kubeconfig.to_str().unwrap()),
             ("context", context),
@@ -303,7 +316,7 @@ impl Customer {
             ("secret-name", secret_name),
             ("auth-mount", &self.auth),
             ("policy", &self.policy),
-            ("vault-via", &via),
+            ("vault-via", &self.admin.address),
         ];
         flags.iter().map(|(flag, value)| format!("--{flag}={value}")).collect()
     }
@@ -381,13 +394,13 @@ impl Drop for Customer {
         gone(&["delete", "clusterrolebinding", &self.reviewer, "--ignore-not-found"]);
         gone(&["delete", "serviceaccount", &self.reviewer, "-n", "default", "--ignore-not-found"]);
         for token in self.tokens.lock().unwrap().iter() {
-            try_vault("POST", "auth/token/revoke", json!({ "token": token }));
+            self.admin.try_vault("POST", "auth/token/revoke", json!({ "token": token }));
         }
         for name in self.policies.lock().unwrap().iter().chain([&self.policy]) {
-            try_vault("DELETE", &format!("sys/policies/acl/{name}"), Value::Null);
+            self.admin.try_vault("DELETE", &format!("sys/policies/acl/{name}"), Value::Null);
         }
-        try_vault("DELETE", &format!("sys/auth/{}", self.auth), Value::Null);
-        try_vault("DELETE", &format!("sys/mounts/{}", self.mount), Value::Null);
+        self.admin.try_vault("DELETE", &format!("sys/auth/{}", self.auth), Value::Null);
+        self.admin.try_vault("DELETE", &format!("sys/mounts/{}", self.mount), Value::Null);
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use super::check::Running;
 use super::customer::{ACCOUNT, Customer, ROLE};
 use super::field::{App, Object, Patch, Request, Situation, Step, filled, filled_json};
-use super::servers::{apply, context, kubeconfig, kubectl_with, try_vault};
+use super::servers::{Admin, apply, context, kubeconfig, kubectl_with};
 use super::stand_in::StandIn;
 use super::testbed::{eventually, kubectl, record};
 
@@ -38,12 +38,12 @@ const OF_ITS_OWN: [&str; 7] = [
 ];
 
 impl<'a> Made<'a> {
-    pub fn new(runtime: &Runtime, gateway: IpAddr, number: usize, situation: &'a Situation) -> Self {
+    pub fn new(runtime: &Runtime, gateway: IpAddr, number: usize, situation: &'a Situation, admin: Admin) -> Self {
         let start = |server| runtime.block_on(StandIn::start(gateway, server));
         let servers = situation.servers.iter().map(|(name, server)| (name.clone(), start(server))).collect();
         let made = Self {
             situation,
-            customer: Customer::new(&format!("field{number}")),
+            customer: Customer::new_in(&format!("field{number}"), admin),
             servers,
             kept: Mutex::default(),
             gateway,
@@ -125,7 +125,11 @@ impl<'a> Made<'a> {
         match step {
             Step::Role(changes) => {
                 // Vault keeps what a write leaves out.
-                try_vault("DELETE", &format!("auth/{}/role/{ROLE}", self.customer.auth), Value::Null);
+                self.customer.admin.try_vault(
+                    "DELETE",
+                    &format!("auth/{}/role/{ROLE}", self.customer.auth),
+                    Value::Null,
+                );
                 self.customer.write_role(self.json(changes));
             }
             Step::Config(changes) => self.customer.configure(self.json(changes)),
@@ -169,7 +173,7 @@ impl<'a> Made<'a> {
         // A new mount of KV version 2 is not ready at once.
         let last = Mutex::new(Value::Null);
         eventually(&format!("{} {path} succeeds", request.method), Duration::from_secs(10), || {
-            let (status, answer) = try_vault(&request.method, &path, body.clone());
+            let (status, answer) = self.customer.admin.try_vault(&request.method, &path, body.clone());
             let done = status < 300;
             if !done {
                 println!("{} {path}: {status} {answer}", request.method);
@@ -227,7 +231,7 @@ impl<'a> Made<'a> {
 impl Drop for Made<'_> {
     fn drop(&mut self) {
         for path in self.in_vault.get_mut().unwrap().iter().rev() {
-            try_vault("DELETE", path, Value::Null);
+            self.customer.admin.try_vault("DELETE", path, Value::Null);
         }
         let objects = std::mem::take(self.in_the_cluster.get_mut().unwrap());
         if !objects.is_empty() && !std::thread::panicking() {

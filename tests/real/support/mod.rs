@@ -13,6 +13,7 @@ pub mod making;
 pub mod own_vault;
 pub mod raft;
 pub mod servers;
+pub mod situations;
 pub mod stand_in;
 pub mod testbed;
 #[path = "../../it/support/window.rs"]

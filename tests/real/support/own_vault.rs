@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::customer::{ACCOUNT, Customer, ROLE, VALUE};
-use super::servers::{context, keys, kubeconfig};
+use super::servers::{Admin, context, keys, kubeconfig};
 use super::testbed::{self, eventually, record};
 
 /// How long anything of it may take.
@@ -80,6 +80,22 @@ impl OwnVault {
         let scheme = if self.ca.is_some() { "https" } else { "http" };
         self.url = format!("{scheme}://{address}:8200");
         address
+    }
+
+    /// Makes it a new Vault, and unseals it; gives what unseals others that join it.
+    pub fn initialise(&mut self) -> Value {
+        let made = self.must("PUT", "sys/init", json!({ "secret_shares": 1, "secret_threshold": 1 }));
+        self.token = Some(SecretString::from(made["root_token"].as_str().unwrap()));
+        let unseal = json!({ "key": made["keys"][0] });
+        self.must("PUT", "sys/unseal", unseal.clone());
+        self.is(200);
+        unseal
+    }
+
+    /// For customers in it, whose auth method is of that name.
+    pub fn admin(&self, method: &str) -> Admin {
+        let token = self.token.clone().unwrap();
+        Admin { address: self.url.clone(), url: self.url.clone(), token, method: method.to_owned() }
     }
 
     /// Sends its process a signal.

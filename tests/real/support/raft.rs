@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::own_vault::OwnVault;
@@ -86,18 +85,14 @@ impl Raft {
     }
 
     fn unite(&mut self) {
-        let made = self.nodes[0].must("PUT", "sys/init", json!({ "secret_shares": 1, "secret_threshold": 1 }));
-        let unseal = json!({ "key": made["keys"][0] });
-        let token = SecretString::from(made["root_token"].as_str().unwrap());
-        self.nodes.iter_mut().for_each(|node| node.token = Some(token.clone()));
-        let [active, standbys @ ..] = &self.nodes[..] else { panic!("no node") };
-        active.must("PUT", "sys/unseal", unseal.clone());
-        active.is(200);
+        let [active, standbys @ ..] = &mut self.nodes[..] else { panic!("no node") };
+        let unseal = active.initialise();
         // A node that joins may be elected when it was there for so long.
         let soon = json!({ "server_stabilization_time": "1s" });
         active.must("POST", "sys/storage/raft/autopilot/configuration", soon);
         let join = json!({ "leader_api_addr": active.url, "leader_ca_cert": self.ca });
-        for standby in standbys {
+        for standby in &mut *standbys {
+            standby.token.clone_from(&active.token);
             standby.must("PUT", "sys/storage/raft/join", join.clone());
             standby.must("PUT", "sys/unseal", unseal.clone());
         }

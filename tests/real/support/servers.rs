@@ -91,31 +91,65 @@ pub fn objects(namespace: &str) -> BTreeMap<String, Value> {
     found
 }
 
-/// Asks the testbed's Vault as its administrator; `body` null for none.
-pub fn try_vault(method: &str, path: &str, body: Value) -> (u16, Value) {
-    let record = record();
-    let token = SecretString::from(record["root-token"].as_str().unwrap());
-    let client = Client::new(record["vault-address"].as_str().unwrap(), Some(token), &Roots::Public).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let body = Some(body).filter(|body| !body.is_null());
-    let method = Method::from_bytes(method.as_bytes()).unwrap();
-    let reply = runtime.block_on(client.send(method, path, body.as_ref())).unwrap();
-    (reply.status, reply.body)
+/// A Vault, asked as its administrator: the testbed's, or one that a test has for itself.
+#[derive(Clone)]
+pub struct Admin {
+    /// Where the harness asks.
+    pub address: String,
+    /// Where pods ask.
+    pub url: String,
+    pub token: SecretString,
+    /// What the Kubernetes auth method is called there.
+    pub method: String,
 }
 
-/// The same, and it must succeed. While a test beside takes its audit device away, Vault may fail what is just asked.
-pub fn vault(method: &str, path: &str, body: Value) -> Value {
-    let mut tries = 0;
-    let (status, answer) = loop {
-        let (status, answer) = try_vault(method, path, body.clone());
-        tries += 1;
-        if status != 500 || answer["errors"][0] != "internal error" || tries == 5 {
-            break (status, answer);
+impl Admin {
+    pub fn of_the_testbed() -> Self {
+        let record = record();
+        let text = |name: &str| record[name].as_str().unwrap().to_owned();
+        Self {
+            address: text("vault-address"),
+            url: format!("http://{}:8200", text("vault-pod-host")),
+            token: text("root-token").into(),
+            method: "kubernetes".to_owned(),
         }
-        std::thread::sleep(Duration::from_millis(500));
-    };
-    assert!(status < 300, "{method} {path}: {status} {answer}");
-    answer
+    }
+
+    /// Asks it; `body` null for none.
+    pub fn try_vault(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let client = Client::new(&self.address, Some(self.token.clone()), &Roots::Public).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let body = Some(body).filter(|body| !body.is_null());
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let reply = runtime.block_on(client.send(method, path, body.as_ref())).unwrap();
+        (reply.status, reply.body)
+    }
+
+    /// The same, and it must succeed. While a test beside takes its audit device away, Vault may fail what is just
+    /// asked.
+    pub fn vault(&self, method: &str, path: &str, body: Value) -> Value {
+        let mut tries = 0;
+        let (status, answer) = loop {
+            let (status, answer) = self.try_vault(method, path, body.clone());
+            tries += 1;
+            if status != 500 || answer["errors"][0] != "internal error" || tries == 5 {
+                break (status, answer);
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        };
+        assert!(status < 300, "{method} {path}: {status} {answer}");
+        answer
+    }
+}
+
+/// Asks the testbed's Vault.
+pub fn try_vault(method: &str, path: &str, body: Value) -> (u16, Value) {
+    Admin::of_the_testbed().try_vault(method, path, body)
+}
+
+/// The same, and it must succeed.
+pub fn vault(method: &str, path: &str, body: Value) -> Value {
+    Admin::of_the_testbed().vault(method, path, body)
 }
 
 /// What Vault logged since then, such as `2026-01-01T00:00:00Z`.
