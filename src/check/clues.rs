@@ -29,9 +29,10 @@ impl Inspection {
         self.vault.as_ref()?.config.there()
     }
 
-    /// Whether the auth configuration has a reviewer's token; unknown without a Vault token.
+    /// Whether the auth configuration has a reviewer's token; unknown without a Vault token. Plugins up to 0.14 do not
+    /// say: there, whoever names a reviewer says so.
     fn reviewer_configured(&self) -> Option<bool> {
-        self.config()?["token_reviewer_jwt_set"].as_bool()
+        self.config()?["token_reviewer_jwt_set"].as_bool().or(self.cluster.reviewer_there.map(|_| true))
     }
 
     /// Whether the configuration has the cluster's own certificate authority.
@@ -264,6 +265,18 @@ mod tests {
         assert_eq!(others.map(|fact| clues.facts.of(fact)), [Some(false); 4]);
         assert_eq!([Fact::ReviewByReviewer, Fact::PolicyMissing].map(|fact| clues.facts.of(fact)), [None; 2]);
         assert_eq!(clues.ruled_out, BTreeSet::from([ids::login::MALFORMED_TOKEN]));
+    }
+
+    #[test]
+    fn where_vault_does_not_say_whether_a_reviewer_is_set_one_that_is_named_is() {
+        let of = |config: Value, reviewer_there: Option<bool>| {
+            let cluster = ClusterSide { reviewer_there, ..ClusterSide::default() };
+            let inspection = Inspection { cluster, ..inspection(config, Value::Null) };
+            inspection.clues(&target(), "app").facts.of(Fact::ReviewerSet)
+        };
+        let silent = || json!({ "kubernetes_host": "https://10.0.0.1:6443" });
+        assert_eq!([None, Some(true), Some(false)].map(|there| of(silent(), there)), [None, Some(true), Some(true)]);
+        assert_eq!(of(json!({ "token_reviewer_jwt_set": false }), Some(true)), Some(false));
     }
 
     #[test]

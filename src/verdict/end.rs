@@ -1,5 +1,7 @@
 //! Where the way ended, and why.
 
+use std::collections::BTreeSet;
+
 use super::capabilities;
 use super::question::{Question, whereabouts};
 use super::result::Observed;
@@ -15,6 +17,9 @@ use crate::vault::transport::{Handshake, Transport};
 /// Vault gives up on an API server that does not answer after ten seconds at
 /// the earliest (TLS handshake), else after thirty.
 const LONG_LOGIN: u64 = 9_000;
+
+/// All that Vault says to the client where it does not say why.
+const BARE: &str = "permission denied";
 
 /// Where the way ended. Which keys end it at stage `keys` is for the question to say.
 #[must_use]
@@ -94,7 +99,9 @@ impl<'a> Stop<'a> {
             Clues { stage: self.stage, status: self.status, client: &self.text, log: self.server, facts: &facts };
         let left = match &sighting.ruled_out {
             None => Left { causes: causes.identify(&clues).into_iter().collect(), unexplained: false },
-            Some(ruled_out) => causes.left(&clues, ruled_out),
+            // What was concluded rules out reasons for a bare refusal, and none that Vault gives.
+            Some(ruled_out) if self.text == BARE => causes.left(&clues, ruled_out),
+            Some(_) => causes.left(&clues, &BTreeSet::new()),
         };
         let mut candidates: Vec<CauseId> = left.causes.into_iter().map(|cause| cause.id.clone()).collect();
         let cause = if candidates.len() == 1 && !left.unexplained { candidates.pop() } else { None };
@@ -132,7 +139,7 @@ fn stop<'a>(
     let asked = observation.asked.as_ref();
     let login = observation.login.as_ref().ok_or("the probe had a token and reports no login")?;
     if login.answer.status != Some(200) {
-        let bare = login.answer.text == "permission denied";
+        let bare = login.answer.text == BARE;
         let nothing_mounted = bare && login.empty_login_status == Some(403) && !login.another_method;
         let mut stop = Stop::new(Stage::Login)
             .answer(&login.answer)

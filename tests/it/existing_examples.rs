@@ -216,3 +216,38 @@ fn where_the_apps_pod_has_what_no_pod_of_a_check_can_have_a_pass_says_so() {
         assert_eq!(case(&app, &subject), (Verdict::Conformant, cause.is_some(), cause));
     }
 }
+
+/// What is said of the app where Vault refuses it, and a fresh Service Account, in these words.
+fn refused(app: Answer, fresh: Answer) -> ScenarioResult {
+    let mut sighted = all_is_well(|_, _| {});
+    for (probed, answer) in [(&mut sighted.twin, app), (&mut sighted.fresh, fresh)] {
+        let Seen::Observed(observation) = &mut probed.seen else { unreachable!("all is well") };
+        observation.login = Some(Login {
+            answer,
+            lease_duration: None,
+            policies: Vec::new(),
+            empty_login_status: Some(400),
+            another_method: false,
+        });
+    }
+    of(&judged(&some_target(), &sighted), APP).clone()
+}
+
+#[rstest::rstest]
+#[case::of_today(403)]
+#[case::up_to_0_12(500)]
+fn a_fresh_account_that_a_plugin_refuses_for_its_name_tells_that_the_app_got_further(#[case] status: u16) {
+    let app = refused(answer(403, "permission denied"), answer(status, "service account name not authorized"));
+    let may_be: Vec<&str> = app.observed.candidates.iter().map(|cause| cause.as_str()).collect();
+    assert!(may_be.contains(&"login.reviewer-may-not-review"), "{may_be:?}");
+    for earlier in ["login.malformed-token", "login.cidr-mismatch"] {
+        assert!(!may_be.contains(&earlier), "{may_be:?}");
+    }
+}
+
+#[test]
+fn what_an_old_plugin_says_of_a_token_counts_though_it_looks_at_the_name_first() {
+    let text = "1 error occurred:\n\t* failed to validate JWT: crypto/rsa: verification error\n\n";
+    let app = refused(answer(500, text), answer(500, "service account name not authorized"));
+    assert_eq!(app.observed.phrase(), "stops at login: login.malformed-token");
+}
