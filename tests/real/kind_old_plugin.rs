@@ -10,8 +10,9 @@ use crate::support::situations::{Field, Place};
 
 /// Those that `scripts/old-plugins` builds: of Vault 1.10, and the last before Vault's words of today.
 const VERSIONS: [&str; 2] = ["v0.12.0", "v0.14.1"];
-/// What an administrator may have registered a plugin as; the first is in the place of the one within Vault.
-const NAMES: [&str; 2] = ["kubernetes", "kubernetes-of-old"];
+/// What an administrator may have registered it as: in the place of the one within Vault, or beside it.
+const BUILTIN: &str = "kubernetes";
+const BESIDE: &str = "kubernetes-of-old";
 
 /// What the versions say differently, or not at all.
 const SITUATIONS: [&str; 11] = [
@@ -27,6 +28,10 @@ const SITUATIONS: [&str; 11] = [
     "reviewer's token is garbage",
     "certificate authority of another cluster",
 ];
+
+/// Whose checks read the method's name, in Vault's answers and in its log.
+const OF_ANOTHER_NAME: [&str; 3] =
+    ["the app runs as the page says", "role bound to another account", "reviewer without right"];
 
 /// What v0.12.0 alone takes, or tells the client.
 fn of_the_oldest(field: &Field) -> [Situation; 2] {
@@ -63,7 +68,7 @@ fn vault_with(version: &str) -> OwnVault {
     vault.start();
     vault.initialise();
     let sha256: String = Sha256::digest(&plugin).iter().map(|byte| format!("{byte:02x}")).collect();
-    for name in NAMES {
+    for name in [BUILTIN, BESIDE] {
         let path = format!("sys/plugins/catalog/auth/{name}");
         vault.must("PUT", &path, json!({ "sha256": sha256, "command": "kubernetes" }));
     }
@@ -78,16 +83,15 @@ fn old_plugins_are_told_as_todays_whatever_they_are_registered_as() {
     let logs = vaults.each_ref().map(|vault| move |_: &str| vault.log());
     let mut places = Vec::new();
     for ((version, vault), log) in VERSIONS.iter().zip(&vaults).zip(&logs) {
-        places.extend(NAMES.map(|name| Place {
-            name: format!("plugin {version} as {name}: "),
-            admin: vault.admin(name),
-            log,
-        }));
+        let place = |name: &str| Place { name: format!("{version} as {name}: "), admin: vault.admin(name), log };
+        places.push((place(BUILTIN), &SITUATIONS[..]));
+        places.push((place(BESIDE), &OF_ANOTHER_NAME[..]));
     }
-    let situations = SITUATIONS.map(|name| field.corpus.named(name));
-    let mut wanted: Vec<_> = places.iter().flat_map(|place| situations.map(|situation| (situation, place))).collect();
     let of_the_oldest = of_the_oldest(&field);
-    wanted.extend(of_the_oldest.iter().map(|situation| (situation, &places[0])));
+    let mut wanted: Vec<_> = of_the_oldest.iter().map(|situation| (situation, &places[0].0)).collect();
+    for (place, names) in &places {
+        wanted.extend(names.iter().map(|name| (field.corpus.named(name), place)));
+    }
     let found = field.differences(&wanted);
     assert!(found.is_empty(), "{}", found.join("\n"));
     // It was the old one that spoke.
