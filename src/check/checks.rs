@@ -3,11 +3,12 @@
 
 use crate::check::case::{check, failed, warning, words};
 use crate::check::ends::{self, End};
-use crate::check::reach;
 use crate::check::target::Target;
-use crate::page::KeyCatalogue;
+use crate::check::{reach, revision};
+use crate::page::Page;
 use crate::page::cause::{CauseId, Fact, ids};
 use crate::probe::observation::{Asked, Observation};
+use crate::scenario::revisions::Revisions;
 use crate::vault::client::fails;
 use crate::verdict::Verdict;
 use crate::verdict::capabilities::{self, Revocation};
@@ -16,12 +17,13 @@ use crate::verdict::result::{Case, Observed};
 /// The checks of what lies around the way, in the order in which they are made.
 pub(super) fn cases(
     target: &Target,
-    keys: &KeyCatalogue,
+    page: &Page,
+    revisions: &Revisions,
     now: i64,
     observation: Option<&Observation>,
     observed: &Observed,
 ) -> Vec<Case> {
-    const IDS: [&str; 21] = [
+    const IDS: [&str; 22] = [
         "vault-name",
         "vault-tcp",
         "vault-tls",
@@ -35,6 +37,7 @@ pub(super) fn cases(
         "secret-age",
         "secret-ends",
         "only-documented-keys",
+        "page-revision",
         "token-lifetime",
         "token-revoked",
         "capabilities",
@@ -57,18 +60,8 @@ pub(super) fn cases(
     cases.push(kv_version(asked));
     cases.push(age(asked, now));
     cases.push(ends(target, observation, now));
-    cases.push(match observation.secret.as_ref().filter(|_| observation.read_with_token) {
-        None => check("only-documented-keys", Verdict::Skipped, "the secret was not read"),
-        Some(secret) if secret.unexpected == 0 => check("only-documented-keys", Verdict::Conformant, ""),
-        Some(secret) => warning(
-            "only-documented-keys",
-            ids::keys::UNEXPECTED,
-            format!(
-                "the secret holds {} keys that revision {} of the page does not name",
-                secret.unexpected, keys.revision
-            ),
-        ),
-    });
+    let secret = observation.secret.as_ref().filter(|_| observation.read_with_token);
+    cases.extend(revision::cases(page, revisions, secret));
     cases.push(lifetime(observation, asked));
     cases.push(revoked(asked));
     cases.extend(boundary(asked, &observation.read_path));

@@ -10,8 +10,9 @@ use crate::check::sighted::{Probed, Sighted};
 use crate::check::target::Target;
 use crate::check::{checks, pods, setup};
 use crate::page::cause::{CauseCatalogue, CauseId, Fact, Step, ids};
-use crate::page::{KeyCatalogue, Stage};
+use crate::page::{Page, Stage};
 use crate::probe::observation::Answer;
+use crate::scenario::revisions::Revisions;
 use crate::verdict::oracle::Oracle;
 use crate::verdict::question::{Expected, Question, Servers};
 use crate::verdict::result::{Case, Observed, ScenarioResult, Subject};
@@ -60,7 +61,9 @@ pub struct Judge<'a> {
     /// What was named.
     pub target: &'a Target,
     /// Every key has its case.
-    pub keys: &'a KeyCatalogue,
+    pub page: &'a Page,
+    /// Every revision of the page.
+    pub revisions: &'a Revisions,
     /// What a stop is named by.
     pub causes: &'a CauseCatalogue,
     /// Unix time in seconds, against which a secret's age is counted.
@@ -75,7 +78,7 @@ impl Judge<'_> {
         let app = self.app(sighted, &clues);
         let way = &app.observed;
         let set_up = self.set_up(sighted, way);
-        let without_token = without_token(&sighted.twin, way);
+        let without_token = self.without_token(&sighted.twin, way);
         let fresh = self.denied(&FRESH, Some(&sighted.fresh), way, &clues);
         let other = self.denied(&ELSEWHERE, sighted.other.as_ref(), way, &clues);
         vec![set_up, app, without_token, fresh, other]
@@ -101,7 +104,7 @@ impl Judge<'_> {
     }
 
     fn oracle(&self) -> Oracle<'_> {
-        Oracle { keys: self.keys, causes: self.causes }
+        Oracle { page: self.page, causes: self.causes }
     }
 
     /// The app's own way, and what lies around it.
@@ -110,7 +113,7 @@ impl Judge<'_> {
         let expected = Expected::ReadsAtLeast(self.target.require.as_ref());
         let question = || Question {
             servers: Servers::Customers,
-            ..Question::new(APP, &title, "#configure-pmp-credentials", expected)
+            ..Question::new(APP, &title, &self.page.anchors.credentials, expected)
         };
         let sighting = self.sighting(sighted, clues);
         let mut result = self.oracle().judge(question(), &sighting, sighted.twin.timings());
@@ -119,7 +122,8 @@ impl Judge<'_> {
         }
         result.cases.extend(checks::cases(
             self.target,
-            self.keys,
+            self.page,
+            self.revisions,
             self.now,
             sighted.twin.observation(),
             &result.observed,
@@ -197,9 +201,35 @@ impl Judge<'_> {
         };
         let title = "Cluster and Vault are set up as the page says";
         ScenarioResult {
-            page: "#configure-k8s-auth".to_owned(),
+            page: self.page.at(&self.page.anchors.auth),
             ..ScenarioResult::of_checks(SET_UP, title, expected, cases)
         }
+    }
+
+    fn without_token(self, twin: &Probed, app: &Observed) -> ScenarioResult {
+        let id = "read-without-token";
+        let answer = twin
+            .observation()
+            .and_then(|observation| observation.asked.as_ref())
+            .and_then(|asked| asked.read_without_token.as_ref());
+        let case = match answer {
+            _ if !app.complete => check(id, Verdict::Inconclusive, app.text.clone()),
+            None => check(id, Verdict::Skipped, "Vault was not reached, so nothing was asked of it"),
+            Some(Answer { status: Some(200), .. }) => {
+                failed(id, ids::read::OPEN_WITHOUT_TOKEN, "the secret was given without a Vault token")
+            }
+            Some(Answer { status: Some(400 | 403), .. }) => check(id, Verdict::Conformant, ""),
+            Some(answer) => check(id, Verdict::Inconclusive, format!("neither given nor refused: {}", words(answer))),
+        };
+        let title = "Vault does not give the secret without a token";
+        let mut result = ScenarioResult {
+            page: self.page.at(&self.page.anchors.secret),
+            observed: Observed { complete: answer.is_some(), ..Observed::default() },
+            control: Some(APP.to_owned()),
+            ..ScenarioResult::of_checks(WITHOUT_TOKEN, title, "the read is refused", vec![case])
+        };
+        control::unless_past(Stage::Read, app, &mut result);
+        result
     }
 
     fn denied(self, denial: &Denial<'_>, probed: Option<&Probed>, way: &Observed, clues: &Clues) -> ScenarioResult {
@@ -210,7 +240,7 @@ impl Judge<'_> {
             ..Question::new(
                 denial.id,
                 denial.title,
-                "#configure-k8s-auth",
+                &self.page.anchors.auth,
                 Expected::Stops(Stage::Login, &denial.cause),
             )
         };
@@ -220,7 +250,7 @@ impl Judge<'_> {
             return ScenarioResult {
                 page: question.page.to_owned(),
                 observed: Observed::default(),
-                ..ScenarioResult::of_checks(denial.id, denial.title, &question.expected.phrase(self.keys), vec![case])
+                ..ScenarioResult::of_checks(denial.id, denial.title, &question.expected.phrase(self.page), vec![case])
             };
         };
         let sighting =
@@ -264,30 +294,4 @@ fn by_the_fresh_account(sighted: &Sighted) -> Option<Step> {
     // A name that the role does not bind never gets as far as the TokenReview.
     let unbound = setup::binds(&sighted.inspection, "pmp-vault-conformance") == Some(false);
     (unbound && answer.text == "permission denied").then_some(Step::TokenReview)
-}
-
-fn without_token(twin: &Probed, app: &Observed) -> ScenarioResult {
-    let id = "read-without-token";
-    let answer = twin
-        .observation()
-        .and_then(|observation| observation.asked.as_ref())
-        .and_then(|asked| asked.read_without_token.as_ref());
-    let case = match answer {
-        _ if !app.complete => check(id, Verdict::Inconclusive, app.text.clone()),
-        None => check(id, Verdict::Skipped, "Vault was not reached, so nothing was asked of it"),
-        Some(Answer { status: Some(200), .. }) => {
-            failed(id, ids::read::OPEN_WITHOUT_TOKEN, "the secret was given without a Vault token")
-        }
-        Some(Answer { status: Some(400 | 403), .. }) => check(id, Verdict::Conformant, ""),
-        Some(answer) => check(id, Verdict::Inconclusive, format!("neither given nor refused: {}", words(answer))),
-    };
-    let title = "Vault does not give the secret without a token";
-    let mut result = ScenarioResult {
-        page: "#create-vault-secret".to_owned(),
-        observed: Observed { complete: answer.is_some(), ..Observed::default() },
-        control: Some(APP.to_owned()),
-        ..ScenarioResult::of_checks(WITHOUT_TOKEN, title, "the read is refused", vec![case])
-    };
-    control::unless_past(Stage::Read, app, &mut result);
-    result
 }

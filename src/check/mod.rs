@@ -38,6 +38,7 @@ mod pods;
 mod probe;
 mod reach;
 pub mod reviewer_token;
+mod revision;
 pub mod rights;
 pub mod run;
 mod setup;

@@ -8,8 +8,8 @@ use crate::check::target::Target;
 use crate::cluster::inherited::Inherited;
 use crate::cluster::objects::Owner;
 use crate::cluster::pod_spec::{Lifetime, PodTemplate, Size};
-use crate::page::KeyCatalogue;
 use crate::probe::input::{Ask, Input, TOKEN_FILE, VARIABLE};
+use crate::scenario::load::Catalogue;
 
 /// A probe that does not end by itself is ended by Kubernetes after so many
 /// seconds: longer than Vault's own 30 s for an API server that does not answer, twice over.
@@ -116,14 +116,21 @@ impl<'a> Standing<'a> {
 
 /// What a probe is told.
 #[must_use]
-pub fn input(target: &Target, owner: &Owner, keys: &KeyCatalogue, standing: &Standing<'_>, login_only: bool) -> Input {
+pub fn input(
+    target: &Target,
+    owner: &Owner,
+    catalogue: &Catalogue,
+    standing: &Standing<'_>,
+    login_only: bool,
+) -> Input {
+    let page = &catalogue.page;
     let token_file = standing.token_file.or(target.token_file.as_deref()).unwrap_or(TOKEN_FILE);
     Input {
         run: owner.run.clone(),
         scenario: owner.scenario.clone(),
         secret_name: target.secret_name.clone(),
         mount: target.mount.clone(),
-        keys: if login_only { Vec::new() } else { keys.keys.iter().map(|key| key.name.clone()).collect() },
+        keys: if login_only { Vec::new() } else { page.keys.iter().map(|key| key.name.clone()).collect() },
         auth_mount: target.auth_mount.clone(),
         role: target.role.clone(),
         token_file: token_file.to_owned(),
@@ -133,6 +140,7 @@ pub fn input(target: &Target, owner: &Owner, keys: &KeyCatalogue, standing: &Sta
         stay_up: false,
         ask: Some(Ask {
             login_only,
+            keys_of_others: if login_only { Vec::new() } else { catalogue.revisions.keys_beside(page) },
             sibling: format!("pmp-vault-conformance-{}", owner.run),
             vault_namespace: target.vault_namespace.clone(),
             settles: standing.settles,
@@ -177,7 +185,9 @@ mod tests {
     fn what_a_check_creates_is_labelled_bounded_and_restricted() {
         let owner = Owner { run: "run".to_owned(), scenario: "existing.app".to_owned() };
         let mark = Mark { owner: owner.clone(), expires: "2026-01-01T00:00:00Z" };
-        let keys = KeyCatalogue { revision: "one".to_owned(), keys: Vec::new() };
+        let mut catalogue = Catalogue::embedded().unwrap();
+        catalogue.page.keys.clear();
+        catalogue.revisions.0.clear();
         let mut target = target();
         target.pod.pull_secrets = vec!["registry".to_owned()];
         target.pod.node_selector.insert("pool".to_owned(), "apps".to_owned());
@@ -185,7 +195,7 @@ mod tests {
         target.pod.tolerations =
             vec![Toleration { key: "dedicated".to_owned(), value: None, effect: Some("NoSchedule".to_owned()) }];
         let standing = Standing { account: "default", ..Standing::default() };
-        let input = input(&target, &owner, &keys, &standing, false);
+        let input = input(&target, &owner, &catalogue, &standing, false);
         insta::assert_json_snapshot!((
             service_account(&target, &mark, "feature-test", &name("run", "fresh")),
             pod(&target, &mark, "feature-test", &name("run", "app"), &standing, &input).unwrap(),

@@ -11,8 +11,8 @@ use crate::check::likeness::Likeness;
 use crate::check::objects::{Mark, Standing, expiry};
 use crate::check::target::Target;
 use crate::check::{judge, objects, rights};
-use crate::page::KeyCatalogue;
 use crate::probe::input::VARIABLE;
+use crate::scenario::load::Catalogue;
 
 /// The objects of a check.
 #[derive(Debug, Clone)]
@@ -33,10 +33,10 @@ pub struct Planned {
 ///
 /// # Errors
 /// They cannot be written as Kubernetes objects: a flag's value does not fit.
-pub fn objects(target: &Target, run: &str, keys: &KeyCatalogue, app: &App) -> Result<Planned, Error> {
+pub fn objects(target: &Target, run: &str, catalogue: &Catalogue, app: &App) -> Result<Planned, Error> {
     let expires = expiry();
     let pod = |mark: &Mark<'_>, namespace: &str, what: &str, standing: &Standing<'_>, login_only| {
-        let input = objects::input(target, &mark.owner, keys, standing, login_only);
+        let input = objects::input(target, &mark.owner, catalogue, standing, login_only);
         objects::pod(target, mark, namespace, &objects::name(run, what), standing, &input).map_err(Error::Pod)
     };
     let account = app.service_account.as_str();
@@ -79,8 +79,8 @@ pub fn objects(target: &Target, run: &str, keys: &KeyCatalogue, app: &App) -> Re
 ///
 /// # Errors
 /// An object cannot be written.
-pub fn text(target: &Target, keys: &KeyCatalogue, app: &App) -> Result<String, Error> {
-    let planned = objects(target, "RUN-ID", keys, app)?;
+pub fn text(target: &Target, catalogue: &Catalogue, app: &App) -> Result<String, Error> {
+    let planned = objects(target, "RUN-ID", catalogue, app)?;
     let mut text =
         String::from("# Nothing was created. A run would create these objects, and delete them by their UID:\n");
     for account in

@@ -53,7 +53,8 @@ impl<'a> Check<'a> {
     fn judge(&self) -> Judge<'_> {
         Judge {
             target: self.target,
-            keys: &self.catalogue.keys,
+            page: &self.catalogue.page,
+            revisions: &self.catalogue.revisions,
             causes: &self.catalogue.causes,
             now: jiff::Timestamp::now().as_second(),
         }
@@ -126,7 +127,7 @@ impl<'a> Check<'a> {
 
     /// Starts the probes and, beside them, asks what more rights can tell.
     async fn look(&self, target: &Target, site: &Site, journal: &Journal, app: App) -> Result<Sighted, Error> {
-        let planned = plan::objects(target, &journal.run, &self.catalogue.keys, &app)?;
+        let planned = plan::objects(target, &journal.run, self.catalogue, &app)?;
         let Site { kube, vault } = site;
         let inspection = async {
             let cluster = inspect::cluster_side(kube, target, &app.service_account).await;
@@ -177,7 +178,7 @@ impl Job for Check<'_> {
         RunFacts {
             kind: RunKind::Customer,
             profile: "existing".to_owned(),
-            key_revision: self.catalogue.keys.revision.clone(),
+            key_revision: self.catalogue.page.id.clone(),
             testbed: "existing".to_owned(),
             images: BTreeMap::from([("probe".to_owned(), self.target.probe_image.clone())]),
             stand_ins: vec!["the Mendix app: the probe takes its Secret Name URL apart".to_owned()],

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::access::Access;
 use super::frame::{Frame, ReportFiles};
 use super::say;
-use super::shared::{catalogue, fail};
+use super::shared::{catalogue_on, fail};
 use super::target::Arguments as TargetArguments;
 use crate::check::run::Check;
 use crate::check::target::Target;
@@ -36,7 +36,7 @@ pub struct Arguments {
     deny: Option<Denied>,
     #[command(flatten)]
     reports: ReportFiles,
-    /// Take keys and causes of this folder in place of the program's own
+    /// Take the causes of this folder in place of the program's own, and revisions of the page beside them
     #[arg(long, value_name = "DIR")]
     scenarios: Option<PathBuf>,
     /// Time limit of the whole check, clean-up left out, such as `20m`
@@ -52,11 +52,11 @@ enum Denied {
 
 /// Checks, reports, cleans up.
 pub async fn check(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit {
-    let catalogue = match catalogue(arguments.scenarios.as_ref()) {
+    let catalogue = match catalogue_on(arguments.scenarios.as_deref(), &arguments.target.page) {
         Ok(catalogue) => catalogue,
-        Err(error) => return fail(Exit::Usage, &error.to_string()),
+        Err(error) => return fail(Exit::Usage, &error),
     };
-    let target = match arguments.target.target(&catalogue.keys, &arguments.access) {
+    let target = match arguments.target.target(&catalogue.page, &arguments.access) {
         Ok(target) => target,
         Err(error) => return fail(Exit::Usage, &error),
     };
@@ -81,7 +81,7 @@ async fn dry_run(target: &Target, catalogue: &Catalogue, redactor: &Redactor) ->
     let text = async {
         let kube = connect::cluster(&target.cluster, &Ledger::default()).await?;
         let app = app::find(&kube, target).await?;
-        plan::text(target, &catalogue.keys, &app)
+        plan::text(target, catalogue, &app)
     };
     let text: Result<String, check::Error> = text.await;
     match text {

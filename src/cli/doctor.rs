@@ -94,8 +94,8 @@ async fn for_check(arguments: &CheckArguments) -> Result<Vec<Check>, String> {
     const VAULT: &str =
         "ask the same address with `vault status`; --vault-via names the way to Vault from this machine";
     const POLICY: &str = "`print policy` with the same flags prints the policy that grants it";
-    let keys = super::shared::catalogue(None).map_err(|error| error.to_string())?.keys;
-    let target = arguments.target.target(&keys, &arguments.access)?;
+    let catalogue = super::shared::catalogue_on(None, &arguments.target.page)?;
+    let target = arguments.target.target(&catalogue.page, &arguments.access)?;
     let mut checks = vec![Check::needed(
         "probe",
         arguments.target.probe_image.clone().ok_or("--probe-image is missing".to_owned()),

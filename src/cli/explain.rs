@@ -1,14 +1,11 @@
 //! `explain`: a scenario or a cause, in words.
 
-use std::path::PathBuf;
-
 use super::list::outcome;
 use super::say;
-use super::shared::{catalogue, fail};
+use super::shared::{Tested, fail};
 use crate::event::Exit;
 use crate::page::cause::Signature;
 use crate::page::{Cause, CauseId, Names};
-use crate::report::PAGE;
 use crate::report::fold::WHOLE;
 use crate::scenario::load::Catalogue;
 use crate::scenario::model::{Evidence, Scenario};
@@ -18,16 +15,15 @@ use crate::scenario::near::near;
 pub struct Arguments {
     /// Id of a scenario, such as `binding.other-namespace`, or of a cause, such as `login.role-not-found`
     id: String,
-    /// Take the scenarios of this folder in place of the program's own
-    #[arg(long, value_name = "DIR")]
-    scenarios: Option<PathBuf>,
+    #[command(flatten)]
+    tested: Tested,
 }
 
 /// Prints what there is to say of it.
 pub fn explain(arguments: &Arguments) -> Exit {
-    let catalogue = match catalogue(arguments.scenarios.as_ref()) {
+    let catalogue = match arguments.tested.catalogue() {
         Ok(catalogue) => catalogue,
-        Err(error) => return fail(Exit::Usage, &error.to_string()),
+        Err(error) => return fail(Exit::Usage, &error),
     };
     let id = &arguments.id;
     if let Some(scenario) = catalogue.get(id) {
@@ -52,8 +48,8 @@ pub fn explain(arguments: &Arguments) -> Exit {
 
 fn about_scenario(scenario: &Scenario, catalogue: &Catalogue) -> String {
     let mut text = format!("{}\n  {}\n\n", scenario.id, scenario.title);
-    text.push_str(&format!("page:     {PAGE}{}\n", scenario.page));
-    text.push_str(&format!("must be:  {}\n", outcome(scenario, &catalogue.keys)));
+    text.push_str(&format!("page:     {}\n", catalogue.page.at(&scenario.page)));
+    text.push_str(&format!("must be:  {}\n", outcome(scenario, &catalogue.page)));
     let changes = scenario.configuration().differences(&scenario.base.configuration());
     let base = format!("{:?}", scenario.base).to_lowercase();
     let changed = serde_json::to_value(scenario.configuration()).unwrap_or_default();

@@ -2,7 +2,7 @@
 //! files, the exit code.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,7 +19,7 @@ use crate::lifecycle::{Job, Lifecycle, Signals};
 use crate::redact::Redactor;
 use crate::report::bars::columns;
 use crate::report::terminal::Terminal;
-use crate::report::{self, file};
+use crate::report::{self, file, findings};
 use crate::scenario::load::Catalogue;
 use crate::verdict::Deny;
 
@@ -37,6 +37,7 @@ pub(super) struct ReportFiles {
 /// What is around every run, whatever it does.
 pub(super) struct Frame {
     reports: ReportFiles,
+    findings: Option<PathBuf>,
     deny: Deny,
     pub(super) runs: Runs,
     pub(super) redactor: Redactor,
@@ -49,10 +50,17 @@ impl Frame {
         if junit.is_some() && junit == json {
             return Err("--junit and --json name the same file; give each its own".to_owned());
         }
-        for path in junit.iter().chain(json) {
-            file::check_writable(path).map_err(|error| format!("{error}; {}", error.remedy()))?;
+        junit.iter().chain(json).try_for_each(|path| writable(path))?;
+        Ok(Self { reports, findings: None, deny: Deny::Nothing, runs, redactor })
+    }
+
+    /// The same, writing the findings about the page there as well.
+    pub(super) fn with_findings(self, findings: Option<PathBuf>) -> Result<Self, String> {
+        if findings.is_some() && [&self.reports.junit, &self.reports.json].contains(&&findings) {
+            return Err("--findings names the file of another report; give each its own".to_owned());
         }
-        Ok(Self { reports, deny: Deny::Nothing, runs, redactor })
+        findings.iter().try_for_each(|path| writable(path))?;
+        Ok(Self { findings, ..self })
     }
 
     /// The same, failing the run for this as well.
@@ -109,9 +117,13 @@ impl Frame {
             Err(error) => return fail(Exit::Inconclusive, &error.to_string()),
         };
         let mut written = Vec::new();
-        for (kind, path, text) in
-            [("JUnit", &self.reports.junit, &rendered.junit), ("JSON", &self.reports.json, &rendered.json)]
-        {
+        let drawn = self.findings.as_ref().map(|_| findings::markdown(&rendered.result, catalogue)).unwrap_or_default();
+        let findings = self.redactor.clean(&drawn).into_owned();
+        for (kind, path, text) in [
+            ("JUnit", &self.reports.junit, &rendered.junit),
+            ("JSON", &self.reports.json, &rendered.json),
+            ("Findings", &self.findings, &findings),
+        ] {
             let Some(path) = path else { continue };
             match file::write(path, text) {
                 Ok(()) => written.push((kind, path.as_path())),
@@ -148,6 +160,10 @@ impl Frame {
         complain!("`cleanup --run-id {run}` does all of it");
         if ending == Some(Ending::Terminated) { Exit::Terminated } else { Exit::Interrupted }
     }
+}
+
+fn writable(path: &Path) -> Result<(), String> {
+    file::check_writable(path).map_err(|error| format!("{error}; {}", error.remedy()))
 }
 
 /// SIGINT, SIGTERM and a terminal that is closed (SIGHUP) end the run: it cleans

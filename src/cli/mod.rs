@@ -10,6 +10,7 @@ mod hints;
 mod images;
 mod list;
 mod logging;
+mod page;
 mod print;
 mod run;
 mod say;
@@ -53,6 +54,8 @@ enum Command {
     Check(Box<check::Arguments>),
     /// List the scenarios
     List(list::Arguments),
+    /// Say in what two revisions of the page differ
+    Page(page::Arguments),
     /// Explain a scenario or a cause
     Explain(explain::Arguments),
     /// Say what is missing on this machine, and how to get it
@@ -103,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => runtime.block_on(run::run(*arguments, runs, redactor)),
         Command::Check(arguments) => runtime.block_on(check::check(*arguments, runs, redactor)),
         Command::List(arguments) => list::list(&arguments),
+        Command::Page(arguments) => page::page(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Doctor(arguments) => runtime.block_on(doctor::doctor(&arguments, &runs)),
         Command::Images(arguments) => runtime.block_on(images::images(arguments)),

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::access::Access;
 use super::say;
-use super::shared::{catalogue, fail};
+use super::shared::{catalogue_on, fail};
 use super::target::Arguments as TargetArguments;
 use crate::check::target::Target;
 use crate::check::{job, rights};
@@ -70,8 +70,7 @@ pub fn print(arguments: &Arguments) -> Exit {
 }
 
 fn shape(target: &TargetArguments, access: Option<&Access>) -> Result<Target, String> {
-    let catalogue = catalogue(None).map_err(|error| error.to_string())?;
-    target.shape(&catalogue.keys, access)
+    target.shape(&catalogue_on(None, &target.page)?.page, access)
 }
 
 fn job_text(target: &TargetArguments, api_server: Option<&str>) -> Result<Result<String, String>, String> {

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::frame::{Frame, ReportFiles};
-use super::shared::{catalogue, fail};
+use super::shared::{Tested, fail};
 use crate::event::Exit;
 use crate::journal::Runs;
 use crate::redact::Redactor;
@@ -43,9 +43,11 @@ pub struct Arguments {
     deny: Option<Denied>,
     #[command(flatten)]
     reports: ReportFiles,
-    /// Take the scenarios of this folder in place of the program's own
-    #[arg(long, value_name = "DIR")]
-    scenarios: Option<PathBuf>,
+    /// Write what is wrong with the page there, for those who write it, as Markdown
+    #[arg(long, value_name = "FILE")]
+    findings: Option<PathBuf>,
+    #[command(flatten)]
+    tested: Tested,
     /// Time limit of the whole run, clean-up left out, such as `20m`
     #[arg(long, value_name = "D", default_value = "20m", value_parser = humantime::parse_duration)]
     timeout: Duration,
@@ -69,11 +71,12 @@ enum Denied {
 
 /// Runs, reports, cleans up.
 pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit {
-    let catalogue = match catalogue(arguments.scenarios.as_ref()) {
+    let catalogue = match arguments.tested.catalogue() {
         Ok(catalogue) => catalogue,
-        Err(error) => return fail(Exit::Usage, &error.to_string()),
+        Err(error) => return fail(Exit::Usage, &error),
     };
-    let frame = match Frame::new(arguments.reports, runs, redactor) {
+    let frame = Frame::new(arguments.reports, runs, redactor);
+    let frame = match frame.and_then(|frame| frame.with_findings(arguments.findings)) {
         Ok(frame) => frame,
         Err(error) => return fail(Exit::Usage, &error),
     };

@@ -47,7 +47,7 @@ pub struct Arguments {
 pub async fn self_test(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit {
     let catalogue = match catalogue(None) {
         Ok(catalogue) => catalogue,
-        Err(error) => return fail(Exit::Usage, &error.to_string()),
+        Err(error) => return fail(Exit::Usage, &error),
     };
     let test =
         match SelfTest::new(&catalogue, &arguments.only, arguments.long, arguments.blind_to, arguments.jobs.into()) {

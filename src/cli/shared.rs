@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::say::complain;
 use crate::event::Exit;
 use crate::journal::{Hold, Runs};
-use crate::scenario::load::{Catalogue, LoadError};
+use crate::scenario::load::Catalogue;
+use crate::scenario::revisions::DEFAULT;
 
 /// Says what is wrong, and gives the exit code back.
 pub(super) fn fail(exit: Exit, text: &str) -> Exit {
@@ -50,10 +51,37 @@ pub(super) fn hold(runs: &Runs, owner: Option<String>) -> Result<Option<(String,
     Ok(Some((owner, Arc::new(hold))))
 }
 
-/// The scenarios: the program's own, or those of a folder.
-pub(super) fn catalogue(folder: Option<&PathBuf>) -> Result<Catalogue, LoadError> {
+/// Which revision of the page is meant, and where the scenarios are.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Tested {
+    /// The revision of the page; `list --pages` shows all of them
+    #[arg(long, value_name = "ID", default_value = DEFAULT)]
+    page: String,
+    /// Take the scenarios of this folder in place of the program's own, and revisions of the page beside them
+    #[arg(long, value_name = "DIR")]
+    scenarios: Option<PathBuf>,
+}
+
+impl Tested {
+    /// The scenarios of that revision.
+    ///
+    /// # Errors
+    /// The files are not sound, or there is no such revision; in words.
+    pub(super) fn catalogue(&self) -> Result<Catalogue, String> {
+        catalogue_on(self.scenarios.as_deref(), &self.page)
+    }
+}
+
+/// The scenarios of a revision of the page.
+pub(super) fn catalogue_on(folder: Option<&Path>, page: &str) -> Result<Catalogue, String> {
+    catalogue(folder)?.on_page(page)
+}
+
+/// The scenarios of the default revision: the program's own, or those of a folder.
+pub(super) fn catalogue(folder: Option<&Path>) -> Result<Catalogue, String> {
     match folder {
         Some(folder) => Catalogue::from_dir(folder),
         None => Catalogue::embedded(),
     }
+    .map_err(|error| error.to_string())
 }

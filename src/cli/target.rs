@@ -11,7 +11,7 @@ use crate::check::likeness::Part;
 use crate::check::target::{AccountRef, NamedBy, Target};
 use crate::cluster::connect::ClusterChoice;
 use crate::cluster::pod_spec::{PodOptions, Toleration};
-use crate::page::{KeyCatalogue, Reads};
+use crate::page::{Page, Reads};
 use crate::probe::input::SecretName;
 use crate::scenario::near::near;
 
@@ -23,6 +23,9 @@ pub struct Arguments {
     /// that your nodes can pull from, and name it here, best with its digest
     #[arg(long, value_name = "REF", env = "PMP_PROBE_IMAGE")]
     pub probe_image: Option<String>,
+    /// The revision of the page whose keys the secret must have; `list --pages` shows all of them
+    #[arg(long, value_name = "ID", default_value = crate::scenario::revisions::DEFAULT)]
+    pub(super) page: String,
     /// The app's namespace
     #[arg(long, value_name = "NAME")]
     namespace: String,
@@ -120,8 +123,8 @@ impl Arguments {
     ///
     /// # Errors
     /// What is missing or cannot be used, and how to mend it.
-    pub fn target(&self, keys: &KeyCatalogue, access: &Access) -> Result<Target, String> {
-        let mut target = self.shape(keys, Some(access))?;
+    pub fn target(&self, page: &Page, access: &Access) -> Result<Target, String> {
+        let mut target = self.shape(page, Some(access))?;
         target.cluster = access.cluster()?;
         target.ca = self.ca()?;
         target.vault_log = access.vault_log()?;
@@ -136,7 +139,7 @@ impl Arguments {
     ///
     /// # Errors
     /// What is missing or cannot be used, and how to mend it.
-    pub fn shape(&self, keys: &KeyCatalogue, access: Option<&Access>) -> Result<Target, String> {
+    pub fn shape(&self, page: &Page, access: Option<&Access>) -> Result<Target, String> {
         let namespace = self.namespace.clone();
         let (secret_name, secret) = self.secret()?;
         if self.other_namespace.as_ref() == Some(&namespace) {
@@ -159,7 +162,7 @@ impl Arguments {
             role: self.role.clone(),
             token_file: self.token_file.clone(),
             not_from_app: self.left_out(),
-            require: self.required(keys)?,
+            require: self.required(page)?,
             vault_namespace,
             vault_namespace_from,
             ca: None,
@@ -241,6 +244,7 @@ impl Arguments {
             }
             None => add("secret-name", &target.secret_name),
         }
+        add("page", &self.page);
         add("auth-mount", &target.auth_mount);
         add("role", &target.role);
         add("owner", &target.owner);
@@ -293,7 +297,7 @@ impl Arguments {
         Part::ALL.into_iter().filter(named).collect()
     }
 
-    fn required(&self, keys: &KeyCatalogue) -> Result<Option<Reads>, String> {
+    fn required(&self, page: &Page) -> Result<Option<Reads>, String> {
         if self.require.is_empty() {
             return Ok(None);
         }
@@ -301,13 +305,13 @@ impl Arguments {
             return Ok(Some(Reads::All));
         }
         for key in &self.require {
-            if !keys.keys.iter().any(|known| known.name == *key) {
-                let offered = near(key, keys.keys.iter().map(|known| known.name.as_str()));
+            if !page.keys.iter().any(|known| known.name == *key) {
+                let offered = near(key, page.keys.iter().map(|known| known.name.as_str()));
                 let hint =
                     if offered.is_empty() { String::new() } else { format!("; did you mean {}?", offered.join(", ")) };
                 return Err(format!(
                     "--require names `{key}`, which is no key of the page (revision {}){hint}",
-                    keys.revision
+                    page.id
                 ));
             }
         }

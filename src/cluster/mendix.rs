@@ -123,6 +123,9 @@ pub fn custom_resource_definitions() -> Result<Vec<CustomResourceDefinition>, se
         .collect()
 }
 
+/// The annotation that makes a Service Account one for apps, by the sibling pages (CSI, Azure): the page lacks it.
+pub const ENVIRONMENT_ACCOUNT: &str = "privatecloud.mendix.com/environment-account";
+
 /// `OperatorConfiguration` `mendix-operator-configuration` (`#configure-k8s-for-pmp`).
 #[must_use]
 pub fn operator_configuration(owner: &Owner, namespace: &str, automount: Option<bool>) -> OperatorConfiguration {

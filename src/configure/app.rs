@@ -60,7 +60,10 @@ pub async fn prepare(site: Site<'_>, configuration: &Configuration) -> Result<()
     if configuration.create_service_account {
         let name = AccountName::PmpSecretAccessor.as_str();
         let custom = k8s::service_account(site.owner, &names.namespace, name, automount.filter(|_| account == name));
-        let custom = site.bend(Object::ServiceAccount, custom)?;
+        let mut custom = site.bend(Object::ServiceAccount, custom)?;
+        if configuration.service_account_annotated {
+            custom.annotations_mut().insert(mendix::ENVIRONMENT_ACCOUNT.to_owned(), "true".to_owned());
+        }
         create(run, &accounts, None, &custom).await?;
     }
     if account == "default" && configuration.service_account_automount != Switch::Unset {
@@ -106,7 +109,7 @@ pub fn probe_input(site: Site<'_>, configuration: &Configuration) -> Input {
         scenario: site.owner.scenario.clone(),
         secret_name: secret_name(site, configuration),
         mount: None,
-        keys: site.run.keys.keys.iter().map(|key| key.name.clone()).collect(),
+        keys: site.run.page.keys.iter().map(|key| key.name.clone()).collect(),
         auth_mount: site.names.auth_mount.clone(),
         role: ROLE.to_owned(),
         token_file: match configuration.app_token {

@@ -73,6 +73,7 @@ pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<(Opt
             let config = site.bend(Object::IssuerConfig, objects::issuer_config(&api_server.issuer, host, ca))?;
             admin.write_auth_config(mount, &config).await?;
         }
+        AuthMethod::HostAndCa => admin.write_auth_config(mount, &objects::host_and_ca_config(host, ca)).await?,
         AuthMethod::NotConfigured | AuthMethod::NotEnabled => {}
     }
     if configuration.role == Role::Documented {

@@ -62,19 +62,26 @@ pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<Stor
         SecretFate::Kept => {}
         SecretFate::Deleted => admin.delete_latest(mount, SECRET).await?,
         SecretFate::Destroyed => admin.destroy_first(mount, SECRET).await?,
+        SecretFate::PutAgainInPart => {
+            let value = canary(site);
+            let print = fingerprint(&site.run.hmac_key, ODD_KEY, &value).map(|print| (ODD_KEY.to_owned(), print));
+            stored.fingerprints = print.into_iter().collect();
+            let one = Map::from_iter([(ODD_KEY.to_owned(), json!(value))]);
+            kv_put(site, &format!("{mount}/{SECRET}"), &one).await?;
+        }
     }
     let path = match configuration.policy {
-        Policy::Documented => format!("{mount}/data/{SECRET}"),
+        Policy::Documented | Policy::WithComments => format!("{mount}/data/{SECRET}"),
         Policy::WithoutData => format!("{mount}/{SECRET}"),
         Policy::Missing => return Ok(stored),
     };
     let policy = site.bend(Object::Policy, objects::read_policy(&path))?;
-    create_in_vault(
-        site,
-        format!("policies/acl/{}", site.names.policy),
-        admin.write_policy(&site.names.policy, &policy.body()),
-    )
-    .await?;
+    let mut body = policy.body();
+    if configuration.policy == Policy::WithComments {
+        body = objects::with_comments(&body);
+    }
+    create_in_vault(site, format!("policies/acl/{}", site.names.policy), admin.write_policy(&site.names.policy, &body))
+        .await?;
     Ok(stored)
 }
 
@@ -89,7 +96,7 @@ fn canary(site: Site<'_>) -> String {
 fn values(site: Site<'_>, content: Content) -> (Map<String, Value>, std::collections::BTreeMap<String, String>) {
     let mut values = Map::new();
     let mut fingerprints = std::collections::BTreeMap::new();
-    for key in &site.run.keys.keys {
+    for key in &site.run.page.keys {
         if content == Content::PageExample && !key.in_example {
             continue;
         }
@@ -107,6 +114,10 @@ fn values(site: Site<'_>, content: Content) -> (Map<String, Value>, std::collect
             }
         };
         values.insert(name, value);
+    }
+    if content == Content::PageExample {
+        let unlisted = site.run.page.example_also_stores.iter();
+        values.extend(unlisted.map(|key| (key.clone(), json!(canary(site)))));
     }
     if content == Content::OneTooMany {
         values.insert("Not.OfThePage".to_owned(), json!(canary(site)));

@@ -19,7 +19,7 @@ use crate::cluster::objects::Owner;
 use crate::cluster::patience;
 use crate::cluster::pod::Apps;
 use crate::journal::{self, Item, Journal, Resource};
-use crate::page::KeyCatalogue;
+use crate::page::Page;
 use crate::redact::Redactor;
 use crate::scenario::self_test::Blow;
 use crate::testbed::{self, ApiServer, Testbed, VaultSite};
@@ -124,7 +124,7 @@ pub struct Run<'a> {
     /// What is created is noted here first.
     pub journal: &'a Journal,
     /// The catalogue of keys.
-    pub keys: &'a KeyCatalogue,
+    pub page: &'a Page,
     /// The run's key for fingerprints.
     pub hmac_key: String,
     /// Learns each canary and token.

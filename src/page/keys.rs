@@ -1,4 +1,4 @@
-//! The keys of one revision of the page, and choices among them.
+//! The keys that a revision of the page lists, and choices among them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,16 +6,6 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-/// The keys of one revision of the page (`scenarios/catalogue/keys.yaml`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct KeyCatalogue {
-    /// Which revision of the page lists these keys.
-    pub revision: String,
-    /// In the page's order.
-    pub keys: Vec<Key>,
-}
 
 /// One credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,16 +18,27 @@ pub struct Key {
     /// Whether the page's own `kv put` example stores it.
     #[serde(default)]
     pub in_example: bool,
+    /// What the page says of it beside its name, in our words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// What other revisions call the same credential.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub formerly: Vec<String>,
 }
 
-/// `all`, or a list of key names.
+/// `all`, `page-example`, or a list of key names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reads {
-    /// Every key of the catalogue.
+    /// Every key of the page.
     All,
+    /// Those of the page's own `kv put` example, which the page's revision fills in.
+    Example(BTreeSet<String>),
     /// These.
     Keys(BTreeSet<String>),
 }
+
+/// How a scenario file names the keys of the page's example.
+const EXAMPLE: &str = "page-example";
 
 impl Reads {
     /// Whether the key is among them.
@@ -45,7 +46,7 @@ impl Reads {
     pub fn contains(&self, key: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Keys(keys) => keys.contains(key),
+            Self::Example(keys) | Self::Keys(keys) => keys.contains(key),
         }
     }
 }
@@ -54,6 +55,7 @@ impl Serialize for Reads {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::All => serializer.serialize_str("all"),
+            Self::Example(_) => serializer.serialize_str(EXAMPLE),
             Self::Keys(keys) => keys.serialize(serializer),
         }
     }
@@ -66,14 +68,14 @@ impl<'de> Deserialize<'de> for Reads {
             type Value = Reads;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`all` or a list of key names")
+                f.write_str("`all`, `page-example` or a list of key names")
             }
 
             fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Reads, E> {
-                if value == "all" {
-                    Ok(Reads::All)
-                } else {
-                    Err(E::invalid_value(serde::de::Unexpected::Str(value), &self))
+                match value {
+                    "all" => Ok(Reads::All),
+                    EXAMPLE => Ok(Reads::Example(BTreeSet::new())),
+                    _ => Err(E::invalid_value(serde::de::Unexpected::Str(value), &self)),
                 }
             }
 
@@ -98,9 +100,10 @@ impl JsonSchema for Reads {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "`all`, or a list of key names of the catalogue",
+            "description": "`all`, `page-example`, or a list of key names of the page",
             "oneOf": [
                 { "const": "all" },
+                { "const": EXAMPLE },
                 { "type": "array", "items": { "type": "string" }, "uniqueItems": true }
             ]
         })

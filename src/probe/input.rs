@@ -55,6 +55,9 @@ pub struct Ask {
     pub login_only: bool,
     /// The name of a secret that is not there, to ask what the Vault token may do beside its own.
     pub sibling: String,
+    /// Keys that other revisions of the page list: of these it is said which are there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys_of_others: Vec<String>,
     /// The namespace of Vault Enterprise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault_namespace: Option<String>,

@@ -168,6 +168,9 @@ pub struct Secret {
     pub keys: Vec<KeyObservation>,
     /// How many keys there are beside those asked for. Never their names.
     pub unexpected: usize,
+    /// Those of them that are named in [`Ask::keys_of_others`](super::input::Ask::keys_of_others), with a value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub of_others: Vec<String>,
 }
 
 /// One key.

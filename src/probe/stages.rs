@@ -144,7 +144,14 @@ pub(super) fn look_at(reply: &Reply, input: &Input) -> Option<Secret> {
         destroyed: metadata.and_then(|m| m["destroyed"].as_bool()).unwrap_or(false),
         keys,
         unexpected: values.map_or(0, |values| values.keys().filter(|name| !input.keys.contains(name)).count()),
+        of_others: values.map_or_else(Vec::new, |values| of_others(input, values)),
     })
+}
+
+/// The keys of other revisions of the page that have a value.
+fn of_others(input: &Input, values: &serde_json::Map<String, Value>) -> Vec<String> {
+    let has_value = |key: &&String| values.get(*key).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    input.ask.iter().flat_map(|ask| &ask.keys_of_others).filter(has_value).cloned().collect()
 }
 
 /// One key. Of a customer's value only the kind of a doubt is told; of one of

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 
 use super::answer::{Answer, Answers, Said, failed};
 use super::fold::WHOLE;
-use super::link::PAGE;
 use super::paint::{Paint, word};
 use super::render::Rendered;
 use super::summary;
@@ -34,7 +33,7 @@ pub(super) fn failures(text: &mut String, rendered: &Rendered, paint: Paint) {
             besides(text, answer);
         }
         if !scenario.page.is_empty() {
-            row(text, "page", &format!("{PAGE}{}", scenario.page));
+            row(text, "page", &scenario.page);
         }
     }
 }

@@ -7,7 +7,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
-use super::link::PAGE;
 use super::summary::{self, Counts, Defect};
 use crate::event::{Ending, Exit, FaultRow, RunKind, RunResult, Score, Stability};
 use crate::ledger::Request;
@@ -241,7 +240,7 @@ impl From<(&ScenarioResult, Option<Answer>)> for Scenario {
         let mut scenario = Self {
             id: result.id.clone(),
             title: result.title.clone(),
-            page: format!("{PAGE}{}", result.page),
+            page: result.page.clone(),
             verdict: result.verdict,
             reason: result.reason.clone(),
             answer,

@@ -187,7 +187,7 @@ fn properties(result: &RunResult, suite: usize) -> Vec<(String, String)> {
         properties.push(("verdict".to_owned(), scenario.verdict.to_string()));
         properties.push(("evidence".to_owned(), evidence.to_owned()));
         properties.push(("title".to_owned(), scenario.title.clone()));
-        properties.push(("page".to_owned(), format!("{}{}", super::link::PAGE, scenario.page)));
+        properties.push(("page".to_owned(), scenario.page.clone()));
         properties.extend(scenario.control.iter().map(|control| ("control".to_owned(), control.clone())));
         properties.extend(scenario.findings.iter().map(|finding| ("defect".to_owned(), finding.defect.clone())));
     }

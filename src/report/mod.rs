@@ -5,6 +5,7 @@
 //! - [`summary`]: counts, exit code and the findings by defect, for all reports.
 //! - [`answer`]: what is said first of what failed: what is wrong, what to do, what to type.
 //! - [`json`], [`junit`]: the two files. [`file`](mod@file): how they get to the disk whole.
+//! - [`findings`]: where the page does not hold, for those who write it.
 //! - [`terminal`]: what people see while a run goes on, and at its end. [`bars`]: its
 //!   progress. [`fold`](mod@fold): long lines on a terminal.
 //! - [`text`]: what is done to texts of others before they go into a report.
@@ -14,10 +15,10 @@ pub mod bars;
 mod conclusion;
 mod failure;
 pub mod file;
+pub mod findings;
 pub mod fold;
 pub mod json;
 pub mod junit;
-mod link;
 mod paint;
 mod render;
 pub mod summary;
@@ -25,5 +26,4 @@ pub mod terminal;
 mod terminal_end;
 pub mod text;
 
-pub use link::PAGE;
 pub use render::{RenderError, Rendered, render};

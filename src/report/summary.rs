@@ -3,7 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::link::PAGE;
 use crate::event::{Ending, Exit, RunResult};
 use crate::verdict::result::{Case, ScenarioResult};
 use crate::verdict::{Deny, Verdict};
@@ -103,7 +102,7 @@ pub fn defects(scenarios: &[ScenarioResult]) -> Vec<Defect> {
                 defect: finding.defect.clone(),
                 claim: finding.claim.clone(),
                 happens: finding.happens.clone(),
-                page: format!("{PAGE}{}", finding.page),
+                page: finding.page.clone(),
                 scenarios: vec![scenario.id.clone()],
             });
         }

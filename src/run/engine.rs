@@ -173,7 +173,7 @@ impl<'a, W: Work> OnTestbed<'a, W> {
         let run = Run {
             testbed,
             journal,
-            keys: &self.catalogue.keys,
+            page: &self.catalogue.page,
             hmac_key: random(32),
             redactor: self.redactor.clone(),
             apps,
@@ -182,7 +182,7 @@ impl<'a, W: Work> OnTestbed<'a, W> {
         let way = Way {
             run: &run,
             events: self.events,
-            oracle: Oracle { keys: &self.catalogue.keys, causes: &self.catalogue.causes },
+            oracle: Oracle { page: &self.catalogue.page, causes: &self.catalogue.causes },
             commands: &self.catalogue.commands,
             turns: &Turns::default(),
             limit: SCENARIO_LIMIT,
@@ -200,7 +200,7 @@ impl<W: Work> Job for OnTestbed<'_, W> {
         RunFacts {
             kind: W::KIND,
             profile: self.options.profile.clone(),
-            key_revision: self.catalogue.keys.revision.clone(),
+            key_revision: self.catalogue.page.id.clone(),
             testbed: self.options.testbed.which().name().to_owned(),
             reused: self.owner().map(str::to_owned),
             stand_ins: vec![

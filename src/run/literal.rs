@@ -167,16 +167,19 @@ impl Typing<'_> {
     async fn type_all<'a>(&self, turns: &'a Turns, held: &mut Held<'a>) -> Result<Typed, Error> {
         let (site, literal, example) = (self.site, self.configuration.literal, self.example());
         let mut session = Session::start(site, &self.scenario.id).await?;
-        // The page's example has 16 keys; a reader who mends it stores the rest as well.
-        let keys = site.run.keys.keys.iter().filter(|key| literal == Literal::Mended || key.in_example);
+        // A reader who mends the page's example stores all that the page lists.
+        let page = site.run.page;
+        let listed = page.keys.iter().map(|key| key.name.as_str());
+        let keys: Vec<&str> =
+            if literal == Literal::Mended { listed.collect() } else { page.example().into_iter().collect() };
         let mut fingerprints = std::collections::BTreeMap::new();
         let mut list = Vec::new();
         for key in keys {
             let value = format!("canary-{}", random(24));
             site.run.redactor.add(&SecretString::from(value.clone()));
-            let print = fingerprint(&site.run.hmac_key, &key.name, &value);
-            fingerprints.extend(print.map(|print| (key.name.clone(), print)));
-            list.push(format!("{}=\"{value}\"", key.name));
+            let print = fingerprint(&site.run.hmac_key, key, &value);
+            fingerprints.extend(print.map(|print| (key.to_owned(), print)));
+            list.push(format!("{key}=\"{value}\""));
         }
         let list = list.join(" ");
         let mut outcomes = Vec::new();

@@ -14,7 +14,7 @@ use crate::event::{Event, RunKind, RunResult};
 use crate::scenario::configuration::{Literal, VaultPlace};
 use crate::scenario::load::Catalogue;
 use crate::scenario::select::Planned;
-use crate::verdict::oracle::{Oracle, not_run};
+use crate::verdict::oracle::{Oracle, not_run, skipped};
 use crate::verdict::result::ScenarioResult;
 use crate::verdict::{Verdict, control};
 
@@ -37,6 +37,10 @@ impl Scenarios<'_> {
     async fn one(&self, way: &Way<'_>, jobs: &Semaphore, planned: &Planned, round: u32) -> ScenarioResult {
         let _place = jobs.acquire().await;
         let scenario = &planned.scenario;
+        if let Some(mut skipped) = skipped(scenario, way.oracle) {
+            skipped.selected_as_control = planned.selected_as_control;
+            return skipped;
+        }
         let _ = way.events.send(Event::ScenarioStarted { id: scenario.id.clone(), evidence: scenario.evidence });
         let mut own = scenario.clone();
         if round > 0 {
@@ -96,7 +100,7 @@ impl Work for Scenarios<'_> {
     /// Every planned scenario is in the result, in the plan's order, and counts
     /// only with its control.
     fn complete(&self, result: &mut RunResult) {
-        let oracle = Oracle { keys: &self.catalogue.keys, causes: &self.catalogue.causes };
+        let oracle = Oracle { page: &self.catalogue.page, causes: &self.catalogue.causes };
         let mut done: BTreeMap<String, ScenarioResult> =
             std::mem::take(&mut result.scenarios).into_iter().map(|result| (result.id.clone(), result)).collect();
         let reason = result.problems.first().map_or("the run was interrupted", String::as_str);
@@ -105,7 +109,8 @@ impl Work for Scenarios<'_> {
             .iter()
             .map(|planned| {
                 done.remove(&planned.scenario.id).unwrap_or_else(|| {
-                    let mut missing = not_run(&planned.scenario, oracle, reason);
+                    let scenario = &planned.scenario;
+                    let mut missing = skipped(scenario, oracle).unwrap_or_else(|| not_run(scenario, oracle, reason));
                     missing.selected_as_control = planned.selected_as_control;
                     missing
                 })

@@ -1,4 +1,4 @@
-//! The page's commands as a reader types them (`scenarios/catalogue/commands.yaml`).
+//! The page's commands as a reader types them (`scenarios/pages/ID/commands.yaml`).
 //!
 //! A driver runs them in one bash session, so that variables last, with
 //! `VAULT_ADDR`, `VAULT_TOKEN`, `KUBECONFIG`, `OPERATOR_NAMESPACE` and a
@@ -133,7 +133,7 @@ impl Command {
     }
 }
 
-/// Every command (`scenarios/catalogue/commands.yaml`).
+/// Every command (`scenarios/pages/ID/commands.yaml`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct CommandCatalogue {

@@ -80,6 +80,8 @@ pub enum SecretFate {
     Deleted,
     /// Its latest version is destroyed (`PUT MOUNT/destroy/admin`).
     Destroyed,
+    /// A second `vault kv put` stores `Email.SMTPPassword` alone, as who updates one credential might.
+    PutAgainInPart,
 }
 
 /// Where Vault runs.
@@ -103,6 +105,8 @@ pub enum AuthMethod {
     TokenReviewer,
     /// Method 1: `issuer`, `kubernetes_host`, `kubernetes_ca_cert`.
     Issuer,
+    /// `kubernetes_host` and `kubernetes_ca_cert` alone, as the sibling page about CSI has it.
+    HostAndCa,
     /// The method is enabled, `auth/MOUNT/config` never written.
     NotConfigured,
     /// The method is not enabled at all.
@@ -147,6 +151,8 @@ pub enum CaCert {
 pub enum Policy {
     /// `read` on `MOUNT/data/admin`.
     Documented,
+    /// The same, with comments before and in it, as the page's file has them.
+    WithComments,
     /// `read` on `MOUNT/admin`.
     WithoutData,
     /// The role names a policy that was never written.
@@ -355,6 +361,8 @@ configuration! {
     operator_automount: Switch = Switch::On, Switch::On;
     /// `automountServiceAccountToken` of the app's Service Account.
     service_account_automount: Switch = Switch::Unset, Switch::Unset;
+    /// Whether the custom Service Account is annotated as the sibling pages say.
+    service_account_annotated: bool = false, false;
     /// `automountServiceAccountToken` of the app's pod.
     pod_automount: PodAutomount = PodAutomount::FromOperator, PodAutomount::FromOperator;
     /// Whether the custom Service Account is created.

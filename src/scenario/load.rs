@@ -3,9 +3,11 @@
 //!
 //! - [`place`]: YAML into types, and on which line each value stands.
 //! - [`problem`]: what is wrong, where, and how to mend it.
+//! - [`pages`]: the revisions of the page.
 //! - [`check`]: what the types alone cannot refuse.
 
 mod check;
+mod pages;
 mod place;
 mod problem;
 
@@ -17,11 +19,14 @@ use rust_embed::RustEmbed;
 use serde::de::DeserializeOwned;
 
 use super::command::CommandCatalogue;
-use crate::page::{CauseCatalogue, KeyCatalogue};
+use super::defect::DefectCatalogue;
+use crate::page::{CauseCatalogue, Page};
 use crate::scenario::model::Scenario;
+use crate::scenario::revisions::{DEFAULT, Revision, Revisions};
 use crate::scenario::self_test::SelfTestCatalogue;
+use pages::Pages;
 use place::File;
-use problem::{CATALOGUE, Source};
+use problem::{CATALOGUE, PAGES, Source};
 pub use problem::{LoadError, Problem};
 
 /// The groups, in the order in which they are listed and run.
@@ -38,12 +43,16 @@ struct Embedded;
 pub struct Catalogue {
     /// By group in the order of [`GROUPS`], then by name.
     pub scenarios: Vec<Scenario>,
-    /// The keys of the page's revision.
-    pub keys: KeyCatalogue,
+    /// The revision of the page that is tested.
+    pub page: Page,
     /// The causes.
     pub causes: CauseCatalogue,
-    /// The page's commands.
+    /// Its commands.
     pub commands: CommandCatalogue,
+    /// Every revision.
+    pub revisions: Revisions,
+    /// What is to be changed of the page.
+    pub defects: DefectCatalogue,
     /// What the self-test knows beforehand.
     pub self_test: SelfTestCatalogue,
 }
@@ -80,11 +89,21 @@ impl Catalogue {
             });
         }
         for (path, source) in embedded_sources(&mut problems) {
-            if path.starts_with(CATALOGUE) {
+            if [CATALOGUE, PAGES].iter().any(|folder| path.starts_with(&format!("{folder}/"))) {
                 sources.entry(path).or_insert(source);
             }
         }
         Self::from_sources(sources, problems)
+    }
+
+    /// The same of another revision of the page.
+    ///
+    /// # Errors
+    /// There is no such revision; in words.
+    pub fn on_page(mut self, id: &str) -> Result<Self, String> {
+        let Revision { page, commands } = self.revisions.get(id)?.clone();
+        self.scenarios.iter_mut().for_each(|scenario| scenario.be_of(&page));
+        Ok(Self { page, commands, ..self })
     }
 
     /// The scenario with this id.
@@ -94,18 +113,12 @@ impl Catalogue {
     }
 
     fn from_sources(mut sources: BTreeMap<String, Source>, mut problems: Vec<Problem>) -> Result<Self, LoadError> {
-        let keys = catalogue_file::<KeyCatalogue>("keys.yaml", &mut sources, &mut problems);
+        let pages = Pages::take(&mut sources, &mut problems);
         let causes = catalogue_file::<CauseCatalogue>("causes.yaml", &mut sources, &mut problems);
-        let commands = catalogue_file::<CommandCatalogue>("commands.yaml", &mut sources, &mut problems);
+        let defects = catalogue_file::<DefectCatalogue>("defects.yaml", &mut sources, &mut problems);
         let self_test = catalogue_file::<SelfTestCatalogue>("self-test.yaml", &mut sources, &mut problems);
-        if let Some(file) = &keys {
-            check::keys(file, &mut problems);
-        }
         if let Some(file) = &causes {
             check::causes(file, &mut problems);
-        }
-        if let Some(file) = &commands {
-            check::commands(file, &mut problems);
         }
 
         // A file that does not parse still has its id, so that scenarios which
@@ -119,7 +132,7 @@ impl Catalogue {
                     problems.push(source.problem(
                         1,
                         "this is neither a scenario nor a catalogue file".into(),
-                        "Scenarios are GROUP/NAME.yaml in kebab-case; the catalogue is catalogue/keys.yaml, causes.yaml, commands.yaml and self-test.yaml.".into(),
+                        "Scenarios are GROUP/NAME.yaml in kebab-case; the catalogue is catalogue/causes.yaml, defects.yaml and self-test.yaml; revisions of the page are pages/ID/page.yaml.".into(),
                     ));
                     continue;
                 }
@@ -132,28 +145,26 @@ impl Catalogue {
         let references = check::References {
             ids: &ids,
             scenarios: &scenarios,
-            keys: keys.as_ref().map(|file| &file.value),
+            anchors: &pages.anchors(),
+            keys: &pages.keys(),
             causes: causes.as_ref().map(|file| &file.value),
         };
         for file in &scenarios {
             check::scenario(file, &references, &mut problems);
         }
 
-        match (keys, causes, commands, self_test) {
-            (Some(keys), Some(causes), Some(commands), Some(self_test)) if problems.is_empty() => {
+        match (pages.revisions(), causes, defects, self_test) {
+            (Some(revisions), Some(causes), Some(defects), Some(self_test)) if problems.is_empty() => {
                 let mut scenarios: Vec<Scenario> = scenarios.into_iter().map(|file| file.value).collect();
                 scenarios.sort_by_cached_key(|scenario| {
                     let group = scenario.group().to_owned();
                     let place = GROUPS.iter().position(|known| *known == group).unwrap_or(GROUPS.len());
                     (place, group, scenario.name().to_owned())
                 });
-                Ok(Self {
-                    scenarios,
-                    keys: keys.value,
-                    causes: causes.value,
-                    commands: commands.value,
-                    self_test: self_test.value,
-                })
+                let Revision { page, commands } = revisions.0[DEFAULT].clone();
+                scenarios.iter_mut().for_each(|scenario| scenario.be_of(&page));
+                let (causes, defects, self_test) = (causes.value, defects.value, self_test.value);
+                Ok(Self { scenarios, page, commands, revisions, causes, defects, self_test })
             }
             _ => {
                 problems.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));

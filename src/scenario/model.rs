@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::configuration::{Base, Change, Configuration};
-use crate::page::{CauseId, Reads, Stage};
+use super::configuration::{Base, Change, Configuration, Stored};
+use crate::page::{CauseId, Page, Reads, Stage};
 
 /// Which runs include a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -55,6 +55,18 @@ pub struct Scenario {
     /// Who decides what is observed.
     #[serde(default)]
     pub evidence: Evidence,
+    /// What it is on the revision of the page that is tested.
+    #[serde(skip)]
+    pub on_page: OnPage,
+}
+
+/// What a revision of the page makes of a scenario.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OnPage {
+    /// The key of the scenario that the revision does not list: then there is nothing to test.
+    pub lacks: Option<String>,
+    /// With the page's own example stored: those of its keys that the revision does not list.
+    pub unlisted: Vec<String>,
 }
 
 impl Scenario {
@@ -68,6 +80,24 @@ impl Scenario {
     #[must_use]
     pub fn name(&self) -> &str {
         self.id.split_once('.').map_or(&*self.id, |(_, name)| name)
+    }
+
+    /// Makes it one of that revision of the page.
+    pub fn be_of(&mut self, page: &Page) {
+        for reads in [&mut self.expect.reads, &mut self.expect.keys].into_iter().flatten() {
+            if let Reads::Example(keys) = reads {
+                *keys = page.example().into_iter().filter(|key| page.lists(key)).map(str::to_owned).collect();
+            }
+        }
+        let named = [&self.expect.reads, &self.expect.keys].into_iter().flatten();
+        let mut keys = named.filter_map(|reads| match reads {
+            Reads::Keys(keys) => Some(keys),
+            Reads::All | Reads::Example(_) => None,
+        });
+        let lacks = keys.find_map(|keys| keys.iter().find(|key| !page.lists(key))).cloned();
+        let stores_example = self.configuration().stored == Stored::PageExample;
+        let unlisted = if stores_example { page.example_also_stores.clone() } else { Vec::new() };
+        self.on_page = OnPage { lacks, unlisted };
     }
 
     /// The base with the changes applied.

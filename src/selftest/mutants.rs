@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cluster::mendix;
 use crate::cluster::objects::{self as k8s, Owner};
 use crate::configure::mutation::{How, Mutation, Object, fields};
-use crate::page::{KeyCatalogue, Stage};
+use crate::page::{Page, Stage};
 use crate::vault::objects as vault;
 
 /// What the harness itself puts around or into an object: its own bookkeeping,
@@ -43,13 +43,13 @@ pub struct Documented {
 ///
 /// # Errors
 /// An object cannot be written as JSON; none of ours is such.
-pub fn documented(keys: &KeyCatalogue) -> Result<Vec<Documented>, serde_json::Error> {
+pub fn documented(page: &Page) -> Result<Vec<Documented>, serde_json::Error> {
     use Stage::{Boundary, Keys, Login, Pod, Read, Token};
     const REVIEWER: &str = "service-account.custom";
     const ISSUER: &str = "auth.issuer-app-may-review";
     let owner = Owner { run: "run".to_owned(), scenario: "scenario".to_owned() };
     let secret: serde_json::Map<String, Value> =
-        keys.keys.iter().map(|key| (key.name.clone(), json!("canary"))).collect();
+        page.keys.iter().map(|key| (key.name.clone(), json!("canary"))).collect();
     let account = "pmp-secret-accessor";
     let namespace = "feature-test";
     let entry = |object, form: Value, permitted, stages| Documented { object, form, permitted, stages };
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn every_documented_object_has_mutants_and_each_has_a_name_of_its_own() {
         let catalogue = Catalogue::embedded().unwrap();
-        let all = documented(&catalogue.keys).unwrap();
+        let all = documented(&catalogue.page).unwrap();
         let mut names = BTreeSet::new();
         for documented in &all {
             let mutants = documented.mutants();
@@ -165,7 +165,7 @@ mod tests {
     fn what_is_marked_as_without_effect_is_a_mutant_and_its_proof_a_scenario() {
         let catalogue = Catalogue::embedded().unwrap();
         let names: Vec<String> =
-            documented(&catalogue.keys).unwrap().iter().flat_map(Documented::mutants).map(|m| m.to_string()).collect();
+            documented(&catalogue.page).unwrap().iter().flat_map(Documented::mutants).map(|m| m.to_string()).collect();
         for entry in &catalogue.self_test.no_effect {
             let pattern = globset::Glob::new(&entry.mutants).unwrap().compile_matcher();
             assert!(names.iter().any(|name| pattern.is_match(name)), "{} is no mutant any more", entry.mutants);

@@ -153,7 +153,7 @@ impl Placed {
         let run = Run {
             testbed,
             journal: run.journal,
-            keys: run.keys,
+            page: run.page,
             hmac_key: run.hmac_key.clone(),
             redactor: run.redactor.clone(),
             apps: Apps::watch(&testbed.kube, &ours, run.apps.refusals.clone()),

@@ -289,7 +289,7 @@ impl Blind {
 /// Every field of every documented object, broken.
 fn mutants(catalogue: &Catalogue) -> Result<Vec<Trial>, String> {
     let mut trials = Vec::new();
-    for documented in documented(&catalogue.keys).map_err(|error| error.to_string())? {
+    for documented in documented(&catalogue.page).map_err(|error| error.to_string())? {
         for mutation in documented.mutants() {
             let id = mutation.to_string();
             let marked =

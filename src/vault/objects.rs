@@ -38,6 +38,19 @@ pub fn token_reviewer_config(token_reviewer_jwt: &str, host: &str, ca: &str) -> 
     json!({ "token_reviewer_jwt": token_reviewer_jwt, "kubernetes_host": host, "kubernetes_ca_cert": ca })
 }
 
+/// The form of the sibling page about CSI: neither issuer nor reviewer. Vault API: `POST /auth/kubernetes/config`.
+#[must_use]
+pub fn host_and_ca_config(host: &str, ca: &str) -> Value {
+    json!({ "kubernetes_host": host, "kubernetes_ca_cert": ca })
+}
+
+/// A policy's body with comments before and behind its lines.
+#[must_use]
+pub fn with_comments(body: &Value) -> Value {
+    let text = body["policy"].as_str().unwrap_or_default();
+    json!({ "policy": format!("# pmp-policy.hcl\n# Read the central secret, and nothing else\n{text}// the end\n") })
+}
+
 /// The documented policy: capabilities on one path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {

@@ -4,9 +4,9 @@
 use super::question::{Question, Wanted, fault};
 use super::result::{Case, Finding, Observed, Subject, Verdict};
 use super::sighting::{CommandOutcome, Seen, Sighting};
-use crate::page::cause::ids;
-use crate::page::{KeyCatalogue, Stage};
-use crate::probe::observation::{KeyObservation, KeyState, Near, Observation};
+use crate::page::cause::{CauseId, ids};
+use crate::page::{Key, Page, Stage};
+use crate::probe::observation::{KeyObservation, KeyState, Observation};
 
 /// One case a stage that is asked about.
 pub fn stages(question: &Question<'_>, observed: &Observed, verdict: Verdict, reason: &str) -> Vec<Case> {
@@ -51,7 +51,7 @@ fn not_reached(subject: Subject, observed: &Observed) -> Case {
 /// One case a key of the catalogue.
 pub fn keys(
     question: &Question<'_>,
-    catalogue: &KeyCatalogue,
+    page: &Page,
     sighting: &Sighting,
     observed: &Observed,
     verdict: Verdict,
@@ -62,8 +62,7 @@ pub fn keys(
         _ => None,
     };
     let past_the_read = observed.passed(Stage::Read);
-    catalogue
-        .keys
+    page.keys
         .iter()
         .map(|key| {
             let subject = Subject::Key(key.name.clone());
@@ -72,9 +71,10 @@ pub fn keys(
                 .and_then(|observation| observation.secret.as_ref())
                 .and_then(|secret| secret.keys.iter().find(|candidate| candidate.name == key.name));
             let key_state = found.map(|found| found.state);
+            let instead = found.and_then(|found| instead(key, found, observation));
             let expected = match question.wants(&key.name) {
                 Some(Wanted::Optional) if observed.complete => {
-                    return Case { key_state, ..optional(subject, found, observed) };
+                    return Case { key_state, ..optional(subject, found, instead, observed) };
                 }
                 Some(Wanted::Exactly(state)) => Some(state),
                 Some(Wanted::Optional) | None => None,
@@ -93,12 +93,10 @@ pub fn keys(
                 let own = key_state.filter(wrong).filter(|_| verdict == Verdict::Nonconformant && past_the_read);
                 case.cause = own.and_then(fault).or_else(|| observed.cause.clone());
             }
-            match found {
-                Some(found) if case.verdict == Verdict::Conformant => doubted(case, found),
-                Some(KeyObservation { state: KeyState::Missing, near: Some(near), .. })
-                    if case.cause == Some(ids::keys::MISSING) =>
-                {
-                    Case { cause: Some(ids::keys::MISPLACED), message: elsewhere(*near), ..case }
+            match (found, instead) {
+                (Some(found), _) if case.verdict == Verdict::Conformant => doubted(case, found),
+                (_, Some((cause, message))) if case.cause == Some(ids::keys::MISSING) => {
+                    Case { cause: Some(cause), message, ..case }
                 }
                 _ => case,
             }
@@ -108,21 +106,25 @@ pub fn keys(
 
 /// The case of a key that may be there: what is there must be usable, and an
 /// empty value need not be stored.
-fn optional(subject: Subject, found: Option<&KeyObservation>, observed: &Observed) -> Case {
+fn optional(
+    subject: Subject,
+    found: Option<&KeyObservation>,
+    instead: Option<(CauseId, String)>,
+    observed: &Observed,
+) -> Case {
     let Some(found) = found else { return not_reached(subject, observed) };
     let case = Case::new(subject, Verdict::Conformant, "");
     let cause = fault(found.state);
-    match (found.state, found.near) {
+    match (found.state, instead) {
         (KeyState::Present, _) => doubted(case, found),
         (KeyState::Missing, None) => {
             Case { verdict: Verdict::Skipped, message: "not stored, and not required".to_owned(), ..case }
         }
         // Whoever stored it meant it to be read. Where nothing else is read either, it fails with the way.
-        (KeyState::Missing, Some(near)) => {
+        (KeyState::Missing, Some((cause, message))) => {
             let nothing_read = observed.stops_for(Stage::Keys, &ids::keys::NONE);
             let verdict = if nothing_read { Verdict::Nonconformant } else { Verdict::Conformant };
-            let cause = Some(ids::keys::MISPLACED);
-            Case { verdict, cause, warning: !nothing_read, message: elsewhere(near), ..case }
+            Case { verdict, cause: Some(cause), warning: !nothing_read, message, ..case }
         }
         (KeyState::Empty, _) => {
             let message = "it is empty; only keys with a value need to be stored".to_owned();
@@ -147,8 +149,17 @@ fn doubted(case: Case, found: &KeyObservation) -> Case {
     }
 }
 
-fn elsewhere(near: Near) -> String {
-    format!("it is not stored under this name; {}", near.words())
+/// Where the value of a missing key lies instead, and what that is called.
+fn instead(key: &Key, found: &KeyObservation, observation: Option<&Observation>) -> Option<(CauseId, String)> {
+    if found.state != KeyState::Missing {
+        return None;
+    }
+    if let Some(near) = found.near {
+        return Some((ids::keys::MISPLACED, format!("it is not stored under this name; {}", near.words())));
+    }
+    let there = &observation?.secret.as_ref()?.of_others;
+    let former = key.formerly.iter().find(|former| there.contains(former))?;
+    Some((ids::keys::RENAMED, format!("it is stored as {former}, as another revision of the page calls it")))
 }
 
 fn key_verdict(
@@ -210,6 +221,7 @@ fn word(state: KeyState) -> &'static str {
 /// One case a typed command and one a promised step, with what they say of the page.
 pub fn commands_and_steps(
     question: &Question<'_>,
+    page: &Page,
     sighting: &Sighting,
     observed: &Observed,
     verdict: Verdict,
@@ -225,7 +237,7 @@ pub fn commands_and_steps(
                 defect: defect.clone(),
                 claim: recorded.map_or(&command.claim, |deviation| &deviation.claim).clone(),
                 happens: recorded.map_or(&message, |deviation| &deviation.happens).clone(),
-                page: command.page.clone(),
+                page: page.at(&command.page),
             });
         }
         cases.push(Case::new(Subject::Command(command.id.clone()), verdict, message));

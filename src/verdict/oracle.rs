@@ -5,7 +5,7 @@ use super::result::{Finding, Observed, ScenarioResult, Timings, Verdict};
 use super::sighting::{Seen, Sighting};
 use super::{cases, end};
 use crate::page::cause::{CauseCatalogue, SaysOf};
-use crate::page::{KeyCatalogue, Stage};
+use crate::page::{Page, Stage};
 use crate::probe::observation::{Observation, Secret};
 use crate::scenario::model::Scenario;
 use crate::vault::client::fails;
@@ -14,7 +14,7 @@ use crate::vault::client::fails;
 #[derive(Debug, Clone, Copy)]
 pub struct Oracle<'a> {
     /// Every key has its case in every scenario.
-    pub keys: &'a KeyCatalogue,
+    pub page: &'a Page,
     /// What a stop is named by.
     pub causes: &'a CauseCatalogue,
 }
@@ -31,17 +31,25 @@ impl Oracle<'_> {
         let (verdict, reason) = self.compare(question, sighting, &observed);
         let mut cases = cases::stages(question, &observed, verdict, &reason);
         if question.only.is_none() {
-            cases.extend(cases::keys(question, self.keys, sighting, &observed, verdict, &reason));
+            cases.extend(cases::keys(question, self.page, sighting, &observed, verdict, &reason));
         }
-        let (extra, findings) = cases::commands_and_steps(question, sighting, &observed, verdict);
+        let (extra, mut findings) = cases::commands_and_steps(question, self.page, sighting, &observed, verdict);
         cases.extend(extra);
+        let unlisted = unlisted(question, self.page).filter(|_| verdict == Verdict::Conformant);
+        let (verdict, reason) = match &unlisted {
+            Some(finding) => {
+                (Verdict::KnownDeviation, format!("defect {} of the page: {}", finding.defect, finding.happens))
+            }
+            None => (verdict, reason),
+        };
+        findings.extend(unlisted);
         let mut result = ScenarioResult {
             id: question.id.to_owned(),
             title: question.title.to_owned(),
-            page: question.page.to_owned(),
+            page: self.page.at(question.page),
             verdict,
             reason,
-            expected: question.expected.phrase(self.keys),
+            expected: question.expected.phrase(self.page),
             observed,
             evidence: question.evidence,
             control: question.control.map(str::to_owned),
@@ -61,7 +69,7 @@ impl Oracle<'_> {
                 defect: deviation.defect.clone(),
                 claim: deviation.claim.clone(),
                 happens: deviation.happens.clone(),
-                page: question.page.to_owned(),
+                page: self.page.at(question.page),
             };
             result.findings.insert(0, finding);
         }
@@ -87,7 +95,7 @@ impl Oracle<'_> {
                 None => (Verdict::Conformant, seen),
             };
         }
-        let expected = question.expected.phrase(self.keys);
+        let expected = question.expected.phrase(self.page);
         if let Some(trouble) = trouble(question, observed) {
             (Verdict::Inconclusive, format!("{trouble}: {seen}"))
         } else if drifted(question, observed) {
@@ -105,9 +113,24 @@ impl Oracle<'_> {
         let secret = read_with_token(observation).filter(|secret| question.only.is_none() && secret.version_2_shape)?;
         observation.read.as_ref().filter(|read| read.status == Some(200))?;
         let reported = secret.keys.iter().map(|key| &key.name);
-        (!reported.eq(self.keys.keys.iter().map(|key| &key.name)))
+        (!reported.eq(self.page.keys.iter().map(|key| &key.name)))
             .then(|| format!("the {} keys that the probe reports are not the catalogue's", secret.keys.len()))
     }
+}
+
+/// What the page's own example stores and the page does not list, where it was stored and read.
+fn unlisted(question: &Question<'_>, page: &Page) -> Option<Finding> {
+    let keys = question.unlisted;
+    (!keys.is_empty()).then(|| Finding {
+        defect: "example-stores-unlisted-key".to_owned(),
+        claim: "The kv put example stores keys of the page's list, under exactly the names that are listed.".to_owned(),
+        happens: format!(
+            "the example stores {}, which revision {} of the page does not list",
+            keys.join(", "),
+            page.id
+        ),
+        page: page.at(question.page),
+    })
 }
 
 fn read_with_token(observation: &Observation) -> Option<&Secret> {
@@ -166,6 +189,19 @@ fn drifted(question: &Question<'_>, observed: &Observed) -> bool {
     };
     let unheard_of = observed.cause.is_none() && observed.candidates.is_empty();
     unheard_of && right_stage.is_some() && observed.stage == right_stage
+}
+
+/// The result of a scenario that has nothing to test on this revision of the page; none where it has.
+#[must_use]
+pub fn skipped(scenario: &Scenario, oracle: Oracle<'_>) -> Option<ScenarioResult> {
+    let key = scenario.on_page.lacks.as_ref()?;
+    let reason = format!("revision {} of the page has no key {key}", oracle.page.id);
+    let mut result = not_run(scenario, oracle, &reason);
+    for case in &mut result.cases {
+        (case.verdict, case.message) = (Verdict::Skipped, reason.clone());
+    }
+    (result.verdict, result.reason) = (Verdict::Skipped, reason);
+    Some(result)
 }
 
 /// The result of a scenario that the run did not get to.

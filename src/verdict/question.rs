@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::result::Observed;
 use crate::page::cause::{CauseId, ids};
-use crate::page::{KeyCatalogue, Reads, Stage};
+use crate::page::{Page, Reads, Stage};
 use crate::probe::observation::{KeyObservation, KeyState, Near};
 use crate::scenario::model::{Evidence, Expect, KnownDeviation, Scenario};
 
@@ -35,11 +35,12 @@ impl<'a> Expected<'a> {
 
     /// In words.
     #[must_use]
-    pub fn phrase(self, keys: &KeyCatalogue) -> String {
+    pub fn phrase(self, page: &Page) -> String {
         match self {
             Self::Reads(Reads::All) | Self::ReadsAtLeast(Some(Reads::All)) => "reads all keys".to_owned(),
-            Self::Reads(Reads::Keys(some)) | Self::ReadsAtLeast(Some(Reads::Keys(some))) => {
-                format!("reads {} of {} keys", some.len(), keys.keys.len())
+            Self::Reads(Reads::Keys(some) | Reads::Example(some))
+            | Self::ReadsAtLeast(Some(Reads::Keys(some) | Reads::Example(some))) => {
+                format!("reads {} of {} keys", some.len(), page.keys.len())
             }
             Self::ReadsAtLeast(None) => "reads what is stored".to_owned(),
             Self::Stops(stage, cause) => format!("stops at {stage}: {cause}"),
@@ -122,8 +123,10 @@ pub struct Question<'a> {
     pub expected: Expected<'a>,
     /// With a stop at the keys: those that its cause concerns; none: all.
     pub concerned: Option<&'a Reads>,
-    /// How many keys the secret holds that the catalogue does not name; none: any number.
+    /// How many keys the secret holds that the page does not list; none: any number.
     pub unexpected: Option<usize>,
+    /// Those of them that the page's own example stores.
+    pub unlisted: &'a [String],
     /// Whether a second `secrets enable` must have been refused.
     pub enable_again_refused: bool,
     /// Where the page is known to be wrong.
@@ -149,6 +152,7 @@ impl<'a> Question<'a> {
             expected,
             concerned: None,
             unexpected: None,
+            unlisted: &[],
             enable_again_refused: false,
             deviation: None,
             control: None,
@@ -203,7 +207,8 @@ impl<'a> From<&'a Scenario> for Question<'a> {
         let expect = &scenario.expect;
         Self {
             concerned: expect.keys.as_ref(),
-            unexpected: Some(expect.unexpected),
+            unexpected: Some(expect.unexpected + scenario.on_page.unlisted.len()),
+            unlisted: &scenario.on_page.unlisted,
             enable_again_refused: expect.enable_again_refused,
             deviation: scenario.known_deviation.as_ref(),
             control: scenario.control.as_deref(),

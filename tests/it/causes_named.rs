@@ -151,10 +151,10 @@ fn the_oracle_goes_by_what_the_catalogue_says_of_a_cause(
     #[case] reason: &str,
 ) {
     const STOP: &str = "login.role-not-found";
-    let Catalogue { keys, mut causes, .. } = catalogue();
+    let Catalogue { page, mut causes, .. } = catalogue();
     let cause = causes.causes.iter_mut().find(|cause| cause.id.as_str() == STOP);
     cause.unwrap_or_else(|| panic!("{STOP} is not in the catalogue")).says_of = says_of;
-    let oracle = Oracle { keys: &keys, causes: &causes };
+    let oracle = Oracle { page: &page, causes: &causes };
     let result = oracle.judge(&scenario(reads_all()), &sighting_of(STOP, |_| true), Timings::default());
     assert_eq!(result.verdict, verdict, "{}", result.reason);
     assert!(result.reason.starts_with(reason), "{}", result.reason);

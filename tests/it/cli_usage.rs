@@ -87,6 +87,8 @@ fn the_help_of_run_has_every_documented_flag() {
         "--node-image",
         "--probe-image",
         "--scenarios",
+        "--page",
+        "--findings",
         "--timeout",
         "--state-dir",
     ] {
@@ -98,6 +100,7 @@ fn the_help_of_run_has_every_documented_flag() {
 #[case("check")]
 #[case("list")]
 #[case("explain")]
+#[case("page")]
 #[case("doctor")]
 #[case("images")]
 #[case("cleanup")]
@@ -126,6 +129,12 @@ fn the_version_is_the_packages() {
 #[case::a_time_limit_without_a_unit(&["run", "--timeout", "20"], "--timeout")]
 #[case::both_keep_and_reuse(&["run", "--keep", "--reuse", "rabc"], "cannot be used with")]
 #[case::both_a_run_and_all_kept_ones(&["cleanup", "--kept", "--run-id", "rabc"], "cannot be used with")]
+#[case::a_revision_with_a_slip(&["run", "--page", "35-key"], "35-keys")]
+#[case::a_revision_with_a_slip_in_a_list(&["list", "--page", "sed"], "did you mean seed")]
+#[case::a_revision_to_compare_with_nothing(&["page", "diff", "seed"], "<AFTER>")]
+#[case::a_revision_that_is_not_there(&["page", "diff", "seed", "nothing"], "they are 25-keys")]
+#[case::scenarios_of_a_list_of_revisions(&["list", "--pages", "--scenario", "x"], "cannot be used with")]
+#[case::two_reports_in_one_file(&["run", "--json", "x", "--findings", "x"], "give each its own")]
 #[case::nothing_to_explain(&["explain"], "<ID>")]
 #[case::no_file_to_export_to(&["images", "export"], "<FILE>")]
 fn wrong_use_is_exit_code_2_with_a_hint_at_what_is_right(#[case] arguments: &[&str], #[case] hint: &str) {
@@ -232,6 +241,28 @@ fn the_list_has_one_line_a_scenario_with_what_must_follow() {
     let ids: Vec<_> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(ids, catalogue.scenarios.iter().map(|scenario| scenario.id.as_str()).collect::<Vec<_>>());
     assert!(listed.lines().all(|line| line.contains("reads ") || line.contains("stops at ")), "{listed}");
+}
+
+#[test]
+fn the_revisions_are_listed_with_the_one_that_is_meant_marked_and_compared_line_by_line() {
+    let catalogue = Catalogue::embedded().unwrap_or_else(|error| panic!("{error}"));
+    let listed = printed(&ask(&["list", "--pages", "--page", "35-keys"]).success());
+    assert_eq!(listed.lines().count(), catalogue.revisions.0.len(), "{listed}");
+    let marked: Vec<&str> = listed.lines().filter(|line| line.starts_with('*')).collect();
+    assert!(matches!(marked[..], [line] if line.contains("35-keys")), "{listed}");
+    let compared = printed(&ask(&["page", "diff", "seed", "35-keys"]).success());
+    assert!(
+        compared.contains("~ key ClusterSettings.GrafanaAPIKey → serverClusterManager.GrafanaAPIKey"),
+        "{compared}"
+    );
+    ask(&["page", "diff", "seed", "30-keys"]).success().stdout(contains("have the same keys"));
+}
+
+#[test]
+fn a_scenario_is_explained_by_the_revision_that_is_meant() {
+    let of = |page: &str| printed(&ask(&["explain", "secret.page-example", "--page", page]).success());
+    let count = |page: &str| of(page).lines().find(|line| line.starts_with("must be:")).map(str::to_owned);
+    assert_ne!(count("seed"), count("25-keys"));
 }
 
 #[test]

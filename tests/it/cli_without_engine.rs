@@ -26,11 +26,14 @@ fn read(path: &Path) -> String {
 fn a_run_is_exit_code_3_with_whole_reports_in_which_every_scenario_is_inconclusive() {
     let folder = folder();
     let (junit, json) = (folder.path().join("junit.xml"), folder.path().join("report.json"));
+    let findings = folder.path().join("findings.md");
     program(folder.path())
         .args(["run", "--profile", "all", "--junit"])
         .arg(&junit)
         .arg("--json")
         .arg(&json)
+        .arg("--findings")
+        .arg(&findings)
         .assert()
         .code(3)
         .stdout(contains("no container engine answers").and(contains("doctor")).and(contains("scripts/engine start")));
@@ -45,9 +48,11 @@ fn a_run_is_exit_code_3_with_whole_reports_in_which_every_scenario_is_inconclusi
     for scenario in &scenarios {
         assert_eq!(scenario["verdict"], "inconclusive", "{scenario}");
         let keys = scenario["keys"].as_array().cloned().unwrap_or_default();
-        assert_eq!(keys.len(), catalogue.keys.keys.len());
+        assert_eq!(keys.len(), catalogue.page.keys.len());
         assert!(keys.iter().all(|key| key["verdict"] == "inconclusive"), "{scenario}");
     }
+    let findings = read(&findings);
+    assert!(findings.contains("did not come to its end") && findings.contains("## Without a verdict"), "{findings}");
     let junit = read(&junit);
     assert!(junit.contains("<error") && !junit.contains("<failure"), "{junit}");
 }

@@ -24,7 +24,7 @@ use proptest::sample::select;
 use crate::support::existing::*;
 
 /// What is checked around the app's way and of the set-up, as docs/customers.md has it.
-const AROUND: [&str; 24] = [
+const AROUND: [&str; 25] = [
     "vault-name",
     "vault-tcp",
     "vault-tls",
@@ -38,6 +38,7 @@ const AROUND: [&str; 24] = [
     "secret-age",
     "secret-ends",
     "only-documented-keys",
+    "page-revision",
     "token-lifetime",
     "token-revoked",
     "capabilities",
@@ -291,8 +292,8 @@ proptest! {
         for id in [WITHOUT_TOKEN, FRESH_ACCOUNT, OTHER_NAMESPACE] {
             prop_assert!(of(&results, id).verdict != Verdict::Conformant, "{}", id);
         }
-        let Catalogue { keys, causes, .. } = catalogue();
-        let nothing = Judge { target: &target, keys, causes, now: NOW }.nothing(&reason);
+        let Catalogue { page, revisions, causes, .. } = catalogue();
+        let nothing = Judge { target: &target, page, revisions, causes, now: NOW }.nothing(&reason);
         prop_assert_eq!(exit_code(&nothing), 3);
         let passed = |result: &ScenarioResult| result.cases.iter().any(|case| case.verdict == Verdict::Conformant);
         prop_assert!(!nothing.iter().any(passed));

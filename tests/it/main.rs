@@ -23,6 +23,7 @@ mod report_redaction;
 mod report_terminal;
 mod scenarios_causes;
 mod scenarios_load;
+mod scenarios_pages;
 mod scenarios_schema;
 mod scenarios_select;
 mod support;

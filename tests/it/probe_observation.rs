@@ -28,6 +28,9 @@ const VAULT_TOKEN: &str = "hvs.the-vault-token-of-the-app";
 const RUN_KEY: &str = "the-run-s-own-key";
 const LISTED: [&str; 4] = ["A.Present", "A.Empty", "A.Number", "A.Missing"];
 
+/// A key that another revision of the page lists.
+const OF_ANOTHER: &str = "B.Old";
+
 // The line in the pod's log.
 
 fn small() -> Observation {
@@ -549,6 +552,7 @@ fn as_it_asks(input: &mut Input) {
         login_only: false,
         settles: false,
         authorities: Vec::new(),
+        keys_of_others: vec![OF_ANOTHER.to_owned()],
     });
 }
 
@@ -565,6 +569,19 @@ async fn on_a_customers_cluster_a_key_elsewhere_and_a_doubtful_value_are_told_by
     // Values of our own are random, and are not judged.
     let Outcome { line, .. } = observed([(LOGIN, logged_in()), (READ, version_2(&values))], |_| {}).await;
     assert!(!line.contains("near") && !line.contains("doubt"), "{line}");
+}
+
+#[tokio::test]
+async fn of_the_keys_beside_the_pages_those_of_another_revision_alone_are_named_where_they_have_a_value() {
+    for (value, named) in [(json!("canary-1"), true), (json!(""), false), (json!({ "value": "canary-1" }), false)] {
+        let values = json!({ "A.Present": "canary-2", OF_ANOTHER: value, "Nobodys.Key": "canary-3" });
+        let Outcome { observation, line, .. } =
+            observed([(LOGIN, logged_in()), (READ, version_2(&values))], as_it_asks).await;
+        let secret = observation.secret.unwrap();
+        assert_eq!((secret.of_others.iter().any(|key| key == OF_ANOTHER), secret.unexpected), (named, 2), "{value}");
+        nothing_secret_is_in(&line);
+        assert!(!line.contains("Nobodys"), "{line}");
+    }
 }
 
 #[tokio::test]

@@ -229,6 +229,7 @@ async fn a_tls_listener_that_breaks_off_plain_http_is_told_by_its_handshake() {
             vault_namespace: None,
             settles: false,
             authorities: Vec::new(),
+            keys_of_others: Vec::new(),
         }),
     };
     let observation = observe(&input(address)).await.unwrap();

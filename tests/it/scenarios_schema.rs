@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use pmp_vault_conformance::page::{CauseCatalogue, KeyCatalogue};
+use pmp_vault_conformance::page::{CauseCatalogue, Page};
 use pmp_vault_conformance::scenario::command::CommandCatalogue;
+use pmp_vault_conformance::scenario::defect::DefectCatalogue;
 use pmp_vault_conformance::scenario::model::Scenario;
 use pmp_vault_conformance::scenario::self_test::SelfTestCatalogue;
 use rstest::rstest;
@@ -17,9 +18,10 @@ fn committed(name: &str) -> PathBuf {
 
 fn generated(name: &str) -> Value {
     let schema = match name {
-        "keys" => schema_for!(KeyCatalogue),
+        "page" => schema_for!(Page),
         "causes" => schema_for!(CauseCatalogue),
         "commands" => schema_for!(CommandCatalogue),
+        "defects" => schema_for!(DefectCatalogue),
         "self-test" => schema_for!(SelfTestCatalogue),
         _ => schema_for!(Scenario),
     };
@@ -28,9 +30,10 @@ fn generated(name: &str) -> Value {
 
 #[rstest]
 #[case("scenario")]
-#[case("keys")]
+#[case("page")]
 #[case("causes")]
 #[case("commands")]
+#[case("defects")]
 #[case("self-test")]
 fn the_committed_schema_is_that_of_the_types(#[case] name: &str) {
     let mut text = serde_json::to_string_pretty(&generated(name)).unwrap();
@@ -47,9 +50,14 @@ fn the_committed_schema_is_that_of_the_types(#[case] name: &str) {
 #[rstest]
 fn every_file_keeps_to_its_schema_and_names_it(#[files("scenarios/**/*.yaml")] path: PathBuf) {
     let name = path.file_stem().unwrap().to_str().unwrap();
-    let schema = if path.parent().unwrap().ends_with("catalogue") { name } else { "scenario" };
+    let path_within = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")).unwrap();
+    let (schema, up) = match path_within.components().next().unwrap().as_os_str().to_str() {
+        Some("catalogue") => (name, ".."),
+        Some("pages") => (name, "../.."),
+        _ => ("scenario", ".."),
+    };
     let text = std::fs::read_to_string(&path).unwrap();
-    let first = format!("# yaml-language-server: $schema=../schema/{schema}.schema.json");
+    let first = format!("# yaml-language-server: $schema={up}/schema/{schema}.schema.json");
     assert_eq!(text.lines().next(), Some(&*first));
 
     let validator = jsonschema::validator_for(&generated(schema)).unwrap();

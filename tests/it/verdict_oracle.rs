@@ -293,7 +293,7 @@ fn keys_beside_the_catalogues_are_counted(#[case] expected: usize, #[case] found
 #[test]
 fn of_a_list_of_keys_the_others_must_be_missing() {
     let example = catalogue().get("secret.page-example").unwrap_or_else(|| panic!("the page's own example"));
-    let listed = |key: &str| catalogue().keys.keys.iter().any(|known| known.name == key && known.in_example);
+    let listed = |key: &str| catalogue().page.keys.iter().any(|known| known.name == key && known.in_example);
     assert_eq!(keys().iter().filter(|key| listed(key)).count(), 16);
     let as_listed = |key: &str| if listed(key) { KeyState::Present } else { KeyState::Missing };
     let result = judge(example, &sighting(way(as_listed)));
@@ -642,8 +642,8 @@ fn a_pod_that_says_nothing_lets_no_scenario_pass() {
 /// What must follow on a customer's servers, with the one stage that is asked about.
 fn of_a_customer(expected: Expected<'_>, only: Option<Stage>, sighting: &Sighting) -> ScenarioResult {
     let question = Question { servers: Servers::Customers, only, ..Question::new("group.name", "", "", expected) };
-    let (keys, causes) = (&catalogue().keys, &catalogue().causes);
-    Oracle { keys, causes }.judge(question, sighting, Timings::default())
+    let (page, causes) = (&catalogue().page, &catalogue().causes);
+    Oracle { page, causes }.judge(question, sighting, Timings::default())
 }
 
 #[rstest]

@@ -93,6 +93,7 @@ fn secret() -> BoxedStrategy<Secret> {
                 })
                 .collect(),
             unexpected,
+            of_others: Vec::new(),
         })
         .boxed()
 }
@@ -409,7 +410,7 @@ fn subjects(result: &ScenarioResult) -> (Vec<Stage>, Vec<&str>) {
         _ => None,
     };
     let key = |subject: &'_ Subject| match subject {
-        Subject::Key(name) => catalogue().keys.keys.iter().find(|key| key.name == *name).map(|key| key.name.as_str()),
+        Subject::Key(name) => catalogue().page.keys.iter().find(|key| key.name == *name).map(|key| key.name.as_str()),
         _ => None,
     };
     (

@@ -33,7 +33,7 @@ fn every_scenario_has_its_verdict_and_the_deviations_are_exactly_those_recorded(
 #[ignore = "needs a Vault and a kind cluster: scripts/test --kind"]
 fn every_scenario_has_a_case_for_every_key_and_every_stage() {
     let catalogue = Catalogue::embedded().unwrap();
-    let keys: Vec<&str> = catalogue.keys.keys.iter().map(|key| key.name.as_str()).collect();
+    let keys: Vec<&str> = catalogue.page.keys.iter().map(|key| key.name.as_str()).collect();
     for seen in matrix()["scenarios"].as_array().unwrap() {
         let named: Vec<&str> =
             seen["keys"].as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap()).collect();

@@ -107,6 +107,8 @@ ids! {
         NOT_A_STRING = "keys.not-a-string";
         UNEXPECTED = "keys.unexpected";
         MISPLACED = "keys.misplaced";
+        RENAMED = "keys.renamed";
+        OF_ANOTHER_REVISION = "keys.of-another-revision";
         NONE = "keys.none";
         DOUBTFUL_VALUE = "keys.doubtful-value";
     }

@@ -3,37 +3,30 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::place::File;
-use super::problem::{CATALOGUE, Problem};
+use super::problem::{CATALOGUE, PAGES, Problem};
 use crate::page::cause::Signature;
-use crate::page::{Cause, CauseCatalogue, CauseId, KeyCatalogue, Names, Reads, Stage};
+use crate::page::{Cause, CauseCatalogue, CauseId, Names, Reads, Stage};
 use crate::scenario::command::{CommandCatalogue, Effect};
 use crate::scenario::model::Scenario;
 use crate::scenario::near::near;
-
-/// The page's anchors.
-const ANCHORS: [&str; 5] = [
-    "#create-vault-secret",
-    "#configure-k8s-auth",
-    "#configure-k8s-for-pmp",
-    "#configure-pmp-credentials",
-    "#naming-convention",
-];
 
 /// What a scenario may refer to. A catalogue file that was refused itself is absent.
 pub(super) struct References<'a> {
     pub ids: &'a [String],
     pub scenarios: &'a [File<Scenario>],
-    pub keys: Option<&'a KeyCatalogue>,
+    /// Every anchor and every key of every revision of the page.
+    pub anchors: &'a [&'a str],
+    pub keys: &'a BTreeSet<&'a str>,
     pub causes: Option<&'a CauseCatalogue>,
 }
 
 /// The id that a scenario at this path has; none where no scenario may be there.
 pub(super) fn id_of(path: &str) -> Option<String> {
     let (group, name) = path.strip_suffix(".yaml")?.split_once('/')?;
-    (kebab(group) && kebab(name) && group != CATALOGUE).then(|| format!("{group}.{name}"))
+    (kebab(group) && kebab(name) && ![CATALOGUE, PAGES].contains(&group)).then(|| format!("{group}.{name}"))
 }
 
-fn kebab(word: &str) -> bool {
+pub(super) fn kebab(word: &str) -> bool {
     word.split('-')
         .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()))
 }
@@ -47,39 +40,23 @@ fn offer<'a>(word: &str, candidates: impl Iterator<Item = &'a str>, otherwise: &
 }
 
 /// Collects the problems of one file.
-struct Report<'a, T> {
-    file: &'a File<T>,
-    problems: &'a mut Vec<Problem>,
+pub(super) struct Report<'a, T> {
+    pub file: &'a File<T>,
+    pub problems: &'a mut Vec<Problem>,
 }
 
 impl<T> Report<'_, T> {
-    fn refuse(&mut self, at: &[&str], message: impl Into<String>, remedy: impl Into<String>) {
+    pub fn refuse(&mut self, at: &[&str], message: impl Into<String>, remedy: impl Into<String>) {
         self.problems.push(self.file.problem(at, message.into(), remedy.into()));
     }
 
-    fn anchor(&mut self, at: &[&str], page: &str) {
-        if !ANCHORS.contains(&page) {
+    fn anchor(&mut self, at: &[&str], page: &str, anchors: &[&str]) {
+        if !anchors.contains(&page) {
             self.refuse(
                 at,
                 format!("`{page}` is not an anchor of the page"),
-                offer(page, ANCHORS.into_iter(), &format!("The anchors are {}.", ANCHORS.join(", "))),
+                offer(page, anchors.iter().copied(), &format!("The anchors are {}.", anchors.join(", "))),
             );
-        }
-    }
-}
-
-pub(super) fn keys(file: &File<KeyCatalogue>, problems: &mut Vec<Problem>) {
-    let mut report = Report { file, problems };
-    if file.value.keys.is_empty() {
-        report.refuse(&["keys"], "the catalogue has no key", "List the keys of the page's revision.");
-    }
-    let mut seen = HashSet::new();
-    for (number, key) in file.value.keys.iter().enumerate() {
-        let at = ["keys", &number.to_string(), "name"];
-        if key.name.trim().is_empty() {
-            report.refuse(&at, "a key has no name", "Give the exact name that the secret has.");
-        } else if !seen.insert(&key.name) {
-            report.refuse(&at, format!("key `{}` is listed twice", key.name), "Remove one of the two.");
         }
     }
 }
@@ -141,7 +118,7 @@ fn placeholders(report: &mut Report<'_, CauseCatalogue>, number: &str, cause: &C
     }
 }
 
-pub(super) fn commands(file: &File<CommandCatalogue>, problems: &mut Vec<Problem>) {
+pub(super) fn commands(file: &File<CommandCatalogue>, anchors: &[&str], problems: &mut Vec<Problem>) {
     let mut report = Report { file, problems };
     let mut seen = HashSet::new();
     for (number, command) in file.value.commands.iter().enumerate() {
@@ -152,7 +129,7 @@ pub(super) fn commands(file: &File<CommandCatalogue>, problems: &mut Vec<Problem
         } else if !seen.insert(&command.id) {
             report.refuse(&at("id"), format!("command `{}` is there twice", command.id), "Give it an id of its own.");
         }
-        report.anchor(&at("page"), &command.page);
+        report.anchor(&at("page"), &command.page, anchors);
         if (command.effect == Effect::PrintsValue) != command.variable.is_some() {
             report.refuse(
                 &at("effect"),
@@ -181,7 +158,7 @@ pub(super) fn scenario(file: &File<Scenario>, references: &References<'_>, probl
     let mut report = Report { file, problems };
     let scenario = &file.value;
     identity(&mut report, references);
-    report.anchor(&["page"], &scenario.page);
+    report.anchor(&["page"], &scenario.page, references.anchors);
     expectation(&mut report, references);
     deviation(&mut report, references);
     control(&mut report, references);
@@ -255,8 +232,8 @@ fn expectation(report: &mut Report<'_, Scenario>, references: &References<'_>) {
         ),
     }
     for (field, reads) in [("reads", &expect.reads), ("keys", &expect.keys)] {
-        if let (Some(Reads::Keys(names)), Some(catalogue)) = (reads, references.keys) {
-            known_keys(report, field, names, catalogue);
+        if let Some(Reads::Keys(names)) = reads {
+            known_keys(report, field, names, references.keys);
         }
     }
     if expect.enable_again_refused && !scenario.configuration().enable_again {
@@ -268,14 +245,13 @@ fn expectation(report: &mut Report<'_, Scenario>, references: &References<'_>) {
     }
 }
 
-fn known_keys(report: &mut Report<'_, Scenario>, field: &str, names: &BTreeSet<String>, catalogue: &KeyCatalogue) {
-    let known = || catalogue.keys.iter().map(|key| &*key.name);
+fn known_keys(report: &mut Report<'_, Scenario>, field: &str, names: &BTreeSet<String>, known: &BTreeSet<&str>) {
     for name in names {
-        if !known().any(|key| key == name) {
+        if !known.contains(name.as_str()) {
             report.refuse(
                 &["expect", field, name],
-                format!("key `{name}` is not in the catalogue"),
-                offer(name, known(), "The keys are those of catalogue/keys.yaml, case included."),
+                format!("key `{name}` is in no revision of the page"),
+                offer(name, known.iter().copied(), "The keys are those of pages/ID/page.yaml, case included."),
             );
         }
     }

@@ -7,6 +7,9 @@ use thiserror::Error;
 /// The folder of the files that are no scenarios.
 pub(super) const CATALOGUE: &str = "catalogue";
 
+/// The folder of the page's revisions, each in one of its own.
+pub(super) const PAGES: &str = "pages";
+
 /// A file's name for people, and its text.
 pub(super) struct Source {
     pub file: String,

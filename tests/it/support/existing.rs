@@ -42,7 +42,7 @@ pub fn catalogue() -> &'static Catalogue {
 }
 
 pub fn keys() -> Vec<&'static str> {
-    catalogue().keys.keys.iter().map(|key| key.name.as_str()).collect()
+    catalogue().page.keys.iter().map(|key| key.name.as_str()).collect()
 }
 
 // Anything that a customer could name, and that probes and servers could say.
@@ -186,6 +186,7 @@ pub fn secret() -> BoxedStrategy<Secret> {
                     hmac: None,
                 })
                 .collect(),
+            of_others: catalogue().revisions.keys_beside(&catalogue().page).into_iter().take(unexpected).collect(),
             unexpected,
         })
         .boxed()
@@ -409,8 +410,8 @@ pub fn with_pods(app: App, pods: Pods) -> App {
 }
 
 pub fn judged(target: &Target, sighted: &Sighted) -> Vec<ScenarioResult> {
-    let Catalogue { keys, causes, .. } = catalogue();
-    Judge { target, keys, causes, now: NOW }.judge(sighted)
+    let Catalogue { page, revisions, causes, .. } = catalogue();
+    Judge { target, page, revisions, causes, now: NOW }.judge(sighted)
 }
 
 pub fn exit_code(scenarios: &[ScenarioResult]) -> u8 {

@@ -6,11 +6,17 @@ use pmp_vault_conformance::event::{Ending, RunFacts, RunKind, RunResult, Score, 
 use pmp_vault_conformance::ledger::{Request, Server};
 use pmp_vault_conformance::page::{CauseCatalogue, CauseId, Stage};
 use pmp_vault_conformance::probe::observation::KeyState;
+use pmp_vault_conformance::scenario::load::Catalogue;
 use pmp_vault_conformance::scenario::model::Evidence;
 use pmp_vault_conformance::verdict::Verdict;
 use pmp_vault_conformance::verdict::result::{Case, Finding, Observed, ScenarioResult, Subject, Timings};
 use proptest::prelude::*;
 use serde_json::Value;
+
+/// The address of a section of the page.
+fn at(anchor: &str) -> String {
+    Catalogue::embedded().unwrap_or_else(|error| panic!("{error}")).page.at(anchor)
+}
 
 /// The keys of the fixture's catalogue.
 pub const KEYS: [&str; 3] = ["VCS.GitlabAdminPAT", "VCS.GithubAdminPAT", "MDAStorage.AwsSecretAccessKey"];
@@ -43,7 +49,7 @@ pub fn scenario(id: &str, title: &str, verdict: Verdict, reason: &str) -> Scenar
     ScenarioResult {
         id: id.to_owned(),
         title: title.to_owned(),
-        page: "#configure-k8s-auth".to_owned(),
+        page: at("#configure-k8s-auth"),
         verdict,
         reason: reason.to_owned(),
         expected: "reads all keys".to_owned(),
@@ -85,7 +91,7 @@ fn denial() -> ScenarioResult {
 fn deviation(id: &str, command: bool) -> ScenarioResult {
     let reason = "the page's path holds `data/` twice";
     let mut deviation = scenario(id, "The secret, put as the page says", Verdict::KnownDeviation, reason);
-    deviation.page = "#create-vault-secret".to_owned();
+    deviation.page = at("#create-vault-secret");
     deviation.observed =
         stopped(Stage::Read, Some("read.not-found"), Some(404), "no handler", Some("path=pmp-dev/data/admin"));
     for case in &mut deviation.cases[..3] {
@@ -96,7 +102,7 @@ fn deviation(id: &str, command: bool) -> ScenarioResult {
         defect: "kv-put-path".to_owned(),
         claim: "`kv put` needs `/data/` in its path".to_owned(),
         happens: "the secret lands at pmp-dev/data/data/admin".to_owned(),
-        page: "#create-vault-secret".to_owned(),
+        page: at("#create-vault-secret"),
     });
     if command {
         for (id, verdict) in [("enable-kv", Verdict::Conformant), ("kv-put", Verdict::KnownDeviation)] {

@@ -29,13 +29,13 @@ pub fn catalogue() -> &'static Catalogue {
 
 /// The names of the catalogue's keys.
 pub fn keys() -> Vec<&'static str> {
-    catalogue().keys.keys.iter().map(|key| key.name.as_str()).collect()
+    catalogue().page.keys.iter().map(|key| key.name.as_str()).collect()
 }
 
 /// The verdict, without any control.
 pub fn judge(scenario: &Scenario, sighting: &Sighting) -> ScenarioResult {
     let catalogue = catalogue();
-    Oracle { keys: &catalogue.keys, causes: &catalogue.causes }.judge(scenario, sighting, Timings::default())
+    Oracle { page: &catalogue.page, causes: &catalogue.causes }.judge(scenario, sighting, Timings::default())
 }
 
 // What a scenario lays down.

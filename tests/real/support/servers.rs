@@ -36,7 +36,7 @@ pub fn image() -> &'static str {
 /// The documented keys.
 pub fn keys() -> Vec<String> {
     let catalogue = pmp_vault_conformance::scenario::load::Catalogue::embedded().unwrap();
-    catalogue.keys.keys.iter().map(|key| key.name.clone()).collect()
+    catalogue.page.keys.iter().map(|key| key.name.clone()).collect()
 }
 
 pub fn kubeconfig() -> PathBuf {
