@@ -10,6 +10,7 @@ mod cli_usage;
 mod cli_without_engine;
 mod docs_causes;
 mod docs_commands;
+mod docs_coverage;
 mod docs_field;
 mod existing_examples;
 mod existing_properties;
