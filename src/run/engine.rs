@@ -25,7 +25,7 @@ use crate::verdict::oracle::Oracle;
 
 /// How long one scenario may take: longer than Vault's own 30 s for an API
 /// server that does not answer.
-const SCENARIO_LIMIT: Duration = Duration::from_secs(90);
+const SCENARIO_LIMIT: Duration = Duration::from_secs(180);
 
 /// What is done on a testbed that is up.
 #[expect(async_fn_in_trait, reason = "work is awaited where it is made, and never sent to another thread")]

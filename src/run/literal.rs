@@ -129,6 +129,8 @@ impl Typing<'_> {
             self.take_reviewer(turns, held).await;
         }
         held.app = Some(self.clock.wait(turns.app.lock()).await);
+        // A scenario whose time was over had no chance to do so.
+        free_app(self.site).await?;
         let before = Configuration {
             operator_automount: Switch::Unset,
             runtime_service_account: RuntimeAccount::Unset,
@@ -289,20 +291,26 @@ async fn note_reviewer(site: Site<'_>) -> Result<(), Error> {
 /// pod may end later: no name is its own, and it carries its scenario's label.
 async fn take_away(site: Site<'_>, held: &Held<'_>) -> Result<(), Error> {
     let kube = &site.run.testbed.kube;
-    let namespace = &site.names.namespace;
     if held.app.is_some() {
-        delete(&Api::<Runtime>::namespaced(kube.clone(), namespace), RUNTIME).await?;
-        delete(&Api::<OperatorConfiguration>::namespaced(kube.clone(), namespace), OPERATOR_CONFIGURATION).await?;
-        let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), namespace);
-        delete(&accounts, AccountName::PmpSecretAccessor.as_str()).await?;
-        // After the Runtime, so that the stand-in operator does not make it again.
-        delete(&Api::<Deployment>::namespaced(kube.clone(), namespace), RUNTIME).await?;
+        free_app(site).await?;
     }
     if held.reviewer.is_some() {
         delete(&Api::<ServiceAccount>::namespaced(kube.clone(), auth::REVIEWER_NAMESPACE), REVIEWER).await?;
         delete(&Api::<ClusterRoleBinding>::all(kube.clone()), REVIEWER_BINDING).await?;
     }
     Ok(())
+}
+
+/// The same for the app's names.
+async fn free_app(site: Site<'_>) -> Result<(), Error> {
+    let kube = &site.run.testbed.kube;
+    let namespace = &site.names.namespace;
+    delete(&Api::<Runtime>::namespaced(kube.clone(), namespace), RUNTIME).await?;
+    delete(&Api::<OperatorConfiguration>::namespaced(kube.clone(), namespace), OPERATOR_CONFIGURATION).await?;
+    let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), namespace);
+    delete(&accounts, AccountName::PmpSecretAccessor.as_str()).await?;
+    // After the Runtime, so that the stand-in operator does not make it again.
+    delete(&Api::<Deployment>::namespaced(kube.clone(), namespace), RUNTIME).await
 }
 
 async fn delete<K>(api: &Api<K>, name: &str) -> Result<(), Error>
