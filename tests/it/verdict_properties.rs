@@ -503,7 +503,7 @@ fn the_generated_scenarios_and_sightings_reach_every_verdict() {
     use proptest::strategy::ValueTree as _;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut reached = BTreeMap::new();
-    for _ in 0..3000 {
+    for _ in 0..5000 {
         let Ok(tree) = both().new_tree(&mut runner) else { panic!("the strategy gives nothing") };
         let (scenario, sighting) = tree.current();
         *reached.entry(judge(&scenario, &sighting).verdict.as_str()).or_insert(0) += 1;
