@@ -79,6 +79,12 @@ impl Page {
         listed.chain(self.example_also_stores.iter().map(String::as_str)).collect()
     }
 
+    /// As what a key of this revision is there, where it is under the name of another one.
+    #[must_use]
+    pub fn former<'a>(&'a self, key: &str, there: &[String]) -> Option<&'a str> {
+        self.key(key)?.formerly.iter().find(|former| there.contains(former)).map(String::as_str)
+    }
+
     /// What a key of another revision is called here.
     #[must_use]
     pub fn became(&self, former: &str) -> Option<&str> {

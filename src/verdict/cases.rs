@@ -5,7 +5,7 @@ use super::question::{Question, Wanted, fault};
 use super::result::{Case, Finding, Observed, Subject, Verdict};
 use super::sighting::{CommandOutcome, Seen, Sighting};
 use crate::page::cause::{CauseId, ids};
-use crate::page::{Key, Page, Stage};
+use crate::page::{Page, Stage};
 use crate::probe::observation::{KeyObservation, KeyState, Observation};
 
 /// One case a stage that is asked about.
@@ -71,7 +71,7 @@ pub fn keys(
                 .and_then(|observation| observation.secret.as_ref())
                 .and_then(|secret| secret.keys.iter().find(|candidate| candidate.name == key.name));
             let key_state = found.map(|found| found.state);
-            let instead = found.and_then(|found| instead(key, found, observation));
+            let instead = found.and_then(|found| instead(page, found, observation));
             let expected = match question.wants(&key.name) {
                 Some(Wanted::Optional) if observed.complete => {
                     return Case { key_state, ..optional(subject, found, instead, observed) };
@@ -150,15 +150,14 @@ fn doubted(case: Case, found: &KeyObservation) -> Case {
 }
 
 /// Where the value of a missing key lies instead, and what that is called.
-fn instead(key: &Key, found: &KeyObservation, observation: Option<&Observation>) -> Option<(CauseId, String)> {
+fn instead(page: &Page, found: &KeyObservation, observation: Option<&Observation>) -> Option<(CauseId, String)> {
     if found.state != KeyState::Missing {
         return None;
     }
     if let Some(near) = found.near {
         return Some((ids::keys::MISPLACED, format!("it is not stored under this name; {}", near.words())));
     }
-    let there = &observation?.secret.as_ref()?.of_others;
-    let former = key.formerly.iter().find(|former| there.contains(former))?;
+    let former = page.former(&found.name, &observation?.secret.as_ref()?.of_others)?;
     Some((ids::keys::RENAMED, format!("it is stored as {former}, as another revision of the page calls it")))
 }
 

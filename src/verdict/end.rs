@@ -6,6 +6,7 @@ use super::capabilities;
 use super::question::{Question, whereabouts};
 use super::result::Observed;
 use super::sighting::{Seen, Sighting};
+use crate::page::Page;
 use crate::page::cause::{CauseCatalogue, CauseId, Clues, Fact, Facts, Left};
 use crate::page::stage::Stage;
 use crate::probe::asking::is_there;
@@ -23,11 +24,11 @@ const BARE: &str = "permission denied";
 
 /// Where the way ended. Which keys end it at stage `keys` is for the question to say.
 #[must_use]
-pub fn of(sighting: &Sighting, causes: &CauseCatalogue, question: &Question<'_>) -> Observed {
+pub fn of(sighting: &Sighting, page: &Page, causes: &CauseCatalogue, question: &Question<'_>) -> Observed {
     match &sighting.seen {
         Seen::Nothing(reason) => Observed { text: reason.clone(), ..Observed::default() },
         Seen::NotAdmitted(message) => Stop::new(Stage::Pod).server(message).into_observed(sighting, causes),
-        Seen::Observed(observation) => match stop(observation, sighting, question) {
+        Seen::Observed(observation) => match stop(observation, sighting, page, question) {
             Ok(Some(stop)) => stop.into_observed(sighting, causes),
             Ok(None) => Observed { complete: true, ..Observed::default() },
             Err(reason) => Observed { text: reason, ..Observed::default() },
@@ -124,6 +125,7 @@ impl<'a> Stop<'a> {
 fn stop<'a>(
     observation: &Observation,
     sighting: &'a Sighting,
+    page: &Page,
     question: &Question<'_>,
 ) -> Result<Option<Stop<'a>>, String> {
     match observation.token {
@@ -180,7 +182,7 @@ fn stop<'a>(
         ));
     }
     let secret = secret.ok_or("the probe read the secret and does not say what is in it")?;
-    if let Some(stop) = at_keys(secret, sighting, question) {
+    if let Some(stop) = at_keys(secret, sighting, page, question) {
         return Ok(Some(stop));
     }
     if let Some(asked) = asked {
@@ -191,7 +193,7 @@ fn stop<'a>(
 }
 
 /// The gravest thing wrong with the keys.
-fn at_keys<'a>(secret: &Secret, sighting: &Sighting, question: &Question<'_>) -> Option<Stop<'a>> {
+fn at_keys<'a>(secret: &Secret, sighting: &Sighting, page: &Page, question: &Question<'_>) -> Option<Stop<'a>> {
     let wrong_value =
         |name: &str, hmac: Option<&String>| sighting.fingerprints.get(name).is_some_and(|right| Some(right) != hmac);
     let nothing = question.reads_nothing(&secret.keys);
@@ -199,12 +201,13 @@ fn at_keys<'a>(secret: &Secret, sighting: &Sighting, question: &Question<'_>) ->
     let mut worst: Option<(u8, Fact, Vec<&str>)> = None;
     for key in &secret.keys {
         let (rank, fact) = match key.state {
-            KeyState::Present if wrong_value(&key.name, key.hmac.as_ref()) => (5, Fact::KeyWrongValue),
+            KeyState::Present if wrong_value(&key.name, key.hmac.as_ref()) => (6, Fact::KeyWrongValue),
             state if !nothing && question.passes(&key.name, state) => continue,
-            KeyState::NotAString => (4, Fact::KeyNotAString),
-            KeyState::Empty => (3, Fact::KeyEmpty),
-            _ if all_missing => (2, Fact::NoKey),
-            _ if key.near.is_some() => (2, Fact::KeyMisplaced),
+            KeyState::NotAString => (5, Fact::KeyNotAString),
+            KeyState::Empty => (4, Fact::KeyEmpty),
+            _ if all_missing => (3, Fact::NoKey),
+            _ if key.near.is_some() => (3, Fact::KeyMisplaced),
+            _ if page.former(&key.name, &secret.of_others).is_some() => (2, Fact::KeyRenamed),
             KeyState::Missing | KeyState::Present => (1, Fact::KeyMissing),
         };
         match &mut worst {

@@ -26,7 +26,7 @@ impl Oracle<'_> {
         let question = &question.into();
         let observed = match self.not_reported(question, sighting) {
             Some(reason) => Observed { text: reason, ..Observed::default() },
-            None => end::of(sighting, self.causes, question),
+            None => end::of(sighting, self.page, self.causes, question),
         };
         let (verdict, reason) = self.compare(question, sighting, &observed);
         let mut cases = cases::stages(question, &observed, verdict, &reason);

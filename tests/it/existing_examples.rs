@@ -1,10 +1,11 @@
 //! What a check of a customer's cluster says of single sights, each an example of a kind of report.
 
-use pmp_vault_conformance::check::judge::APP;
+use pmp_vault_conformance::check::judge::{APP, Judge};
 use pmp_vault_conformance::check::likeness::{Instead, Likeness, Token};
 use pmp_vault_conformance::check::target::{NamedBy, Target};
 use pmp_vault_conformance::page::Reads;
-use pmp_vault_conformance::probe::observation::{Answer, Asked, Doubt, KeyState, Login, Near, Secret};
+use pmp_vault_conformance::probe::observation::{Answer, Asked, Doubt, KeyObservation, KeyState, Login, Near, Secret};
+use pmp_vault_conformance::scenario::load::Catalogue;
 use pmp_vault_conformance::vault::transport::Transport;
 use pmp_vault_conformance::verdict::Verdict;
 use pmp_vault_conformance::verdict::result::{ScenarioResult, Subject};
@@ -250,4 +251,30 @@ fn what_an_old_plugin_says_of_a_token_counts_though_it_looks_at_the_name_first()
     let text = "1 error occurred:\n\t* failed to validate JWT: crypto/rsa: verification error\n\n";
     let app = refused(answer(500, text), answer(500, "service account name not authorized"));
     assert_eq!(app.observed.phrase(), "stops at login: login.malformed-token");
+}
+
+#[test]
+fn a_required_key_under_the_name_of_another_revision_is_renamed_and_not_just_missing() {
+    const OLD: &str = "ClusterSettings.GrafanaAPIKey";
+    const NEW: &str = "serverClusterManager.GrafanaAPIKey";
+    let catalogue = Catalogue::embedded().unwrap().on_page("35-keys").unwrap();
+    let Catalogue { page, revisions, causes, .. } = &catalogue;
+    let sighted = all_is_well(|secret, _| {
+        secret.keys = page
+            .keys
+            .iter()
+            .map(|key| KeyObservation { name: key.name.clone(), state: KeyState::Present, ..KeyObservation::default() })
+            .collect();
+        lies(secret, None, |name| name == NEW);
+        (secret.unexpected, secret.of_others) = (1, vec![OLD.to_owned()]);
+    });
+    for (required, verdict, warning) in [(false, Verdict::Conformant, true), (true, Verdict::Nonconformant, false)] {
+        let require = required.then(|| Reads::Keys([NEW.to_owned()].into()));
+        let target = Target { require, ..some_target() };
+        let results = Judge { target: &target, page, revisions, causes, now: NOW }.judge(&sighted);
+        let app = of(&results, APP);
+        assert_eq!(app.verdict, verdict, "{}", app.reason);
+        assert_eq!(case(app, &Subject::Key(NEW.to_owned())), (verdict, warning, Some("keys.renamed")));
+        assert_eq!(app.observed.cause.as_ref().map(|cause| cause.as_str()), required.then_some("keys.renamed"));
+    }
 }

@@ -121,6 +121,7 @@ fn a_pod_that_is_not_admitted_shows_its_service_account() {
 #[case("read.vault-failing", Stage::Read, Fact::VaultCertificateExpired)]
 #[case("keys.none", Stage::Keys, Fact::NoKey)]
 #[case("keys.misplaced", Stage::Keys, Fact::KeyMisplaced)]
+#[case("keys.renamed", Stage::Keys, Fact::KeyRenamed)]
 #[case("keys.missing", Stage::Keys, Fact::KeyMissing)]
 #[case("keys.empty", Stage::Keys, Fact::KeyEmpty)]
 #[case("keys.not-a-string", Stage::Keys, Fact::KeyNotAString)]

@@ -76,6 +76,8 @@ pub enum Fact {
     KeyMissing,
     /// A key is missing, and its value lies elsewhere in the secret.
     KeyMisplaced,
+    /// A key is missing, and is stored under the name that another revision of the page has for it.
+    KeyRenamed,
     /// Every key is missing.
     NoKey,
     /// A key's value is an empty string.
