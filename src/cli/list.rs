@@ -46,7 +46,7 @@ pub fn list(arguments: &Arguments) -> Exit {
     Exit::Passed
 }
 
-/// One paragraph a revision, the one that is meant marked.
+/// One line a revision, the one that is meant marked.
 fn pages(catalogue: &Catalogue) {
     let width = catalogue.revisions.pages().map(|page| page.id.len()).max().unwrap_or(0);
     for page in catalogue.revisions.pages() {

@@ -6,13 +6,11 @@ use std::path::{Path, PathBuf};
 
 use pmp_vault_conformance::scenario::command::{Example, KEYS_PLACEHOLDER};
 use pmp_vault_conformance::scenario::configuration::Literal;
-use pmp_vault_conformance::scenario::load::{Catalogue, GROUPS, LoadError, Problem};
+use pmp_vault_conformance::scenario::load::{Catalogue, GROUPS, Problem};
 use pmp_vault_conformance::scenario::model::Profile;
 use rstest::rstest;
 
-fn embedded() -> Catalogue {
-    Catalogue::embedded().unwrap_or_else(|error| panic!("{error}"))
-}
+use crate::support::scenarios::{PERMITTED, embedded, load};
 
 #[rstest]
 fn every_file_loads_and_is_embedded(#[files("scenarios/**/*.yaml")] path: PathBuf) {
@@ -102,25 +100,6 @@ fn the_put_is_typed_with_the_harness_s_keys_as_written_and_mended() {
     let mended = put.typed(Example::A, Literal::Mended).unwrap();
     assert_eq!(written.replace("/data/", "/"), mended);
     assert!(mended.contains(KEYS_PLACEHOLDER));
-}
-
-/// A scenario that others can be compared with.
-const PERMITTED: &str = "id: g.permitted
-title: Permitted
-page: '#naming-convention'
-profile: core
-base: custom
-expect: {reads: all}
-";
-
-fn load(files: &[(&str, &str)]) -> Result<Catalogue, LoadError> {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-    Catalogue::from_dir(folder.path())
 }
 
 fn problems(files: &[(&str, &str)]) -> Vec<Problem> {

@@ -4,33 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use pmp_vault_conformance::page::{Page, Reads};
-use pmp_vault_conformance::scenario::load::{Catalogue, LoadError};
+use pmp_vault_conformance::scenario::load::Catalogue;
 use pmp_vault_conformance::scenario::revisions::{DEFAULT, difference};
 use pmp_vault_conformance::verdict::Verdict;
 use pmp_vault_conformance::verdict::oracle::{Oracle, skipped};
 use rstest::rstest;
 
-fn embedded() -> Catalogue {
-    Catalogue::embedded().unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn load(files: &[(&str, &str)]) -> Result<Catalogue, LoadError> {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-    Catalogue::from_dir(folder.path())
-}
-
-const PERMITTED: &str = "id: g.permitted
-title: Permitted
-page: '#naming-convention'
-profile: core
-base: custom
-expect: {reads: all}
-";
+use crate::support::scenarios::{PERMITTED, embedded, load};
 
 /// A revision of somebody's own, with these lines at its end.
 fn of_ones_own(rest: &str) -> String {
@@ -170,12 +150,12 @@ fn a_file_of_a_revision_is_refused_with(
 }
 
 #[test]
-fn nothing_in_the_program_knows_an_anchor_a_number_of_keys_or_the_address_of_a_page() {
+fn nothing_in_the_program_knows_an_anchor_or_the_address_of_a_page() {
     let revisions = embedded().revisions;
     let never: BTreeSet<&str> =
         revisions.pages().flat_map(|page: &Page| page.anchors.all().into_iter().chain([page.url.as_str()])).collect();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for file in globwalk(&source) {
+    for file in rust_files(&source) {
         let text = std::fs::read_to_string(&file).unwrap();
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
         for line in code {
@@ -187,10 +167,10 @@ fn nothing_in_the_program_knows_an_anchor_a_number_of_keys_or_the_address_of_a_p
 }
 
 /// Every Rust file below a folder.
-fn globwalk(folder: &Path) -> Vec<std::path::PathBuf> {
+fn rust_files(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries
-        .flat_map(|path| if path.is_dir() { globwalk(&path) } else { vec![path] })
+        .flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] })
         .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
         .collect()
 }

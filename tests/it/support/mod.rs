@@ -9,5 +9,6 @@ pub mod existing;
 #[expect(dead_code, reason = "the tests on real servers use the rest of it")]
 pub mod field;
 pub mod report;
+pub mod scenarios;
 pub mod verdict;
 pub mod window;
