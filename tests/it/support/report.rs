@@ -1,10 +1,11 @@
 //! A run with every verdict in it, for the tests of the reports.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use pmp_vault_conformance::event::{Ending, RunFacts, RunKind, RunResult, Score, Stability};
 use pmp_vault_conformance::ledger::{Request, Server};
-use pmp_vault_conformance::page::{CauseCatalogue, CauseId, Stage};
+use pmp_vault_conformance::page::{CauseCatalogue, CauseId, Page, Stage};
 use pmp_vault_conformance::probe::observation::KeyState;
 use pmp_vault_conformance::scenario::load::Catalogue;
 use pmp_vault_conformance::scenario::model::Evidence;
@@ -15,7 +16,10 @@ use serde_json::Value;
 
 /// The address of a section of the page.
 fn at(anchor: &str) -> String {
-    Catalogue::embedded().unwrap_or_else(|error| panic!("{error}")).page.at(anchor)
+    // Read once: a fixture asks for it a dozen times, and a property makes hundreds of fixtures.
+    static PAGE: LazyLock<Page> =
+        LazyLock::new(|| Catalogue::embedded().unwrap_or_else(|error| panic!("{error}")).page);
+    PAGE.at(anchor)
 }
 
 /// The keys of the fixture's catalogue.
