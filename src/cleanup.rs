@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod, ServiceAccount};
-use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::{Api, DeleteParams, ListParams, Preconditions, PropagationPolicy};
 use kube::{Client, Resource as _, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -255,6 +255,7 @@ async fn remove_what_is_there(
             match resource {
                 // From here on the API server removes it with all that is in it, whatever becomes of us.
                 Resource::Namespace => remove_by_uid(&Api::<Namespace>::all(kube), run, name, uid).await,
+                Resource::ClusterRole => remove_by_uid(&Api::<ClusterRole>::all(kube), run, name, uid).await,
                 Resource::ClusterRoleBinding => {
                     remove_by_uid(&Api::<ClusterRoleBinding>::all(kube), run, name, uid).await
                 }
@@ -414,6 +415,10 @@ async fn clean_objects(kube: &Client, run: &str) -> usize {
     let bindings = Api::<ClusterRoleBinding>::all(kube.clone());
     for object in bindings.list_metadata(&ours).await.map(|list| list.items).unwrap_or_default() {
         removed += usize::from(remove_by_uid(&bindings, run, &object.name_any(), None).await.is_ok());
+    }
+    let roles = Api::<ClusterRole>::all(kube.clone());
+    for object in roles.list_metadata(&ours).await.map(|list| list.items).unwrap_or_default() {
+        removed += usize::from(remove_by_uid(&roles, run, &object.name_any(), None).await.is_ok());
     }
     for object in
         Api::<ServiceAccount>::all(kube.clone()).list_metadata(&ours).await.map(|l| l.items).unwrap_or_default()

@@ -6,10 +6,16 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleRef, Subject};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, RoleRef, Subject};
 use kube::api::ObjectMeta;
 
 use super::{RUN_LABEL, SCENARIO_LABEL};
+
+/// The API group of roles and bindings.
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// The ClusterRole whose holders may create TokenReviews.
+const AUTH_DELEGATOR: &str = "system:auth-delegator";
 
 /// Who an object belongs to.
 #[derive(Debug, Clone)]
@@ -69,14 +75,53 @@ pub fn auth_delegator_binding(owner: &Owner, name: &str, namespace: &str, accoun
     ClusterRoleBinding {
         metadata: owner.meta(name, None),
         role_ref: RoleRef {
-            api_group: "rbac.authorization.k8s.io".to_owned(),
+            api_group: RBAC.to_owned(),
             kind: "ClusterRole".to_owned(),
-            name: "system:auth-delegator".to_owned(),
+            name: AUTH_DELEGATOR.to_owned(),
         },
         subjects: Some(vec![Subject {
             kind: "ServiceAccount".to_owned(),
             name: account.to_owned(),
             namespace: Some(namespace.to_owned()),
+            ..Subject::default()
+        }]),
+    }
+}
+
+/// All that the page's blocks do in a cluster, but for asking for its issuer, which by default only administrators and
+/// Service Accounts may (`system:service-account-issuer-discovery`).
+#[must_use]
+pub fn reader_role(owner: &Owner, name: &str) -> ClusterRole {
+    let rule = |group: &str, resources: &[&str], verbs: &[&str]| PolicyRule {
+        api_groups: Some(vec![group.to_owned()]),
+        resources: Some(resources.iter().map(|it| (*it).to_owned()).collect()),
+        verbs: verbs.iter().map(|it| (*it).to_owned()).collect(),
+        ..PolicyRule::default()
+    };
+    let mut bind = rule(RBAC, &["clusterroles"], &["bind"]);
+    bind.resource_names = Some(vec![AUTH_DELEGATOR.to_owned()]);
+    ClusterRole {
+        metadata: owner.meta(name, None),
+        rules: Some(vec![
+            rule("", &["serviceaccounts"], &["create", "get", "patch"]),
+            rule("", &["serviceaccounts/token"], &["create"]),
+            rule(RBAC, &["clusterrolebindings"], &["create", "get", "patch"]),
+            bind,
+        ]),
+        ..ClusterRole::default()
+    }
+}
+
+/// Gives a ClusterRole to a user of the same name.
+#[must_use]
+pub fn reader_binding(owner: &Owner, name: &str) -> ClusterRoleBinding {
+    ClusterRoleBinding {
+        metadata: owner.meta(name, None),
+        role_ref: RoleRef { api_group: RBAC.to_owned(), kind: "ClusterRole".to_owned(), name: name.to_owned() },
+        subjects: Some(vec![Subject {
+            api_group: Some(RBAC.to_owned()),
+            kind: "User".to_owned(),
+            name: name.to_owned(),
             ..Subject::default()
         }]),
     }
@@ -88,6 +133,24 @@ pub fn reviewer_token_request() -> TokenRequest {
     TokenRequest {
         spec: TokenRequestSpec { expiration_seconds: Some(8760 * 3600), ..TokenRequestSpec::default() },
         ..TokenRequest::default()
+    }
+}
+
+/// Asks whether a user may make Service Accounts in a namespace.
+#[must_use]
+pub fn may_make_accounts(user: &str, namespace: &str) -> SubjectAccessReview {
+    SubjectAccessReview {
+        spec: SubjectAccessReviewSpec {
+            user: Some(user.to_owned()),
+            resource_attributes: Some(ResourceAttributes {
+                namespace: Some(namespace.to_owned()),
+                resource: Some("serviceaccounts".to_owned()),
+                verb: Some("create".to_owned()),
+                ..ResourceAttributes::default()
+            }),
+            ..SubjectAccessReviewSpec::default()
+        },
+        ..SubjectAccessReview::default()
     }
 }
 

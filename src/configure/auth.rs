@@ -74,6 +74,8 @@ pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<(Opt
             admin.write_auth_config(mount, &config).await?;
         }
         AuthMethod::HostAndCa => admin.write_auth_config(mount, &objects::host_and_ca_config(host, ca)).await?,
+        // Typed once everything else is there.
+        AuthMethod::GenericBlock | AuthMethod::OpenshiftBlock | AuthMethod::EksBlock | AuthMethod::AksBlock => {}
         AuthMethod::NotConfigured | AuthMethod::NotEnabled => {}
     }
     if configuration.role == Role::Documented {
@@ -102,7 +104,7 @@ pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<(Opt
 /// one apart where it is not.
 async fn reviewer(site: Site<'_>, kind: Reviewer) -> Result<ReviewerToken, Error> {
     let run = site.run;
-    let name = format!("vault-reviewer-{}", site.names.global);
+    let name = site.names.reviewer();
     let broken = [Object::ReviewerAccount, Object::ReviewerBinding, Object::ReviewerToken];
     match kind {
         // A broken one is not for the others.
@@ -181,11 +183,23 @@ pub async fn allow_review(
 /// # Errors
 /// It may not within the time limit.
 pub async fn may_review(run: &Run<'_>, namespace: &str, account: &str, limit: Duration) -> Result<(), TimedOut> {
-    let reviews = Api::<SubjectAccessReview>::all(run.testbed.kube.clone());
-    let question = k8s::may_review(namespace, account);
     let subject = format!("right of {namespace}/{account} to create TokenReviews");
-    wait::until(&subject, limit, Duration::from_millis(50), || async {
-        match reviews.create(&PostParams::default(), &question).await {
+    may(run, &subject, &k8s::may_review(namespace, account), limit).await
+}
+
+/// Waits until a right is there.
+///
+/// # Errors
+/// It is not within the time limit.
+pub async fn may(
+    run: &Run<'_>,
+    subject: &str,
+    question: &SubjectAccessReview,
+    limit: Duration,
+) -> Result<(), TimedOut> {
+    let reviews = Api::<SubjectAccessReview>::all(run.testbed.kube.clone());
+    wait::until(subject, limit, Duration::from_millis(50), || async {
+        match reviews.create(&PostParams::default(), question).await {
             Ok(answer) if answer.status.as_ref().is_some_and(|status| status.allowed) => Look::Done(()),
             Ok(_) => Look::NotYet("not allowed".to_owned()),
             Err(error) => Look::NotYet(why(&error)),

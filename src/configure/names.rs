@@ -66,9 +66,15 @@ impl Names {
     #[must_use]
     pub fn own(&self, name: &str) -> bool {
         let Self { kv_mount, auth_mount, policy, global, .. } = self;
-        let in_cluster = ["", "-app", "-vault"].iter().any(|end| name == format!("{global}{end}"));
+        let in_cluster = ["", "-app", "-reader", "-vault"].iter().any(|end| name == format!("{global}{end}"));
         let reviewer = ["", "-auth-delegator"].iter().any(|end| name == format!("vault-reviewer-{global}{end}"));
         in_cluster || reviewer || [kv_mount, auth_mount, policy].iter().any(|known| *known == name)
+    }
+
+    /// The token reviewer of a scenario that makes one of its own.
+    #[must_use]
+    pub fn reviewer(&self) -> String {
+        format!("{REVIEWER}-{}", self.global)
     }
 
     /// The names of a literal scenario: the page's own.

@@ -56,6 +56,8 @@ pub struct Part {
 pub enum Resource {
     /// A namespace, with everything in it.
     Namespace,
+    /// A ClusterRole.
+    ClusterRole,
     /// A ClusterRoleBinding.
     ClusterRoleBinding,
     /// A Service Account.
@@ -71,6 +73,7 @@ impl std::fmt::Display for Resource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Namespace => "namespace",
+            Self::ClusterRole => "clusterrole",
             Self::ClusterRoleBinding => "clusterrolebinding",
             Self::ServiceAccount => "serviceaccount",
             Self::Pod => "pod",

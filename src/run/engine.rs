@@ -39,6 +39,11 @@ pub trait Work {
     /// Whether a scenario has its Vault in the cluster.
     fn has_vault_in_cluster(&self) -> bool;
 
+    /// What else stands in for what is not there, in words.
+    fn stand_ins(&self) -> Option<String> {
+        None
+    }
+
     /// The work. Each result is there as soon as it is known, so that an
     /// interrupted run loses none.
     async fn go(&self, way: &Way<'_>, result: &mut RunResult);
@@ -184,6 +189,7 @@ impl<'a, W: Work> OnTestbed<'a, W> {
             events: self.events,
             oracle: Oracle { page: &self.catalogue.page, causes: &self.catalogue.causes },
             commands: &self.catalogue.commands,
+            blocks: &self.catalogue.blocks,
             turns: &Turns::default(),
             limit: SCENARIO_LIMIT,
         };
@@ -203,10 +209,13 @@ impl<W: Work> Job for OnTestbed<'_, W> {
             key_revision: self.catalogue.page.id.clone(),
             testbed: self.options.testbed.which().name().to_owned(),
             reused: self.owner().map(str::to_owned),
-            stand_ins: vec![
+            stand_ins: [
                 "the Mendix Operator, which is not public: its defaults are our stand-in's".to_owned(),
                 "the Mendix app: the probe takes its Secret Name URL apart".to_owned(),
-            ],
+            ]
+            .into_iter()
+            .chain(self.work.stand_ins())
+            .collect(),
             ..RunFacts::default()
         }
     }

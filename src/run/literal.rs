@@ -4,7 +4,11 @@
 //! After each command its effect is checked through the APIs, because several
 //! of them end with success and do something else.
 
+mod block;
+mod desk;
 mod effect;
+mod kubeconfig;
+mod made;
 mod session;
 
 use std::time::{Duration, Instant};
@@ -28,17 +32,19 @@ use crate::configure::names::{REVIEWER, REVIEWER_BINDING, SIBLING};
 use crate::configure::site::{Operation, cluster};
 use crate::configure::{Error, Site, app, auth};
 use crate::event::millis;
-use crate::journal::{Item, Resource};
 use crate::probe::stages::fingerprint;
 use crate::random::random;
+use crate::scenario::block::{Block, CLUSTER_PLACEHOLDER};
 use crate::scenario::command::{Command, CommandCatalogue, Effect, Example, KEYS_PLACEHOLDER};
 use crate::scenario::configuration::{AccountName, Configuration, Literal, RuntimeAccount, Switch};
 use crate::scenario::model::Scenario;
 use crate::verdict::result::Timings;
 use crate::verdict::sighting::{CommandOutcome, Sighting};
 use crate::wait::{self, Look};
+pub use block::type_it as type_block;
+pub use desk::{TOOLS, missing_tools};
+use made::note_reviewer;
 use session::Session;
-pub use session::{TOOLS, missing_tools};
 
 /// The documented names exist once in a cluster, so the literal scenarios of a
 /// run share them. What a scenario does in its own Vault takes no turn.
@@ -70,6 +76,8 @@ pub struct Typing<'a> {
     pub configuration: &'a Configuration,
     /// The page's commands.
     pub commands: &'a CommandCatalogue,
+    /// The block that is typed in place of those that it holds.
+    pub block: Option<&'a Block>,
     /// How long a wait may take.
     pub limit: Duration,
     /// Stands still while it waits for its turn.
@@ -168,7 +176,8 @@ type Typed = (Vec<CommandOutcome>, std::collections::BTreeMap<String, String>);
 impl Typing<'_> {
     async fn type_all<'a>(&self, turns: &'a Turns, held: &mut Held<'a>) -> Result<Typed, Error> {
         let (site, literal, example) = (self.site, self.configuration.literal, self.example());
-        let mut session = Session::start(site, &self.scenario.id).await?;
+        let stand_in = self.block.and_then(|block| block::stand_in(block.distribution));
+        let mut session = Session::start(site, &self.scenario.id, stand_in.as_slice()).await?;
         // A reader who mends the page's example stores all that the page lists.
         let page = site.run.page;
         let listed = page.keys.iter().map(|key| key.name.as_str());
@@ -186,6 +195,14 @@ impl Typing<'_> {
         let list = list.join(" ");
         let mut outcomes = Vec::new();
         for command in self.commands.commands.iter().filter(|command| command.examples.contains(&example)) {
+            if let Some(block) = self.block.filter(|_| command.in_block) {
+                // The first of them stands for all.
+                if outcomes.iter().all(|outcome: &CommandOutcome| outcome.id != block_id(block)) {
+                    self.take_reviewer(turns, held).await;
+                    outcomes.push(self.type_whole(&mut session, block, command).await?);
+                }
+                continue;
+            }
             let Some(text) = command.typed(example, literal) else {
                 outcomes.push(not_typed(command, literal));
                 continue;
@@ -200,7 +217,7 @@ impl Typing<'_> {
             let text = text.replace(KEYS_PLACEHOLDER, &list);
             let (code, output) = session.run(&text, command.edit.as_ref()).await?;
             if command.effect == Effect::ReviewerExists {
-                note_reviewer(site).await?;
+                note_reviewer(site, REVIEWER, REVIEWER_BINDING).await?;
             }
             let (effect_holds, seen) = effect::holds(site, &mut session, command, example).await?;
             let defect = command.defect.clone().filter(|_| literal == Literal::AsWritten);
@@ -224,6 +241,32 @@ impl Typing<'_> {
         let sibling = json!({ "data": { "not-for-the-app": random(24) } });
         site.vault.admin.write_kv(&format!("{}/data/{SIBLING}", site.names.kv_mount), &sibling).await?;
         Ok((outcomes, fingerprints))
+    }
+}
+
+/// As its case is called.
+fn block_id(block: &Block) -> String {
+    format!("block-{}", block.distribution)
+}
+
+impl Typing<'_> {
+    /// Types a whole block, in place of the commands of which this is the first.
+    async fn type_whole(&self, session: &mut Session, block: &Block, first: &Command) -> Result<CommandOutcome, Error> {
+        let cluster = kubeconfig::cluster(&self.site.run.testbed.kubeconfig_for_commands()?)?;
+        let text = block.typed(self.configuration.fallback).replace(CLUSTER_PLACEHOLDER, &cluster);
+        let (code, output) = session.run(&text, None).await?;
+        note_reviewer(self.site, REVIEWER, REVIEWER_BINDING).await?;
+        Ok(CommandOutcome {
+            id: block_id(block),
+            not_typed: None,
+            succeeded: code == 0,
+            // Only the app's own login can tell.
+            effect_holds: None,
+            text: format!("exit code {code}: {output}"),
+            defect: None,
+            claim: format!("The block for {} configures the auth method.", block.distribution),
+            page: first.page.clone(),
+        })
     }
 }
 
@@ -263,28 +306,6 @@ async fn start_and_look(
     let accessor = site.vault.admin.auth_accessor(&site.names.auth_mount).await.ok();
     find_out(site, account.as_str(), accessor.as_deref(), Some(REVIEWER), &mut sighting).await?;
     Ok(sighting)
-}
-
-/// What `kubectl` made outside the app's namespace goes into the journal with its UID.
-async fn note_reviewer(site: Site<'_>) -> Result<(), Error> {
-    let kube = &site.run.testbed.kube;
-    let journal = site.run.journal;
-    let account = Api::<ServiceAccount>::namespaced(kube.clone(), auth::REVIEWER_NAMESPACE);
-    let found = account.get_opt(REVIEWER).await.map_err(cluster(Operation::Read, &account, REVIEWER))?;
-    if let Some(uid) = found.and_then(|account| account.metadata.uid) {
-        let namespace = Some(auth::REVIEWER_NAMESPACE.to_owned());
-        let item = Item::Object { resource: Resource::ServiceAccount, namespace, name: REVIEWER.to_owned() };
-        journal.created(&journal.creating(item)?, uid)?;
-    }
-    let binding = Api::<ClusterRoleBinding>::all(kube.clone());
-    let found = binding.get_opt(REVIEWER_BINDING).await;
-    let found = found.map_err(cluster(Operation::Read, &binding, REVIEWER_BINDING))?;
-    if let Some(uid) = found.and_then(|b| b.metadata.uid) {
-        let name = REVIEWER_BINDING.to_owned();
-        let item = Item::Object { resource: Resource::ClusterRoleBinding, namespace: None, name };
-        journal.created(&journal.creating(item)?, uid)?;
-    }
-    Ok(())
 }
 
 /// Takes away what has the page's own names, but for the namespace. The app's

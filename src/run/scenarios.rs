@@ -1,6 +1,6 @@
 //! The planned scenarios: run side by side, held against their controls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -11,6 +11,7 @@ use super::stability::Rounds;
 use super::way::Way;
 use crate::cleanup;
 use crate::event::{Event, RunKind, RunResult};
+use crate::scenario::block::Distribution;
 use crate::scenario::configuration::{Literal, VaultPlace};
 use crate::scenario::load::Catalogue;
 use crate::scenario::select::Planned;
@@ -68,14 +69,23 @@ impl Work for Scenarios<'_> {
         self.planned.iter().any(|planned| planned.scenario.configuration().vault == VaultPlace::Pod)
     }
 
+    fn stand_ins(&self) -> Option<String> {
+        let blocks = self.planned.iter().filter_map(|planned| planned.scenario.configuration().auth_method.block());
+        let command_lines: BTreeSet<&str> = blocks.filter_map(Distribution::command_line).collect();
+        let named = command_lines.into_iter().collect::<Vec<_>>().join(", ");
+        (!named.is_empty())
+            .then(|| format!("the command lines of distributions ({named}): the testbed's cluster answers for theirs"))
+    }
+
     async fn go(&self, way: &Way<'_>, result: &mut RunResult) {
         let jobs = Semaphore::new(self.jobs);
         let mut rounds = Rounds::default();
-        // Those that take longest start first: a Vault of their own, and turns to take.
+        // Those that take longest start first: turns to take, then a Vault of their own.
         let mut order: Vec<&Planned> = self.planned.iter().collect();
         order.sort_by_key(|planned| {
             let configuration = planned.scenario.configuration();
-            configuration.literal == Literal::No && configuration.vault == VaultPlace::Outside
+            let shared = configuration.vault == VaultPlace::Outside && configuration.auth_method.block().is_none();
+            (configuration.literal == Literal::No, shared)
         });
         for round in 0..self.repeat {
             let mut going: FuturesUnordered<_> =

@@ -9,6 +9,7 @@ use crate::cluster::objects::Owner;
 use crate::configure::names::Names;
 use crate::configure::{Bent, Error, Run, Site, app, auth, secrets, vault_pod};
 use crate::event::{Events, millis};
+use crate::scenario::block::BlockCatalogue;
 use crate::scenario::command::CommandCatalogue;
 use crate::scenario::configuration::{Configuration, Literal, VaultPlace};
 use crate::scenario::model::Scenario;
@@ -29,6 +30,8 @@ pub struct Way<'a> {
     pub oracle: Oracle<'a>,
     /// The page's commands.
     pub commands: &'a CommandCatalogue,
+    /// Its blocks.
+    pub blocks: &'a BlockCatalogue,
     /// The literal scenarios have the page's own names in the cluster, so they take turns.
     pub turns: &'a Turns,
     /// How long one scenario may take, without waiting for its turn.
@@ -92,8 +95,10 @@ impl Way<'_> {
     ) -> Result<Sighting, Error> {
         let owner = Owner { run: self.run.journal.run.clone(), scenario: scenario.id.clone() };
         let typed = configuration.literal != Literal::No;
+        let block = configuration.auth_method.block().and_then(|wanted| self.blocks.get(wanted));
+        let own = typed || block.is_some();
         // A Vault that is struck is one scenario's own.
-        let shared_vault = configuration.vault == VaultPlace::Outside && !typed && bent.before_app.is_none();
+        let shared_vault = configuration.vault == VaultPlace::Outside && !own && bent.before_app.is_none();
         let names = if typed {
             Names::documented(&owner.run, &scenario.id)
         } else {
@@ -102,7 +107,7 @@ impl Way<'_> {
         let api_server = bent.api_server.as_ref().unwrap_or(&self.run.testbed.api_server);
         let own_vault;
         let vault = match configuration.vault {
-            VaultPlace::Outside if !typed => &self.run.testbed.vault,
+            VaultPlace::Outside if !own => &self.run.testbed.vault,
             VaultPlace::Outside => {
                 own_vault = self.start_vault(&names, 8200).await?;
                 &own_vault
@@ -129,8 +134,8 @@ impl Way<'_> {
         };
         let site = Site { run: self.run, names: &names, owner: &owner, vault, api_server, bent };
         if typed {
-            let literal =
-                literal::Typing { site, scenario, configuration, commands: self.commands, limit: self.limit, clock };
+            let (commands, limit) = (self.commands, self.limit);
+            let literal = literal::Typing { site, scenario, configuration, commands, block, limit, clock };
             return literal.observe(self.turns, timings).await;
         }
         let prepare = async {
@@ -139,8 +144,13 @@ impl Way<'_> {
                 _ => app::prepare(site, configuration).await,
             }
         };
-        let (stored, (accessor, reviewer), ()) =
+        let (stored, (accessor, mut reviewer), ()) =
             tokio::try_join!(secrets::apply(site, configuration), auth::apply(site, configuration), prepare)?;
+        let mut steps = Vec::new();
+        if let Some(block) = block {
+            steps = literal::type_block(site, &scenario.id, block, configuration).await?;
+            reviewer = site.vault.admin.has_reviewer(&names.auth_mount).await?.then(|| names.reviewer());
+        }
         if let Some(blow) = bent.before_app {
             site.strike(blow).await?;
         }
@@ -152,6 +162,7 @@ impl Way<'_> {
         timings.observe_ms = millis(started);
         sighting.fingerprints = stored.fingerprints;
         sighting.enable_again = stored.enable_again;
+        sighting.steps = steps;
         let (_, account) = app::service_account(configuration);
         find_out(site, account, accessor.as_deref(), reviewer.as_deref(), &mut sighting).await?;
         Ok(sighting)

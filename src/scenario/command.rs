@@ -95,6 +95,9 @@ pub struct Command {
     /// The method that it belongs to, where it belongs to one only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<Method>,
+    /// Whether it is a part of the page's blocks for several distributions, which are typed as one there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_block: bool,
     /// What is typed.
     pub run: String,
     /// With `kubectl edit`: the change made in the editor.

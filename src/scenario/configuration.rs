@@ -6,6 +6,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::block::{Distribution, Fallback};
+
 /// The documented starting point that a scenario changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -107,10 +109,58 @@ pub enum AuthMethod {
     Issuer,
     /// `kubernetes_host` and `kubernetes_ca_cert` alone, as the sibling page about CSI has it.
     HostAndCa,
+    /// The page's block of commands for generic Kubernetes, typed into bash.
+    GenericBlock,
+    /// Its block for OpenShift, with a stand-in for `oc`.
+    OpenshiftBlock,
+    /// Its block for EKS, with a stand-in for `aws`.
+    EksBlock,
+    /// Its block for AKS, with a stand-in for `az`.
+    AksBlock,
     /// The method is enabled, `auth/MOUNT/config` never written.
     NotConfigured,
     /// The method is not enabled at all.
     NotEnabled,
+}
+
+impl AuthMethod {
+    /// The distribution whose block is typed, where one is.
+    #[must_use]
+    pub fn block(self) -> Option<Distribution> {
+        match self {
+            Self::GenericBlock => Some(Distribution::Generic),
+            Self::OpenshiftBlock => Some(Distribution::Openshift),
+            Self::EksBlock => Some(Distribution::Eks),
+            Self::AksBlock => Some(Distribution::Aks),
+            Self::TokenReviewer | Self::Issuer | Self::HostAndCa | Self::NotConfigured | Self::NotEnabled => None,
+        }
+    }
+}
+
+/// The kubeconfig of whoever types a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kubeconfig {
+    /// An administrator's, the certificate authority in it.
+    Whole,
+    /// The same, the certificate authority in a file that it names.
+    CertificateFile,
+    /// The same, with another cluster, user and context before them.
+    SeveralContexts,
+    /// The same, with no current context.
+    NoContext,
+    /// Of a user who may do all that the blocks do, but not ask for the issuer.
+    OrdinaryUser,
+}
+
+/// How a block is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shell {
+    /// Into an interactive bash.
+    Interactive,
+    /// As a file that bash runs.
+    Script,
 }
 
 /// The token reviewer of method 2.
@@ -335,6 +385,16 @@ configuration! {
     vault: VaultPlace = VaultPlace::Outside, VaultPlace::Outside;
     /// How the auth mount is configured.
     auth_method: AuthMethod = AuthMethod::TokenReviewer, AuthMethod::TokenReviewer;
+    /// With a block: what becomes of its method 2.
+    fallback: Fallback = Fallback::AsWritten, Fallback::AsWritten;
+    /// With a block: the reader's kubeconfig.
+    kubeconfig: Kubeconfig = Kubeconfig::Whole, Kubeconfig::Whole;
+    /// With a block: whether `jq` is there, which the page calls optional.
+    jq: bool = true, true;
+    /// With a block: how it is typed.
+    shell: Shell = Shell::Interactive, Shell::Interactive;
+    /// With the block of a cloud: whether its command line names an issuer.
+    cloud_issuer: bool = true, true;
     /// The token reviewer of method 2.
     reviewer: Reviewer = Reviewer::Documented, Reviewer::Documented;
     /// The API server's address given to Vault.

@@ -18,6 +18,7 @@ use std::path::Path;
 use rust_embed::RustEmbed;
 use serde::de::DeserializeOwned;
 
+use super::block::BlockCatalogue;
 use super::command::CommandCatalogue;
 use super::defect::DefectCatalogue;
 use crate::page::{CauseCatalogue, Page};
@@ -30,7 +31,7 @@ use problem::{CATALOGUE, PAGES, Source};
 pub use problem::{LoadError, Problem};
 
 /// The groups, in the order in which they are listed and run.
-pub const GROUPS: [&str; 6] = ["service-account", "binding", "auth", "secret", "url", "literal"];
+pub const GROUPS: [&str; 7] = ["service-account", "binding", "auth", "block", "secret", "url", "literal"];
 
 /// The scenarios that the harness carries with it.
 #[derive(RustEmbed)]
@@ -49,6 +50,8 @@ pub struct Catalogue {
     pub causes: CauseCatalogue,
     /// Its commands.
     pub commands: CommandCatalogue,
+    /// Its blocks for several distributions.
+    pub blocks: BlockCatalogue,
     /// Every revision.
     pub revisions: Revisions,
     /// What is to be changed of the page.
@@ -101,9 +104,9 @@ impl Catalogue {
     /// # Errors
     /// There is no such revision; in words.
     pub fn on_page(mut self, id: &str) -> Result<Self, String> {
-        let Revision { page, commands } = self.revisions.get(id)?.clone();
-        self.scenarios.iter_mut().for_each(|scenario| scenario.be_of(&page));
-        Ok(Self { page, commands, ..self })
+        let Revision { page, commands, blocks } = self.revisions.get(id)?.clone();
+        self.scenarios.iter_mut().for_each(|scenario| scenario.be_of(&page, &blocks));
+        Ok(Self { page, commands, blocks, ..self })
     }
 
     /// The scenario with this id.
@@ -147,6 +150,7 @@ impl Catalogue {
             scenarios: &scenarios,
             anchors: &pages.anchors(),
             keys: &pages.keys(),
+            steps: &pages.steps(),
             causes: causes.as_ref().map(|file| &file.value),
         };
         for file in &scenarios {
@@ -161,10 +165,10 @@ impl Catalogue {
                     let place = GROUPS.iter().position(|known| *known == group).unwrap_or(GROUPS.len());
                     (place, group, scenario.name().to_owned())
                 });
-                let Revision { page, commands } = revisions.0[DEFAULT].clone();
-                scenarios.iter_mut().for_each(|scenario| scenario.be_of(&page));
+                let Revision { page, commands, blocks } = revisions.0[DEFAULT].clone();
+                scenarios.iter_mut().for_each(|scenario| scenario.be_of(&page, &blocks));
                 let (causes, defects, self_test) = (causes.value, defects.value, self_test.value);
-                Ok(Self { scenarios, page, commands, revisions, causes, defects, self_test })
+                Ok(Self { scenarios, page, commands, blocks, revisions, causes, defects, self_test })
             }
             _ => {
                 problems.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));

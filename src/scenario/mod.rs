@@ -1,6 +1,7 @@
 //! Scenarios as data: the model of `scenarios/**/*.yaml`, loading and selection.
 //!
 //! - [`configuration`]: the documented bases, and the fields that scenarios change.
+//! - [`block`]: the page's blocks of commands, each typed as one.
 //! - [`command`]: the page's commands as a reader types them.
 //! - [`defect`]: what is to be changed of the page.
 //! - [`model`]: a scenario file, and what it expects.
@@ -10,6 +11,7 @@
 //! - [`near`](mod@near): what a word with a slip may have meant.
 //! - [`select`]: which scenarios a run takes, with the controls that they need.
 
+pub mod block;
 pub mod command;
 pub mod configuration;
 pub mod defect;

@@ -1,8 +1,11 @@
 //! What a file below `scenarios/` says.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::block::BlockCatalogue;
 use super::configuration::{Base, Change, Configuration, Stored};
 use crate::page::{CauseId, Page, Reads, Stage};
 
@@ -63,7 +66,7 @@ pub struct Scenario {
 /// What a revision of the page makes of a scenario.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OnPage {
-    /// The key of the scenario that the revision does not list: then there is nothing to test.
+    /// What the scenario needs of the page and the revision does not have, in words: then there is nothing to test.
     pub lacks: Option<String>,
     /// With the page's own example stored: those of its keys that the revision does not list.
     pub unlisted: Vec<String>,
@@ -83,7 +86,7 @@ impl Scenario {
     }
 
     /// Makes it one of that revision of the page.
-    pub fn be_of(&mut self, page: &Page) {
+    pub fn be_of(&mut self, page: &Page, blocks: &BlockCatalogue) {
         for reads in [&mut self.expect.reads, &mut self.expect.keys].into_iter().flatten() {
             if let Reads::Example(keys) = reads {
                 *keys = page.example().into_iter().filter(|key| page.lists(key)).map(str::to_owned).collect();
@@ -94,7 +97,9 @@ impl Scenario {
             Reads::Keys(keys) => Some(keys),
             Reads::All | Reads::Example(_) => None,
         });
-        let lacks = keys.find_map(|keys| keys.iter().find(|key| !page.lists(key))).cloned();
+        let key = keys.find_map(|keys| keys.iter().find(|key| !page.lists(key)));
+        let block = self.configuration().auth_method.block().filter(|wanted| blocks.get(*wanted).is_none());
+        let lacks = key.map(|key| format!("key {key}")).or_else(|| block.map(|it| format!("block for {it}")));
         let stores_example = self.configuration().stored == Stored::PageExample;
         let unlisted = if stores_example { page.example_also_stores.clone() } else { Vec::new() };
         self.on_page = OnPage { lacks, unlisted };
@@ -126,6 +131,9 @@ pub struct Expect {
     /// How many keys the secret holds that the catalogue does not name.
     #[serde(default)]
     pub unexpected: usize,
+    /// With a block: those of its steps that come to what they are there for; no other does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<BTreeSet<String>>,
     /// With `enable-again`: Vault refuses the second `secrets enable`, as "fails safely" says.
     #[serde(default)]
     pub enable_again_refused: bool,

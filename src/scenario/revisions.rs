@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::block::BlockCatalogue;
 use super::command::{Command, CommandCatalogue};
 use super::near::near;
 use crate::page::Page;
@@ -16,6 +17,8 @@ pub struct Revision {
     pub page: Page,
     /// Its commands.
     pub commands: CommandCatalogue,
+    /// Its blocks for several distributions; none where it has none.
+    pub blocks: BlockCatalogue,
 }
 
 /// All of them, by id.
@@ -82,6 +85,7 @@ pub fn difference(before: &Revision, after: &Revision) -> Vec<String> {
     let unlisted = new.example_also_stores.iter().filter(|key| !old.example_also_stores.contains(key));
     lines.extend(unlisted.map(|key| format!("~ example {key} is stored, and not listed")));
     lines.extend(commands(&before.commands, &after.commands));
+    lines.extend(blocks(&before.blocks, &after.blocks));
     lines
 }
 
@@ -108,6 +112,20 @@ fn commands(before: &CommandCatalogue, after: &CommandCatalogue) -> Vec<String> 
     }
     let new = after.commands.iter().filter(|command| before.get(&command.id).is_none());
     lines.extend(new.map(|command| format!("+ command {}", command.id)));
+    lines
+}
+
+fn blocks(before: &BlockCatalogue, after: &BlockCatalogue) -> Vec<String> {
+    let mut lines = Vec::new();
+    for old in &before.blocks {
+        match after.get(old.distribution) {
+            None => lines.push(format!("- block {}", old.distribution)),
+            Some(new) if new != old => lines.push(format!("~ block {}", old.distribution)),
+            Some(_) => {}
+        }
+    }
+    let new = after.blocks.iter().filter(|block| before.get(block.distribution).is_none());
+    lines.extend(new.map(|block| format!("+ block {}", block.distribution)));
     lines
 }
 

@@ -104,6 +104,15 @@ impl Client {
         Ok(Some(text(&reply.body, &["options", "version"]).and_then(|v| v.parse().ok()).unwrap_or(1)))
     }
 
+    /// Whether a token reviewer is in the configuration of a Kubernetes auth mount.
+    ///
+    /// # Errors
+    /// Vault does not answer.
+    pub async fn has_reviewer(&self, mount: &str) -> Result<bool, Error> {
+        let config = self.ask(&format!("auth/{mount}/config")).await?;
+        Ok(config.body["data"]["token_reviewer_jwt_set"] == true)
+    }
+
     /// Writes to a KV engine by its API path.
     ///
     /// # Errors

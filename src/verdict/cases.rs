@@ -253,7 +253,35 @@ pub fn commands_and_steps(
             None => Case::new(subject, Verdict::Inconclusive, "the second `vault secrets enable` was not run"),
         });
     }
+    cases.extend(block(question, sighting));
     (cases, findings)
+}
+
+/// One case a step of the block that was typed: what it came to, against what the scenario says of it.
+fn block(question: &Question<'_>, sighting: &Sighting) -> Vec<Case> {
+    let Some(expected) = question.block else { return Vec::new() };
+    if sighting.steps.is_empty() {
+        let subject = Subject::Step("block".to_owned());
+        return vec![Case::new(subject, Verdict::Inconclusive, "the block was not typed")];
+    }
+    let mut cases: Vec<Case> = sighting
+        .steps
+        .iter()
+        .map(|step| {
+            let wanted = expected.contains(&step.id);
+            let (verdict, message) = match (wanted, step.held) {
+                (true, true) | (false, false) => (Verdict::Conformant, step.text.clone()),
+                (true, false) => (Verdict::Nonconformant, format!("expected to hold; {}", step.text)),
+                (false, true) => (Verdict::Nonconformant, format!("expected not to hold; {}", step.text)),
+            };
+            Case::new(Subject::Step(step.id.clone()), verdict, message)
+        })
+        .collect();
+    let missing = expected.iter().filter(|id| sighting.steps.iter().all(|step| step.id != **id));
+    cases.extend(missing.map(|id| {
+        Case::new(Subject::Step(id.clone()), Verdict::Nonconformant, "this revision's block has no such step")
+    }));
+    cases
 }
 
 fn command_verdict(

@@ -194,8 +194,8 @@ fn drifted(question: &Question<'_>, observed: &Observed) -> bool {
 /// The result of a scenario that has nothing to test on this revision of the page; none where it has.
 #[must_use]
 pub fn skipped(scenario: &Scenario, oracle: Oracle<'_>) -> Option<ScenarioResult> {
-    let key = scenario.on_page.lacks.as_ref()?;
-    let reason = format!("revision {} of the page has no key {key}", oracle.page.id);
+    let lacks = scenario.on_page.lacks.as_ref()?;
+    let reason = format!("revision {} of the page has no {lacks}", oracle.page.id);
     let mut result = not_run(scenario, oracle, &reason);
     for case in &mut result.cases {
         (case.verdict, case.message) = (Verdict::Skipped, reason.clone());

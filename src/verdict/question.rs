@@ -129,6 +129,8 @@ pub struct Question<'a> {
     pub unlisted: &'a [String],
     /// Whether a second `secrets enable` must have been refused.
     pub enable_again_refused: bool,
+    /// With a block: those of its steps that must come to what they are there for.
+    pub block: Option<&'a BTreeSet<String>>,
     /// Where the page is known to be wrong.
     pub deviation: Option<&'a KnownDeviation>,
     /// The permitted twin of a denial.
@@ -154,6 +156,7 @@ impl<'a> Question<'a> {
             unexpected: None,
             unlisted: &[],
             enable_again_refused: false,
+            block: None,
             deviation: None,
             control: None,
             evidence: Evidence::Real,
@@ -210,6 +213,7 @@ impl<'a> From<&'a Scenario> for Question<'a> {
             unexpected: Some(expect.unexpected + scenario.on_page.unlisted.len()),
             unlisted: &scenario.on_page.unlisted,
             enable_again_refused: expect.enable_again_refused,
+            block: expect.block.as_ref(),
             deviation: scenario.known_deviation.as_ref(),
             control: scenario.control.as_deref(),
             evidence: scenario.evidence,

@@ -38,6 +38,17 @@ pub struct CommandOutcome {
     pub page: String,
 }
 
+/// What became of one step of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepOutcome {
+    /// Its id in the block.
+    pub id: String,
+    /// Whether it came to what it is there for.
+    pub held: bool,
+    /// What was seen, one sentence.
+    pub text: String,
+}
+
 /// What became of a second `vault secrets enable`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnableAgain {
@@ -62,6 +73,8 @@ pub struct Sighting {
     pub enable_again: Option<EnableAgain>,
     /// The page's commands, where they were typed.
     pub commands: Vec<CommandOutcome>,
+    /// The steps of a block, where one was typed.
+    pub steps: Vec<StepOutcome>,
     /// On a customer's cluster, where not everything can be found out: the
     /// causes that what could be found out rules out.
     pub ruled_out: Option<BTreeSet<CauseId>>,
@@ -78,6 +91,7 @@ impl Sighting {
             fingerprints: BTreeMap::new(),
             enable_again: None,
             commands: Vec::new(),
+            steps: Vec::new(),
             ruled_out: None,
         }
     }

@@ -61,7 +61,7 @@ fn defects(scenarios: &[&Scenario], catalogue: &Catalogue) -> BTreeSet<String> {
         found.extend(scenario.known_deviation.as_ref().map(|known| format!("`{}`", known.defect)));
         for revision in catalogue.revisions.0.values() {
             let mut there = (*scenario).clone();
-            there.be_of(&revision.page);
+            there.be_of(&revision.page, &revision.blocks);
             if !there.on_page.unlisted.is_empty() {
                 found.insert(format!("`example-stores-unlisted-key` on {}", revision.page.id));
             }

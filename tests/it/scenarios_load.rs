@@ -21,7 +21,7 @@ fn every_file_loads_and_is_embedded(#[files("scenarios/**/*.yaml")] path: PathBu
     if group == "catalogue" {
         assert!(["causes", "defects", "self-test"].contains(&name));
     } else if revision {
-        assert!(catalogue.revisions.get(group).is_ok() && ["page", "commands"].contains(&name));
+        assert!(catalogue.revisions.get(group).is_ok() && ["page", "commands", "blocks"].contains(&name));
     } else {
         assert!(GROUPS.contains(&group));
         let scenario = catalogue.get(&format!("{group}.{name}"));
@@ -204,6 +204,25 @@ expect: {stops-at: token, cause: token.not-mounted}",
     8,
     "nothing is enabled again",
     "enable-again: true"
+)]
+#[case::a_block_without_its_steps(
+    "change: {auth-method: generic-block}\nexpect:\n  reads: all",
+    7,
+    "nothing says what comes of its steps",
+    "Add `block: [STEP…]`"
+)]
+#[case::steps_without_a_block("expect:\n  reads: all\n  block: [issuer]", 8, "no block is typed", "auth-method")]
+#[case::an_unknown_step(
+    "change: {auth-method: generic-block}\nexpect:\n  reads: all\n  block:\n    - isuer",
+    10,
+    "no step of a block",
+    "Did you mean issuer"
+)]
+#[case::how_a_block_is_typed_where_none_is(
+    "change:\n  jq: false\nexpect: {reads: all}",
+    7,
+    "`jq` is how a block is typed by itself",
+    "Name a block"
 )]
 #[case::a_denial_without_a_control(
     "change: {role: missing}\nexpect:\n  stops-at: login\n  cause: login.role-not-found",

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use pmp_vault_conformance::page::{CauseCatalogue, Page};
+use pmp_vault_conformance::scenario::block::BlockCatalogue;
 use pmp_vault_conformance::scenario::command::CommandCatalogue;
 use pmp_vault_conformance::scenario::defect::DefectCatalogue;
 use pmp_vault_conformance::scenario::model::Scenario;
@@ -20,6 +21,7 @@ fn generated(name: &str) -> Value {
     let schema = match name {
         "page" => schema_for!(Page),
         "causes" => schema_for!(CauseCatalogue),
+        "blocks" => schema_for!(BlockCatalogue),
         "commands" => schema_for!(CommandCatalogue),
         "defects" => schema_for!(DefectCatalogue),
         "self-test" => schema_for!(SelfTestCatalogue),
@@ -32,6 +34,7 @@ fn generated(name: &str) -> Value {
 #[case("scenario")]
 #[case("page")]
 #[case("causes")]
+#[case("blocks")]
 #[case("commands")]
 #[case("defects")]
 #[case("self-test")]

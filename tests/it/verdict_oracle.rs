@@ -519,6 +519,25 @@ fn a_second_enabling_that_is_to_be_refused(#[case] refused: Option<bool>, #[case
     assert_eq!(result.verdict, verdict, "{}", result.reason);
 }
 
+#[rstest]
+#[case::each_as_expected(vec![("issuer", true), ("method-2", false)], Verdict::Conformant, [])]
+#[case::one_did_not_come_to_it(vec![("issuer", false), ("method-2", false)], Verdict::Nonconformant, ["issuer"])]
+#[case::one_came_to_it_against_expectation(vec![("issuer", true), ("method-2", true)], Verdict::Nonconformant, ["method-2"])]
+#[case::the_block_has_another_name_for_it(vec![("the-issuer", false)], Verdict::Nonconformant, ["issuer"])]
+#[case::it_was_not_typed(vec![], Verdict::Inconclusive, [])]
+fn each_step_of_a_block_is_held_against_what_is_expected_of_it(
+    #[case] seen: Vec<(&str, bool)>,
+    #[case] verdict: Verdict,
+    #[case] wrong: impl IntoIterator<Item = &'static str>,
+) {
+    let steps = seen.into_iter().map(|(id, held)| support::step(id, held)).collect();
+    let sighting = Sighting { steps, ..sighting(whole_way()) };
+    let block = Some(["issuer".to_owned()].into());
+    let result = judge(&scenario(Expect { block, ..reads_all() }), &sighting);
+    assert_eq!(result.verdict, verdict, "{}", result.reason);
+    assert_eq!(subjects_with(&result, Verdict::Nonconformant), wrong.into_iter().map(str::to_owned).collect());
+}
+
 // Controls.
 
 /// A scenario and its control, as they are judged together.

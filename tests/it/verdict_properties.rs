@@ -199,6 +199,7 @@ fn sighting() -> BoxedStrategy<Sighting> {
             fingerprints: prints.into_iter().map(|key| (key.to_owned(), print_of(key))).collect(),
             enable_again: again.map(|refused| EnableAgain { refused, text: String::new() }),
             commands,
+            steps: Vec::new(),
             ruled_out: None,
         },
     );

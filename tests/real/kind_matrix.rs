@@ -78,6 +78,24 @@ fn a_command_of_the_page_that_does_something_else_is_named_by_its_case() {
 
 #[test]
 #[ignore = "needs a Vault and a kind cluster: scripts/test --kind"]
+fn every_step_of_every_block_is_as_its_scenario_says() {
+    let catalogue = Catalogue::embedded().unwrap();
+    let report = matrix();
+    let mut typed = BTreeSet::new();
+    for recorded in &catalogue.scenarios {
+        let Some(distribution) = recorded.configuration().auth_method.block() else { continue };
+        let steps = &catalogue.blocks.get(distribution).unwrap().steps;
+        let seen = scenario(&report, &recorded.id)["steps"].as_array().unwrap();
+        let of_block: Vec<_> = seen.iter().map(|step| step["id"].as_str().unwrap()).collect();
+        assert_eq!(of_block, steps.iter().map(|step| step.id.as_str()).collect::<Vec<_>>(), "{}", recorded.id);
+        assert!(seen.iter().all(|step| step["verdict"] == "conformant"), "{}", recorded.id);
+        typed.insert(distribution);
+    }
+    assert_eq!(typed, catalogue.blocks.blocks.iter().map(|block| block.distribution).collect());
+}
+
+#[test]
+#[ignore = "needs a Vault and a kind cluster: scripts/test --kind"]
 fn a_known_deviation_can_be_denied() {
     let output = Reports::new().run(&["--scenario", "secret.put-as-documented", "--deny", "known-deviation"]);
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));

@@ -1,24 +1,20 @@
 //! One bash session, as a reader's: variables last from one command to the next.
 
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout};
 
+use super::desk::{Desk, Program, other};
 use crate::configure::{Error, Site};
 use crate::process::Group;
 use crate::random::random;
 use crate::scenario::command::Edit;
 
 /// How long one command may take.
-const COMMAND_LIMIT: Duration = Duration::from_secs(60);
-
-/// What a reader has installed, and what gives the session to them.
-pub const TOOLS: [&str; 6] = ["bash", "vault", "kubectl", "jq", "base64", "setsid"];
+pub(super) const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
 /// Makes the change that a human makes in the editor that `kubectl edit` opens.
 const EDITOR: &str = "#!/bin/sh
@@ -36,55 +32,26 @@ pub struct Session {
     mark: String,
 }
 
-fn other(what: &'static str) -> impl FnOnce(std::io::Error) -> Error {
-    move |error| Error::Other { what, reason: error.to_string() }
-}
-
-/// The tools that are not on the PATH.
-#[must_use]
-pub fn missing_tools() -> Vec<&'static str> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    TOOLS.into_iter().filter(|tool| !folders.iter().any(|folder| folder.join(tool).is_file())).collect()
-}
-
 impl Session {
     /// Starts bash in a folder of its own, with an administrator's access to
-    /// the scenario's Vault and to the cluster. Nothing of the user's own
+    /// the scenario's Vault and to the cluster, and with these programs before
+    /// those of the machine. Nothing of the user's own
     /// `~/.kube` or `~/.vault-token` is read or written.
-    pub async fn start(site: Site<'_>, scenario: &str) -> Result<Self, Error> {
-        let missing = missing_tools();
-        if !missing.is_empty() {
-            return Err(Error::Other {
-                what: "type the page's commands",
-                reason: format!("not on the PATH: {}; `doctor` says how to get them", missing.join(", ")),
-            });
-        }
-        let home = site.run.journal.folder().join(scenario);
-        std::fs::create_dir_all(&home).map_err(other("make a folder for the page's commands"))?;
-        let kubeconfig = home.join("kubeconfig");
-        std::fs::write(&kubeconfig, site.run.testbed.kubeconfig_for_commands()?)
-            .map_err(other("write a kubeconfig"))?;
-        let editor = home.join("editor");
+    pub async fn start(site: Site<'_>, scenario: &str, programs: &[Program]) -> Result<Self, Error> {
+        let desk = Desk::set(site, scenario, &site.run.testbed.kubeconfig_for_commands()?)?;
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(desk.programs(&[], programs)?).chain(std::env::split_paths(&path));
+        let path = std::env::join_paths(folders).unwrap_or(path);
+        let editor = desk.home.join("editor");
         std::fs::write(&editor, EDITOR).map_err(other("write an editor"))?;
-        // In a session of its own, without the terminal of the harness. A Ctrl-C there
-        // is the harness's to handle: a command that it ended would be a finding about
-        // the page. And `kubectl edit` asks for the terminal, if there is one, even
-        // where its input is a pipe; in the background it would be stopped there for ever.
-        let mut child = Command::new("setsid")
-            .args(["bash", "--noprofile", "--norc"])
-            .current_dir(&home)
-            .env("HOME", &home)
-            .env("KUBECONFIG", &kubeconfig)
+        let mut child = desk
+            .bash(site, &[])
+            .env("PATH", path)
             .env("KUBE_EDITOR", format!("sh {}", editor.display()))
             .env("OPERATOR_NAMESPACE", &site.names.namespace)
-            .env("VAULT_ADDR", site.vault.admin.address())
-            .env("VAULT_TOKEN", site.vault.root_token.expose_secret())
-            .env_remove("VAULT_NAMESPACE")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .kill_on_drop(true)
             .spawn()
             .map_err(other("start bash"))?;
         let group = Group::of(&child);

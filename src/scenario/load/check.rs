@@ -6,7 +6,9 @@ use super::place::File;
 use super::problem::{CATALOGUE, PAGES, Problem};
 use crate::page::cause::Signature;
 use crate::page::{Cause, CauseCatalogue, CauseId, Names, Reads, Stage};
+use crate::scenario::block::{BlockCatalogue, Shown};
 use crate::scenario::command::{CommandCatalogue, Effect};
+use crate::scenario::configuration::{Change, Literal};
 use crate::scenario::model::Scenario;
 use crate::scenario::near::near;
 
@@ -17,6 +19,8 @@ pub(super) struct References<'a> {
     /// Every anchor and every key of every revision of the page.
     pub anchors: &'a [&'a str],
     pub keys: &'a BTreeSet<&'a str>,
+    /// Every step of every block of every revision.
+    pub steps: &'a BTreeSet<&'a str>,
     pub causes: Option<&'a CauseCatalogue>,
 }
 
@@ -154,6 +158,44 @@ pub(super) fn commands(file: &File<CommandCatalogue>, anchors: &[&str], problems
     }
 }
 
+pub(super) fn blocks(file: &File<BlockCatalogue>, problems: &mut Vec<Problem>) {
+    let mut report = Report { file, problems };
+    let mut seen = HashSet::new();
+    for (number, block) in file.value.blocks.iter().enumerate() {
+        let number = number.to_string();
+        if !seen.insert(block.distribution) {
+            let message = format!("the block for {} is there twice", block.distribution);
+            report.refuse(&["blocks", &number, "distribution"], message, "Remove one of the two.");
+        }
+        let mut steps = HashSet::new();
+        for (place, step) in block.steps.iter().enumerate() {
+            if !kebab(&step.id) || !steps.insert(&step.id) {
+                report.refuse(
+                    &["blocks", &number, "steps", &place.to_string(), "id"],
+                    format!("step `{}` is there twice, or not kebab-case", step.id),
+                    "Give each step of a block an id of its own, as some-words.",
+                );
+            }
+        }
+        let typed = format!("{}{}{}", block.run, block.commented.as_deref().unwrap_or_default(), block.mended);
+        for (place, step) in block.steps.iter().enumerate() {
+            let named = match &step.shown {
+                Shown::Variable(name) => format!("{name}="),
+                // Where a line goes on in the next one, bash says it as one.
+                Shown::Ran(command) => command.rsplit(' ').next().unwrap_or_default().to_owned(),
+                Shown::Reviewer | Shown::ShellStays => continue,
+            };
+            if !typed.contains(&named) {
+                report.refuse(
+                    &["blocks", &number, "steps", &place.to_string(), "shown"],
+                    format!("`{named}` is nowhere in the block"),
+                    "Name a variable that the block sets, or a command that it runs.",
+                );
+            }
+        }
+    }
+}
+
 pub(super) fn scenario(file: &File<Scenario>, references: &References<'_>, problems: &mut Vec<Problem>) {
     let mut report = Report { file, problems };
     let scenario = &file.value;
@@ -236,11 +278,65 @@ fn expectation(report: &mut Report<'_, Scenario>, references: &References<'_>) {
             known_keys(report, field, names, references.keys);
         }
     }
+    block(report, references);
     if expect.enable_again_refused && !scenario.configuration().enable_again {
         report.refuse(
             &["expect", "enable-again-refused"],
             "nothing is enabled again",
             "Add `enable-again: true` to `change`, or remove this line.",
+        );
+    }
+}
+
+/// What concerns a block stands beside one, and only there.
+fn block(report: &mut Report<'_, Scenario>, references: &References<'_>) {
+    let scenario = &report.file.value;
+    let configuration = scenario.configuration();
+    let typed = configuration.auth_method.block().is_some();
+    // Among the page's other commands a block is one of them, and its steps are not told apart.
+    let alone = configuration.literal == Literal::No;
+    if typed && configuration.literal == Literal::AsWritten {
+        report.refuse(
+            &["change", "literal"],
+            "a block is typed, and the page's other commands as written",
+            "Mend them; how the block is as written is seen without them.",
+        );
+    }
+    match (&scenario.expect.block, typed && alone) {
+        (None, true) => report.refuse(
+            &["expect"],
+            "a block is typed, and nothing says what comes of its steps",
+            "Add `block: [STEP…]`: those that come to what they are there for.",
+        ),
+        (Some(_), false) => report.refuse(
+            &["expect", "block"],
+            "no block is typed",
+            "Name a block as the auth-method, or remove this line.",
+        ),
+        (None, false) | (Some(_), true) => {}
+    }
+    for step in scenario.expect.block.iter().flatten() {
+        if !references.steps.contains(step.as_str()) {
+            report.refuse(
+                &["expect", "block", step],
+                format!("`{step}` is no step of a block"),
+                offer(step, references.steps.iter().copied(), "The steps are those of pages/ID/blocks.yaml."),
+            );
+        }
+    }
+    let Change { fallback, kubeconfig, jq, shell, cloud_issuer, .. } = &scenario.change;
+    let given = [
+        ("fallback", fallback.is_some(), typed),
+        ("kubeconfig", kubeconfig.is_some(), typed && alone),
+        ("jq", jq.is_some(), typed && alone),
+        ("shell", shell.is_some(), typed && alone),
+        ("cloud-issuer", cloud_issuer.is_some(), typed && alone),
+    ];
+    for (field, ..) in given.into_iter().filter(|(_, given, heeded)| *given && !heeded) {
+        report.refuse(
+            &["change", field],
+            format!("`{field}` is how a block is typed by itself, and none is"),
+            "Name a block as the auth-method, without `literal`, or remove this line.",
         );
     }
 }

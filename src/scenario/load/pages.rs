@@ -1,4 +1,4 @@
-//! The revisions of the page: `pages/ID/page.yaml`, and `commands.yaml` beside it or of another revision.
+//! The revisions of the page: `pages/ID/page.yaml`, and `commands.yaml` and `blocks.yaml` beside it or of another revision.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -6,6 +6,7 @@ use super::check::{self, Report, kebab};
 use super::place::File;
 use super::problem::{PAGES, Problem, Source};
 use crate::page::Page;
+use crate::scenario::block::BlockCatalogue;
 use crate::scenario::command::CommandCatalogue;
 use crate::scenario::revisions::{DEFAULT, Revision, Revisions};
 
@@ -14,13 +15,14 @@ use crate::scenario::revisions::{DEFAULT, Revision, Revisions};
 pub(super) struct Pages {
     pages: BTreeMap<String, File<Page>>,
     commands: BTreeMap<String, CommandCatalogue>,
+    blocks: BTreeMap<String, BlockCatalogue>,
 }
 
 impl Pages {
     /// Takes what lies in the revisions' folders out of `sources`, and checks it.
     pub fn take(sources: &mut BTreeMap<String, Source>, problems: &mut Vec<Problem>) -> Self {
         let mut found = Self::default();
-        let mut commands = BTreeMap::new();
+        let (mut commands, mut blocks) = (BTreeMap::new(), BTreeMap::new());
         let paths: Vec<String> =
             sources.keys().filter(|path| path.starts_with(&format!("{PAGES}/"))).cloned().collect();
         for path in paths {
@@ -35,10 +37,14 @@ impl Pages {
                     Ok(file) => _ = commands.insert((*id).to_owned(), file),
                     Err(problem) => problems.push(problem),
                 },
+                [_, id, "blocks.yaml"] => match File::<BlockCatalogue>::parse(path.clone(), source) {
+                    Ok(file) => _ = blocks.insert((*id).to_owned(), file),
+                    Err(problem) => problems.push(problem),
+                },
                 _ => problems.push(source.problem(
                     1,
                     "this is no file of a revision of the page".into(),
-                    "A revision is pages/ID/page.yaml, with commands.yaml beside it.".into(),
+                    "A revision is pages/ID/page.yaml, with commands.yaml and blocks.yaml beside it.".into(),
                 )),
             }
         }
@@ -56,6 +62,17 @@ impl Pages {
                 ));
             }
         }
+        for (id, file) in &blocks {
+            check::blocks(file, problems);
+            if !commands.contains_key(id) {
+                problems.push(file.problem(
+                    &[],
+                    "these are blocks of a revision that has no commands of its own".into(),
+                    "Put a commands.yaml beside them, or remove them.".into(),
+                ));
+            }
+        }
+        found.blocks = blocks.into_iter().map(|(id, file)| (id, file.value)).collect();
         found.commands = commands.into_iter().map(|(id, file)| (id, file.value)).collect();
         found
     }
@@ -71,13 +88,21 @@ impl Pages {
         self.pages.values().flat_map(|page| page.value.keys.iter().map(|key| key.name.as_str())).collect()
     }
 
+    /// Every step of every block.
+    pub fn steps(&self) -> BTreeSet<&str> {
+        let blocks = self.blocks.values().flat_map(|catalogue| &catalogue.blocks);
+        blocks.flat_map(|block| block.steps.iter().map(|step| step.id.as_str())).collect()
+    }
+
     /// Each with its commands; none where one has none, which was refused already.
     pub fn revisions(self) -> Option<Revisions> {
         let mut all = BTreeMap::new();
         for (id, file) in self.pages {
             let page = file.value;
-            let commands = self.commands.get(page.commands_of.as_ref().unwrap_or(&id))?.clone();
-            all.insert(id, Revision { page, commands });
+            let typed = page.commands_of.as_ref().unwrap_or(&id);
+            let commands = self.commands.get(typed)?.clone();
+            let blocks = self.blocks.get(typed).cloned().unwrap_or_default();
+            all.insert(id, Revision { page, commands, blocks });
         }
         all.contains_key(DEFAULT).then_some(Revisions(all))
     }

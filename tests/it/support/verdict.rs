@@ -18,7 +18,7 @@ use pmp_vault_conformance::vault::transport::{Handshake, Transport};
 use pmp_vault_conformance::verdict::Verdict;
 use pmp_vault_conformance::verdict::oracle::Oracle;
 use pmp_vault_conformance::verdict::result::{Case, ScenarioResult, Subject, Timings};
-use pmp_vault_conformance::verdict::sighting::{CommandOutcome, EnableAgain, Seen, Sighting};
+use pmp_vault_conformance::verdict::sighting::{CommandOutcome, EnableAgain, Seen, Sighting, StepOutcome};
 
 /// The program's own scenarios.
 pub fn catalogue() -> &'static Catalogue {
@@ -294,7 +294,20 @@ pub fn exactly_as_recorded(scenario: &Scenario) -> Sighting {
     }
     let text = "path is already in use at pmp-dev/".to_owned();
     sighting.enable_again = expect.enable_again_refused.then_some(EnableAgain { refused: true, text });
+    sighting.steps = steps_of(scenario);
     sighting
+}
+
+/// The steps of the scenario's block, as it expects them.
+fn steps_of(scenario: &Scenario) -> Vec<StepOutcome> {
+    let block = scenario.configuration().auth_method.block().and_then(|wanted| catalogue().blocks.get(wanted));
+    let Some((block, expected)) = block.zip(scenario.expect.block.as_ref()) else { return Vec::new() };
+    let ids = block.steps.iter().map(|step| &step.id);
+    ids.map(|id| step(id, expected.contains(id))).collect()
+}
+
+pub fn step(id: &str, held: bool) -> StepOutcome {
+    StepOutcome { id: id.to_owned(), held, text: "what was seen of it".to_owned() }
 }
 
 // What a command did.

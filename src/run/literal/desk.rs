@@ -1,0 +1,110 @@
+//! What a reader of the page has before the first command is typed: tools, a home folder, a kubeconfig, access to Vault.
+
+use std::path::{Path, PathBuf};
+
+use secrecy::ExposeSecret;
+use tokio::process::Command;
+
+use crate::configure::{Error, Site};
+
+/// What a reader has installed, and what gives the session to them.
+pub const TOOLS: [&str; 6] = ["bash", "vault", "kubectl", "jq", "base64", "setsid"];
+
+/// One that cannot be done, with the reason that the machine gives.
+pub fn other(what: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+    move |error| Error::Other { what, reason: error.to_string() }
+}
+
+/// Where a program is on the PATH.
+pub fn found(tool: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|folder| folder.join(tool)).find(|file| file.is_file())
+}
+
+/// The tools that are not on the PATH.
+#[must_use]
+pub fn missing_tools() -> Vec<&'static str> {
+    TOOLS.into_iter().filter(|tool| found(tool).is_none()).collect()
+}
+
+/// A program of ours: its name and its text.
+pub type Program = (&'static str, &'static str);
+
+/// A folder of its own for what is typed in one scenario.
+pub struct Desk {
+    /// The home folder.
+    pub home: PathBuf,
+    kubeconfig: PathBuf,
+}
+
+impl Desk {
+    /// Makes the folder, and writes the kubeconfig. Nothing of the user's own
+    /// `~/.kube` or `~/.vault-token` is read or written.
+    ///
+    /// # Errors
+    /// A tool is missing, or the folder cannot be made.
+    pub fn set(site: Site<'_>, scenario: &str, kubeconfig: &str) -> Result<Self, Error> {
+        let missing = missing_tools();
+        if !missing.is_empty() {
+            return Err(Error::Other {
+                what: "type the page's commands",
+                reason: format!("not on the PATH: {}; `doctor` says how to get them", missing.join(", ")),
+            });
+        }
+        let home = Self::home(site, scenario);
+        std::fs::create_dir_all(&home).map_err(other("make a folder for the page's commands"))?;
+        let file = home.join("kubeconfig");
+        std::fs::write(&file, kubeconfig).map_err(other("write a kubeconfig"))?;
+        Ok(Self { home, kubeconfig: file })
+    }
+
+    /// Where it is, or will be.
+    #[must_use]
+    pub fn home(site: Site<'_>, scenario: &str) -> PathBuf {
+        site.run.journal.folder().join(scenario)
+    }
+
+    /// A bash with an administrator's access to the scenario's Vault and with the kubeconfig.
+    ///
+    /// It has a session of its own, without the terminal of the harness. A Ctrl-C there
+    /// is the harness's to handle: a command that it ended would be a finding about
+    /// the page. And `kubectl edit` asks for the terminal, if there is one, even
+    /// where its input is a pipe; in the background it would be stopped there for ever.
+    #[must_use]
+    pub fn bash(&self, site: Site<'_>, arguments: &[&str]) -> Command {
+        let mut command = Command::new("setsid");
+        command
+            .args(["bash", "--noprofile", "--norc"])
+            .args(arguments)
+            .current_dir(&self.home)
+            .env("HOME", &self.home)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("VAULT_ADDR", site.vault.admin.address())
+            .env("VAULT_TOKEN", site.vault.root_token.expose_secret())
+            .env_remove("VAULT_NAMESPACE")
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Makes a folder that holds these of the machine's tools and these programs of ours, and nothing else.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn programs(&self, tools: &[&str], ours: &[Program]) -> Result<PathBuf, Error> {
+        let folder = self.home.join("bin");
+        std::fs::create_dir_all(&folder).map_err(other("make a folder of programs"))?;
+        for (tool, file) in tools.iter().filter_map(|tool| Some((tool, found(tool)?))) {
+            std::os::unix::fs::symlink(file, folder.join(tool)).map_err(other("link a program"))?;
+        }
+        for (name, text) in ours {
+            write_program(&folder.join(name), text).map_err(other("write a program"))?;
+        }
+        Ok(folder)
+    }
+}
+
+fn write_program(file: &Path, text: &str) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(file, text)?;
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755))
+}
