@@ -38,6 +38,9 @@ pub struct Arguments {
     /// Use the testbed that a run with --keep left up, with its images of Vault and the node
     #[arg(long, value_name = "RUN-ID", value_parser = super::shared::run_id, conflicts_with_all = testbed::Wanted::OF_A_NEW_ONE)]
     reuse: Option<String>,
+    /// The longest life that the new cluster's API server gives a token, such as `24h`, as hosted clusters have it
+    #[arg(long, value_name = "D", value_parser = longest_token, conflicts_with = "reuse")]
+    service_account_max_token_expiration: Option<Duration>,
     /// Also end with exit code 1 where this is observed
     #[arg(long, value_name = "VERDICT", value_enum)]
     deny: Option<Denied>,
@@ -69,6 +72,15 @@ enum Denied {
     KnownDeviation,
 }
 
+/// Less than an hour is refused by the API server, which then does not start.
+fn longest_token(text: &str) -> Result<Duration, String> {
+    let longest = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if longest < Duration::from_secs(3600) {
+        return Err("the API server takes no limit below one hour; give 1h or more".to_owned());
+    }
+    Ok(longest)
+}
+
 /// Runs, reports, cleans up.
 pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit {
     let catalogue = match arguments.tested.catalogue() {
@@ -94,7 +106,7 @@ pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit {
         Err(error) => return fail(Exit::Usage, &error.to_string()),
     };
     let options = Options {
-        testbed: arguments.made_of,
+        testbed: arguments.made_of.with_longest_token(arguments.service_account_max_token_expiration),
         keep: arguments.keep,
         reuse,
         timeout: arguments.timeout,

@@ -64,6 +64,13 @@ pub enum Fallback {
 pub enum Shown {
     /// This variable of the shell holds something when the shell ends: not nothing, `null` or `None`.
     Variable(String),
+    /// The token in this variable lasts as long as it was asked for.
+    Lasts {
+        /// The variable.
+        variable: String,
+        /// How many hours were asked for.
+        hours: u64,
+    },
     /// A command that begins so was run, and ended with exit code 0.
     Ran(String),
     /// The reviewer's Service Account may review tokens.

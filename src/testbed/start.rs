@@ -95,6 +95,9 @@ impl<'a> Start<'a> {
         let mut versions = machine.versions().await?;
         versions.insert("vault".to_owned(), vault.admin.version().await?);
         versions.insert("kubernetes".to_owned(), kubernetes);
+        if let Some(longest) = self.wanted.longest_token() {
+            versions.insert("longest-token".to_owned(), humantime::format_duration(longest).to_string());
+        }
         let mut origins = self.origins.clone();
         origins.insert("probe".to_owned(), probe.origin);
         Ok(Testbed {

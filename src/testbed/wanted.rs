@@ -1,6 +1,7 @@
 //! The flags of a testbed, and what they come down to on this machine.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::error::Error;
 use super::kind;
@@ -17,6 +18,19 @@ pub struct Wanted {
 impl Wanted {
     /// The arguments that mean nothing where there is a testbed already.
     pub const OF_A_NEW_ONE: [&str; 2] = kind::images::OF_A_NEW_ONE;
+
+    /// The same with an API server that gives no token a longer life, as hosted clusters have it.
+    #[must_use]
+    pub fn with_longest_token(mut self, longest: Option<Duration>) -> Self {
+        self.kind.longest_token = longest;
+        self
+    }
+
+    /// The longest life of a token, where the API server is to have a limit.
+    #[must_use]
+    pub fn longest_token(&self) -> Option<Duration> {
+        self.kind.longest_token
+    }
 
     /// Which kind of testbed is wanted.
     #[must_use]

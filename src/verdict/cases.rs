@@ -271,8 +271,10 @@ fn block(question: &Question<'_>, sighting: &Sighting) -> Vec<Case> {
             let wanted = expected.contains(&step.id);
             let (verdict, message) = match (wanted, step.held) {
                 (true, true) | (false, false) => (Verdict::Conformant, step.text.clone()),
-                (true, false) => (Verdict::Nonconformant, format!("expected to hold; {}", step.text)),
-                (false, true) => (Verdict::Nonconformant, format!("expected not to hold; {}", step.text)),
+                (true, false) => (Verdict::Nonconformant, format!("step {} does not hold: {}", step.id, step.text)),
+                (false, true) => {
+                    (Verdict::Nonconformant, format!("step {} holds, which was not expected: {}", step.id, step.text))
+                }
             };
             Case::new(Subject::Step(step.id.clone()), verdict, message)
         })

@@ -27,4 +27,5 @@ mod kind_raft;
 mod kind_secrets;
 mod kind_self_test;
 mod kind_terminal;
+mod kind_token_limit;
 mod support;

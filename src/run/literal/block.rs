@@ -1,7 +1,7 @@
 //! One block of the page, typed into bash as a whole: comments, guards and all. What each of its steps came to is seen
 //! by traps of the shell itself, which say what was run and which variables were set, but no value.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -72,11 +72,12 @@ pub async fn type_it(
     let bound = note_reviewer(site, &reviewer, &REVIEWER_BINDING.replace(REVIEWER, &reviewer)).await?;
     let may_review =
         bound && auth::may_review(site.run, auth::REVIEWER_NAMESPACE, &reviewer, BINDING_HOLDS).await.is_ok();
+    let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
     Ok(block
         .steps
         .iter()
         .map(|step| {
-            let (held, text) = typed.shows(&step.shown, may_review);
+            let (held, text) = typed.shows(&step.shown, may_review, now);
             StepOutcome { id: step.id.clone(), held, text }
         })
         .collect())
@@ -127,15 +128,15 @@ async fn type_text(
 /// What the shell is told to say of itself: each command before it is run, with the exit code of the one before; and at
 /// its end, which variables hold something. bash says commands as they were typed, so no value is in them.
 fn traps(mark: &str, block: &Block) -> String {
-    let variables: Vec<&str> = block
+    let variables: BTreeSet<&str> = block
         .steps
         .iter()
         .filter_map(|step| match &step.shown {
-            Shown::Variable(name) => Some(name.as_str()),
-            _ => None,
+            Shown::Variable(name) | Shown::Lasts { variable: name, .. } => Some(name.as_str()),
+            Shown::Ran(_) | Shown::Reviewer | Shown::ShellStays => None,
         })
         .collect();
-    TRAPS.replace("{{variables}}", &variables.join(" ")).replace("{{mark}}", mark)
+    TRAPS.replace("{{variables}}", &variables.into_iter().collect::<Vec<_>>().join(" ")).replace("{{mark}}", mark)
 }
 
 const TRAPS: &str = r#"exec 2>&1; PS1=; PS2=; unset HISTFILE
@@ -145,8 +146,14 @@ at_step() {
 }
 at_end() {
   trap - DEBUG
+  local it claims
   for it in {{variables}}; do
     case ${!it:-} in '' | null | None) ;; *) printf '\n{{mark}} holds %s\n' "$it" ;; esac
+    case ${!it:-} in eyJ*.*.*)
+      claims=${!it#*.}; claims=${claims%%.*}; claims=${claims//-/+}
+      printf '\n{{mark}} ends %s ' "$it"
+      base64 --decode 2>/dev/null <<<"${claims//_//}" | sed -n 's/.*"exp":\([0-9]*\).*/\1/p' ;;
+    esac
   done
 }
 trap at_end EXIT
@@ -166,6 +173,8 @@ struct Ran {
 struct Typed {
     ran: Vec<Ran>,
     holds: BTreeSet<String>,
+    /// When the tokens in variables end, in seconds since 1970.
+    ends: BTreeMap<String, u64>,
     stays: bool,
     /// The shell's own exit code.
     code: Option<i32>,
@@ -173,13 +182,17 @@ struct Typed {
 
 impl Typed {
     fn read(output: &str, mark: &str, code: Option<i32>) -> Self {
-        let mut typed = Self { ran: Vec::new(), holds: BTreeSet::new(), stays: false, code };
+        let mut typed = Self { ran: Vec::new(), holds: BTreeSet::new(), ends: BTreeMap::new(), stays: false, code };
         for line in output.lines().filter(|line| !line.trim().is_empty()) {
             let own = line.strip_prefix(mark).map(str::trim_start);
             let (word, rest) = own.map_or(("", line), |own| own.split_once(' ').unwrap_or((own, "")));
             match word {
                 "runs" => typed.ran.push(Ran { command: rest.to_owned(), code: None, said: String::new() }),
                 "holds" => _ = typed.holds.insert(rest.to_owned()),
+                "ends" => {
+                    let ends = rest.split_once(' ').and_then(|(name, at)| Some((name.to_owned(), at.parse().ok()?)));
+                    typed.ends.extend(ends);
+                }
                 "stays" => typed.stays = true,
                 "code" => {
                     if let Some(last) = typed.ran.last_mut() {
@@ -197,11 +210,18 @@ impl Typed {
     }
 
     /// Whether a step came to what it is there for, and what was seen, in one sentence.
-    fn shows(&self, shown: &Shown, may_review: bool) -> (bool, String) {
+    fn shows(&self, shown: &Shown, may_review: bool, now: u64) -> (bool, String) {
         match shown {
             Shown::Variable(name) => {
                 let holds = self.holds.contains(name);
                 (holds, format!("{name} {}", if holds { "holds something" } else { "is empty" }))
+            }
+            Shown::Lasts { variable, hours } => {
+                let Some(ends) = self.ends.get(variable) else { return (false, format!("{variable} holds no token")) };
+                let lasts = ends.saturating_sub(now);
+                let text = format!("{variable} ends after {} h, and {hours} h were asked for", (lasts + 60) / 3600);
+                // What was typed took a moment.
+                (lasts + 600 >= hours * 3600, text)
             }
             Shown::Ran(beginning) => match self.ran.iter().rev().find(|ran| ran.command.starts_with(beginning)) {
                 None => (false, format!("`{beginning}…` was not run")),
@@ -251,9 +271,11 @@ M runs exit 1
 no cluster
 
 M holds Y
+
+M ends T 87400
 ";
         let typed = Typed::read(output, "M", Some(1));
-        let shows = |shown: Shown| typed.shows(&shown, false);
+        let shows = |shown: Shown| typed.shows(&shown, false, 1000);
         assert!(shows(Shown::Variable("Y".to_owned())).0 && !shows(Shown::Variable("X".to_owned())).0);
         let wrote = Shown::Ran("vault write auth/kubernetes/config issuer=".to_owned());
         assert_eq!(
@@ -262,6 +284,9 @@ M holds Y
         );
         assert!(shows(Shown::Ran("[ -z".to_owned())).0);
         assert!(!shows(Shown::Ran("vault read".to_owned())).0);
+        let lasts = |hours| shows(Shown::Lasts { variable: "T".to_owned(), hours });
+        assert_eq!(lasts(8760), (false, "T ends after 24 h, and 8760 h were asked for".to_owned()));
+        assert!(lasts(24).0);
         assert_eq!(shows(Shown::ShellStays), (false, "the shell ended, with exit code 1: no cluster".to_owned()));
     }
 }

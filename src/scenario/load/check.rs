@@ -180,7 +180,7 @@ pub(super) fn blocks(file: &File<BlockCatalogue>, problems: &mut Vec<Problem>) {
         let typed = format!("{}{}{}", block.run, block.commented.as_deref().unwrap_or_default(), block.mended);
         for (place, step) in block.steps.iter().enumerate() {
             let named = match &step.shown {
-                Shown::Variable(name) => format!("{name}="),
+                Shown::Variable(name) | Shown::Lasts { variable: name, .. } => format!("{name}="),
                 // Where a line goes on in the next one, bash says it as one.
                 Shown::Ran(command) => command.rsplit(' ').next().unwrap_or_default().to_owned(),
                 Shown::Reviewer | Shown::ShellStays => continue,

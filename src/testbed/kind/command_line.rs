@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use super::error::Error;
+use super::images::Images;
 use super::names::{self, CLUSTER};
 use crate::journal::Journal;
 use crate::process::Group;
@@ -19,11 +20,12 @@ const CONFIGURATION: &str = include_str!("../../../kind-config/cluster.yaml");
 ///
 /// # Errors
 /// kind fails, or is not done within the time limit.
-pub async fn create(name: &str, image: &str, journal: &Journal, limit: Duration) -> Result<(), Error> {
+pub async fn create(name: &str, images: &Images, journal: &Journal, limit: Duration) -> Result<(), Error> {
     let config = journal.folder().join("cluster.yaml");
-    std::fs::write(&config, CONFIGURATION).map_err(|source| Error::File { path: config.clone(), source })?;
+    std::fs::write(&config, configuration(images.longest_token))
+        .map_err(|source| Error::File { path: config.clone(), source })?;
     let entry = journal.creating(names::part(CLUSTER, name, None))?;
-    let mut command = kind(&["create", "cluster", "--name", name, "--image", image]);
+    let mut command = kind(&["create", "cluster", "--name", name, "--image", &images.node_image]);
     // What it would write there comes too late to be waited for.
     let kubeconfig = journal.folder().join("kubeconfig-of-kind");
     command.arg("--config").arg(&config).arg("--kubeconfig").arg(kubeconfig);
@@ -32,6 +34,21 @@ pub async fn create(name: &str, image: &str, journal: &Journal, limit: Duration)
     run_kind("create cluster", command, limit).await?;
     journal.created(&entry, name)?;
     Ok(())
+}
+
+/// The cluster's configuration, with a limit to the life of tokens where there is to be one.
+fn configuration(longest_token: Option<Duration>) -> String {
+    let Some(longest) = longest_token else { return CONFIGURATION.to_owned() };
+    // The patches are the last of its fields.
+    format!(
+        "{CONFIGURATION}  - |
+    kind: ClusterConfiguration
+    apiVersion: kubeadm.k8s.io/v1beta4
+    apiServer:
+      extraArgs: [{{name: service-account-max-token-expiration, value: \"{}s\"}}]
+",
+        longest.as_secs()
+    )
 }
 
 /// Loads an image archive into the nodes of a cluster.

@@ -2,6 +2,7 @@
 //! and environment variables replace each.
 
 use std::env;
+use std::time::Duration;
 
 /// Vault's official image. Its tags are not moved once they are published.
 pub const VAULT: &str = "hashicorp/vault:1.21.0";
@@ -24,6 +25,9 @@ pub struct Images {
     /// Image of the probe, in place of the one made of this program; it must be of the same version
     #[arg(long, value_name = "REF", env = "PMP_PROBE_IMAGE")]
     pub probe_image: Option<String>,
+    /// The longest life that the API server gives a token, where it has a limit.
+    #[arg(skip)]
+    pub longest_token: Option<Duration>,
 }
 
 /// What a variable of the environment is set to, or else the default. A variable

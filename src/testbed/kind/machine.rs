@@ -82,7 +82,7 @@ impl Machine {
         events: &Events,
         limit: Duration,
     ) -> Result<(), Error> {
-        let create = command_line::create(&self.name, &images.node_image, journal, limit);
+        let create = command_line::create(&self.name, images, journal, limit);
         step(events, "create the kind cluster", create).await
     }
 
