@@ -84,8 +84,7 @@ impl Work for Scenarios<'_> {
         let mut order: Vec<&Planned> = self.planned.iter().collect();
         order.sort_by_key(|planned| {
             let configuration = planned.scenario.configuration();
-            let shared = configuration.vault == VaultPlace::Outside && configuration.auth_method.block().is_none();
-            (configuration.literal == Literal::No, shared)
+            (configuration.literal == Literal::No, configuration.vault == VaultPlace::Outside)
         });
         for round in 0..self.repeat {
             let mut going: FuturesUnordered<_> =

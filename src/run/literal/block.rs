@@ -35,6 +35,9 @@ pub fn stand_in(distribution: Distribution) -> Option<Program> {
     }
 }
 
+/// The auth mount, as the blocks name it.
+const DOCUMENTED_MOUNT: &str = "auth/kubernetes/";
+
 /// How long a new binding takes to hold, with room.
 const BINDING_HOLDS: Duration = Duration::from_secs(5);
 
@@ -59,14 +62,15 @@ pub async fn type_it(
         auth::may(site.run, "rights of the reader of a block", &question, BINDING_HOLDS).await?;
     }
     let whole = site.run.testbed.kubeconfig_for_commands()?;
-    let desk = Desk::set(site, scenario, &whole)?;
+    let desk = Desk::set(site, scenario)?;
     let written = kubeconfig::write(configuration.kubeconfig, &whole, &desk.home, &user)?;
-    let desk = Desk::set(site, scenario, &written.text)?;
+    desk.kubeconfig(&written.text)?;
 
-    // Names that exist once in a cluster are the scenario's own here, so that no other waits for them.
+    // Names that exist once in a Vault or a cluster are the scenario's own here, so that no other waits for them.
     let reviewer = site.names.reviewer();
-    let text = block.typed(configuration.fallback).replace(CLUSTER_PLACEHOLDER, &written.cluster);
-    let text = text.replace(REVIEWER, &reviewer);
+    let mount = format!("auth/{}/", site.names.auth_mount);
+    let own = |text: &str| text.replace(REVIEWER, &reviewer).replace(DOCUMENTED_MOUNT, &mount);
+    let text = own(&block.typed(configuration.fallback)).replace(CLUSTER_PLACEHOLDER, &written.cluster);
     let typed = type_text(site, &desk, block, configuration, &text).await?;
 
     let bound = note_reviewer(site, &reviewer, &REVIEWER_BINDING.replace(REVIEWER, &reviewer)).await?;
@@ -77,7 +81,11 @@ pub async fn type_it(
         .steps
         .iter()
         .map(|step| {
-            let (held, text) = typed.shows(&step.shown, may_review, now);
+            let shown = match &step.shown {
+                Shown::Ran(beginning) => &Shown::Ran(own(beginning)),
+                other => other,
+            };
+            let (held, text) = typed.shows(shown, may_review, now);
             StepOutcome { id: step.id.clone(), held, text }
         })
         .collect())
@@ -96,12 +104,13 @@ async fn type_text(
     let programs = desk.programs(&tools, ours.as_slice())?;
     let mark = random(16);
     let text = format!("{}{text}\nprintf '\\n{mark} stays\\n'\nexit 0\n", traps(&mark, block));
-    let script = desk.home.join("block.sh");
     let interactive = configuration.shell == Shell::Interactive;
-    std::fs::write(&script, &text).map_err(other("write a block of the page"))?;
-    let name = script.display().to_string();
+    let script = desk.home.join("block.sh").display().to_string();
+    if !interactive {
+        std::fs::write(&script, &text).map_err(other("write a block of the page"))?;
+    }
     let mut child = desk
-        .bash(site, &[if interactive { "-i" } else { &name }])
+        .bash(site, &[if interactive { "-i" } else { &script }])
         .env("PATH", &programs)
         .env("STAND_IN_ISSUER", if configuration.cloud_issuer { "named" } else { "none" })
         .stdin(if interactive { Stdio::piped() } else { Stdio::null() })

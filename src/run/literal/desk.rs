@@ -34,16 +34,14 @@ pub type Program = (&'static str, &'static str);
 pub struct Desk {
     /// The home folder.
     pub home: PathBuf,
-    kubeconfig: PathBuf,
 }
 
 impl Desk {
-    /// Makes the folder, and writes the kubeconfig. Nothing of the user's own
-    /// `~/.kube` or `~/.vault-token` is read or written.
+    /// Makes the folder. Nothing of the user's own `~/.kube` or `~/.vault-token` is read or written.
     ///
     /// # Errors
     /// A tool is missing, or the folder cannot be made.
-    pub fn set(site: Site<'_>, scenario: &str, kubeconfig: &str) -> Result<Self, Error> {
+    pub fn set(site: Site<'_>, scenario: &str) -> Result<Self, Error> {
         let missing = missing_tools();
         if !missing.is_empty() {
             return Err(Error::Other {
@@ -51,17 +49,17 @@ impl Desk {
                 reason: format!("not on the PATH: {}; `doctor` says how to get them", missing.join(", ")),
             });
         }
-        let home = Self::home(site, scenario);
+        let home = site.run.journal.folder().join(scenario);
         std::fs::create_dir_all(&home).map_err(other("make a folder for the page's commands"))?;
-        let file = home.join("kubeconfig");
-        std::fs::write(&file, kubeconfig).map_err(other("write a kubeconfig"))?;
-        Ok(Self { home, kubeconfig: file })
+        Ok(Self { home })
     }
 
-    /// Where it is, or will be.
-    #[must_use]
-    pub fn home(site: Site<'_>, scenario: &str) -> PathBuf {
-        site.run.journal.folder().join(scenario)
+    /// Writes the kubeconfig that its shells have.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn kubeconfig(&self, text: &str) -> Result<(), Error> {
+        std::fs::write(self.home.join("kubeconfig"), text).map_err(other("write a kubeconfig"))
     }
 
     /// A bash with an administrator's access to the scenario's Vault and with the kubeconfig.
@@ -78,7 +76,7 @@ impl Desk {
             .args(arguments)
             .current_dir(&self.home)
             .env("HOME", &self.home)
-            .env("KUBECONFIG", &self.kubeconfig)
+            .env("KUBECONFIG", self.home.join("kubeconfig"))
             .env("VAULT_ADDR", site.vault.admin.address())
             .env("VAULT_TOKEN", site.vault.root_token.expose_secret())
             .env_remove("VAULT_NAMESPACE")

@@ -38,7 +38,8 @@ impl Session {
     /// those of the machine. Nothing of the user's own
     /// `~/.kube` or `~/.vault-token` is read or written.
     pub async fn start(site: Site<'_>, scenario: &str, programs: &[Program]) -> Result<Self, Error> {
-        let desk = Desk::set(site, scenario, &site.run.testbed.kubeconfig_for_commands()?)?;
+        let desk = Desk::set(site, scenario)?;
+        desk.kubeconfig(&site.run.testbed.kubeconfig_for_commands()?)?;
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = std::iter::once(desk.programs(&[], programs)?).chain(std::env::split_paths(&path));
         let path = std::env::join_paths(folders).unwrap_or(path);
