@@ -69,8 +69,8 @@ pub async fn type_it(
     // Names that exist once in a Vault or a cluster are the scenario's own here, so that no other waits for them.
     let reviewer = site.names.reviewer();
     let mount = format!("auth/{}/", site.names.auth_mount);
-    let own = |text: &str| text.replace(REVIEWER, &reviewer).replace(DOCUMENTED_MOUNT, &mount);
-    let text = own(&block.typed(configuration.fallback)).replace(CLUSTER_PLACEHOLDER, &written.cluster);
+    let text = block.typed(configuration.fallback).replace(CLUSTER_PLACEHOLDER, &written.cluster);
+    let text = text.replace(REVIEWER, &reviewer).replace(DOCUMENTED_MOUNT, &mount);
     let typed = type_text(site, &desk, block, configuration, &text).await?;
 
     let bound = note_reviewer(site, &reviewer, &REVIEWER_BINDING.replace(REVIEWER, &reviewer)).await?;
@@ -81,11 +81,7 @@ pub async fn type_it(
         .steps
         .iter()
         .map(|step| {
-            let shown = match &step.shown {
-                Shown::Ran(beginning) => &Shown::Ran(own(beginning)),
-                other => other,
-            };
-            let (held, text) = typed.shows(shown, may_review, now);
+            let (held, text) = typed.shows(&step.shown, may_review, now);
             StepOutcome { id: step.id.clone(), held, text }
         })
         .collect())
@@ -131,7 +127,10 @@ async fn type_text(
     };
     let done = done.map_err(other("type a block of the page"))?;
     group.ended();
-    Ok(Typed::read(&String::from_utf8_lossy(&done.stdout), &mark, done.status.code()))
+    // What is told of it has the documented name again.
+    let mount = format!("auth/{}/", site.names.auth_mount);
+    let said = String::from_utf8_lossy(&done.stdout).replace(&mount, DOCUMENTED_MOUNT);
+    Ok(Typed::read(&said, &mark, done.status.code()))
 }
 
 /// What the shell is told to say of itself: each command before it is run, with the exit code of the one before; and at
@@ -192,7 +191,8 @@ struct Typed {
 impl Typed {
     fn read(output: &str, mark: &str, code: Option<i32>) -> Self {
         let mut typed = Self { ran: Vec::new(), holds: BTreeSet::new(), ends: BTreeMap::new(), stays: false, code };
-        for line in output.lines().filter(|line| !line.trim().is_empty()) {
+        // An interactive bash says `exit` when it ends.
+        for line in output.lines().filter(|line| !matches!(line.trim(), "" | "exit")) {
             let own = line.strip_prefix(mark).map(str::trim_start);
             let (word, rest) = own.map_or(("", line), |own| own.split_once(' ').unwrap_or((own, "")));
             match word {
@@ -278,6 +278,7 @@ M runs echo gone
 M code 0
 M runs exit 1
 no cluster
+exit
 
 M holds Y
 
