@@ -88,16 +88,33 @@ pub fn auth_delegator_binding(owner: &Owner, name: &str, namespace: &str, accoun
     }
 }
 
-/// All that the page's blocks do in a cluster, but for asking for its issuer, which by default only administrators and
-/// Service Accounts may (`system:service-account-issuer-discovery`).
+/// What the page's prerequisites list of rights in a cluster: making and changing Service Accounts and Runtimes.
 #[must_use]
-pub fn reader_role(owner: &Owner, name: &str) -> ClusterRole {
-    let rule = |group: &str, resources: &[&str], verbs: &[&str]| PolicyRule {
+pub fn listed_role(owner: &Owner, name: &str) -> ClusterRole {
+    let verbs = ["create", "get", "list", "patch", "update"];
+    ClusterRole {
+        metadata: owner.meta(name, None),
+        rules: Some(vec![
+            rule("", &["serviceaccounts"], &verbs),
+            rule("privatecloud.mendix.com", &["runtimes"], &verbs),
+        ]),
+        ..ClusterRole::default()
+    }
+}
+
+fn rule(group: &str, resources: &[&str], verbs: &[&str]) -> PolicyRule {
+    PolicyRule {
         api_groups: Some(vec![group.to_owned()]),
         resources: Some(resources.iter().map(|it| (*it).to_owned()).collect()),
         verbs: verbs.iter().map(|it| (*it).to_owned()).collect(),
         ..PolicyRule::default()
-    };
+    }
+}
+
+/// All that the page's blocks do in a cluster, but for asking for its issuer, which by default only administrators and
+/// Service Accounts may (`system:service-account-issuer-discovery`).
+#[must_use]
+pub fn reader_role(owner: &Owner, name: &str) -> ClusterRole {
     let mut bind = rule(RBAC, &["clusterroles"], &["bind"]);
     bind.resource_names = Some(vec![AUTH_DELEGATOR.to_owned()]);
     ClusterRole {

@@ -9,6 +9,7 @@ mod desk;
 mod effect;
 mod kubeconfig;
 mod made;
+mod reader;
 mod session;
 
 use std::time::{Duration, Instant};
@@ -177,7 +178,8 @@ impl Typing<'_> {
     async fn type_all<'a>(&self, turns: &'a Turns, held: &mut Held<'a>) -> Result<Typed, Error> {
         let (site, literal, example) = (self.site, self.configuration.literal, self.example());
         let stand_in = self.block.and_then(|block| block::stand_in(block.distribution));
-        let mut session = Session::start(site, &self.scenario.id, stand_in.as_slice()).await?;
+        let access = reader::access(site, self.configuration.reader).await?;
+        let mut session = Session::start(site, &self.scenario.id, stand_in.as_slice(), &access).await?;
         // A reader who mends the page's example stores all that the page lists.
         let page = site.run.page;
         let listed = page.keys.iter().map(|key| key.name.as_str());

@@ -326,6 +326,16 @@ pub enum Literal {
     Mended,
 }
 
+/// Who types the page's commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reader {
+    /// An administrator of Vault and of the cluster.
+    Administrator,
+    /// Somebody with the rights that the page's prerequisites list, and no others; the KV engine is there, as they say.
+    AsListed,
+}
+
 macro_rules! configuration {
     ($( $(#[$doc:meta])* $field:ident: $kind:ty = $custom:expr, $default:expr; )*) => {
         /// A whole configuration.
@@ -435,4 +445,6 @@ configuration! {
     url: UrlForm = UrlForm::WithPort, UrlForm::WithPort;
     /// Whether the page's commands are typed.
     literal: Literal = Literal::No, Literal::No;
+    /// With the page's commands: who types them.
+    reader: Reader = Reader::Administrator, Reader::Administrator;
 }

@@ -151,6 +151,7 @@ impl Catalogue {
             anchors: &pages.anchors(),
             keys: &pages.keys(),
             steps: &pages.steps(),
+            commands: &pages.commands(),
             causes: causes.as_ref().map(|file| &file.value),
         };
         for file in &scenarios {

@@ -134,6 +134,9 @@ pub struct Expect {
     /// With a block: those of its steps that come to what they are there for; no other does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block: Option<BTreeSet<String>>,
+    /// With the page's commands: those that do not come to what they are there for.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub fails: BTreeSet<String>,
     /// With `enable-again`: Vault refuses the second `secrets enable`, as "fails safely" says.
     #[serde(default)]
     pub enable_again_refused: bool,

@@ -295,6 +295,19 @@ fn command_verdict(
     if let Some(reason) = &command.not_typed {
         return (Verdict::Skipped, reason.clone());
     }
+    if let Some(fails) = question.fails {
+        let held = command.succeeded && command.effect_holds != Some(false);
+        return match (fails.contains(&command.id), held) {
+            (true, false) => (Verdict::Conformant, command.text.clone()),
+            (true, true) => (Verdict::Nonconformant, "it does what the page says, which was not expected".to_owned()),
+            (false, false) => (Verdict::Nonconformant, command.text.clone()),
+            (false, true) if command.effect_holds.is_none() => (
+                Verdict::Skipped,
+                "it ends well; what it is good for is not told, because of what fails beside it".to_owned(),
+            ),
+            (false, true) => (Verdict::Conformant, String::new()),
+        };
+    }
     // A defect is met only where the way ends as the scenario records it.
     let recorded = match question.deviation {
         Some(deviation) if command.effect_holds.is_none() && command.defect.as_ref() == Some(&deviation.defect) => {

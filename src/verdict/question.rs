@@ -131,6 +131,8 @@ pub struct Question<'a> {
     pub enable_again_refused: bool,
     /// With a block: those of its steps that must come to what they are there for.
     pub block: Option<&'a BTreeSet<String>>,
+    /// The page's commands that must not come to what they are there for; none: all must.
+    pub fails: Option<&'a BTreeSet<String>>,
     /// Where the page is known to be wrong.
     pub deviation: Option<&'a KnownDeviation>,
     /// The permitted twin of a denial.
@@ -157,6 +159,7 @@ impl<'a> Question<'a> {
             unlisted: &[],
             enable_again_refused: false,
             block: None,
+            fails: None,
             deviation: None,
             control: None,
             evidence: Evidence::Real,
@@ -214,6 +217,7 @@ impl<'a> From<&'a Scenario> for Question<'a> {
             unlisted: &scenario.on_page.unlisted,
             enable_again_refused: expect.enable_again_refused,
             block: expect.block.as_ref(),
+            fails: Some(&expect.fails).filter(|fails| !fails.is_empty()),
             deviation: scenario.known_deviation.as_ref(),
             control: scenario.control.as_deref(),
             evidence: scenario.evidence,

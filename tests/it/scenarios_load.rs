@@ -224,6 +224,18 @@ expect: {stops-at: token, cause: token.not-mounted}",
     "`jq` is how a block is typed by itself",
     "Name a block"
 )]
+#[case::failing_commands_where_none_is_typed(
+    "expect:\n  reads: all\n  fails: [02-kv-put]",
+    8,
+    "none of the page's commands is typed",
+    "Add `literal`"
+)]
+#[case::an_unknown_command(
+    "change: {literal: mended}\nexpect:\n  reads: all\n  fails:\n    - 02-kv-putt",
+    10,
+    "no command of the page",
+    "Did you mean 02-kv-put"
+)]
 #[case::a_denial_without_a_control(
     "change: {role: missing}\nexpect:\n  stops-at: login\n  cause: login.role-not-found",
     8,

@@ -520,6 +520,23 @@ fn a_second_enabling_that_is_to_be_refused(#[case] refused: Option<bool>, #[case
 }
 
 #[rstest]
+#[case::it_fails_as_expected("c", typed("c", false, Some(false), None), Verdict::Conformant)]
+#[case::it_ends_well_and_does_something_else("c", typed("c", true, Some(false), None), Verdict::Conformant)]
+#[case::it_does_what_the_page_says("c", typed("c", true, Some(true), None), Verdict::Nonconformant)]
+#[case::another_one_fails("another", typed("c", false, Some(false), None), Verdict::Nonconformant)]
+#[case::another_one_does_what_the_page_says("another", typed("c", true, Some(true), None), Verdict::Conformant)]
+#[case::of_another_one_only_the_login_could_tell("another", typed("c", true, None, None), Verdict::Skipped)]
+fn a_command_beside_those_that_must_fail(
+    #[case] fails: &str,
+    #[case] command: CommandOutcome,
+    #[case] verdict: Verdict,
+) {
+    let sighting = Sighting { commands: vec![command], ..sighting(whole_way()) };
+    let result = judge(&scenario(Expect { fails: [fails.to_owned()].into(), ..reads_all() }), &sighting);
+    assert_eq!(case(&result, &Subject::Command("c".to_owned())).verdict, verdict);
+}
+
+#[rstest]
 #[case::each_as_expected(vec![("issuer", true), ("method-2", false)], Verdict::Conformant, [])]
 #[case::one_did_not_come_to_it(vec![("issuer", false), ("method-2", false)], Verdict::Nonconformant, ["issuer"])]
 #[case::one_came_to_it_against_expectation(vec![("issuer", true), ("method-2", true)], Verdict::Nonconformant, ["method-2"])]

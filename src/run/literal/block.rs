@@ -5,19 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 use std::time::Duration;
 
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
-use kube::api::Api;
 use tokio::io::AsyncWriteExt;
 
 use super::desk::{Desk, Program, other};
 use super::kubeconfig;
 use super::made::note_reviewer;
+use super::reader;
 use super::session::COMMAND_LIMIT;
 use crate::cluster::objects;
 use crate::configure::names::{REVIEWER, REVIEWER_BINDING};
-use crate::configure::site::create;
 use crate::configure::{Error, Site, auth};
-use crate::journal::Resource;
 use crate::process::Group;
 use crate::random::random;
 use crate::scenario::block::{Block, CLUSTER_PLACEHOLDER, Distribution, Shown};
@@ -51,15 +48,9 @@ pub async fn type_it(
     block: &Block,
     configuration: &Configuration,
 ) -> Result<Vec<StepOutcome>, Error> {
-    let user = format!("{}-reader", site.names.global);
+    let mut user = String::new();
     if configuration.kubeconfig == Kubeconfig::OrdinaryUser {
-        let kube = &site.run.testbed.kube;
-        let (role, binding) = (objects::reader_role(site.owner, &user), objects::reader_binding(site.owner, &user));
-        create(site.run, &Api::<ClusterRole>::all(kube.clone()), Some(Resource::ClusterRole), &role).await?;
-        let bindings = Api::<ClusterRoleBinding>::all(kube.clone());
-        create(site.run, &bindings, Some(Resource::ClusterRoleBinding), &binding).await?;
-        let question = objects::may_make_accounts(&user, auth::REVIEWER_NAMESPACE);
-        auth::may(site.run, "rights of the reader of a block", &question, BINDING_HOLDS).await?;
+        user = reader::user(site, objects::reader_role).await?;
     }
     let whole = site.run.testbed.kubeconfig_for_commands()?;
     let desk = Desk::set(site, scenario)?;

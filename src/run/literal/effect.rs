@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::api::Api;
 use reqwest::Method;
 use secrecy::SecretString;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::session::Session;
 use crate::cluster::mendix::{OPERATOR_CONFIGURATION, OperatorConfiguration, RUNTIME, Runtime};
-use crate::configure::names::{REVIEWER, ROLE, SECRET};
+use crate::configure::names::{REVIEWER, REVIEWER_BINDING, ROLE, SECRET};
 use crate::configure::site::{Operation, cluster};
 use crate::configure::{Error, Site, auth};
 use crate::scenario::command::{Command, Effect, Example};
@@ -89,6 +90,11 @@ pub async fn holds(
             said(*named == json!(account), format!("the Runtime names {named}"))
         }
         Effect::ReviewerExists => {
+            let bindings = Api::<ClusterRoleBinding>::all(kube.clone());
+            let binding = bindings.get_metadata_opt(REVIEWER_BINDING).await;
+            if binding.map_err(cluster(Operation::Read, &bindings, REVIEWER_BINDING))?.is_none() {
+                return said(false, format!("there is no ClusterRoleBinding {REVIEWER_BINDING}"));
+            }
             // A fresh binding holds after a moment.
             let waited = auth::may_review(site.run, auth::REVIEWER_NAMESPACE, REVIEWER, Duration::from_secs(10));
             said(waited.await.is_ok(), format!("{REVIEWER} may not review tokens"))

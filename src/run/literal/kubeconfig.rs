@@ -31,6 +31,17 @@ pub fn cluster(text: &str) -> Result<String, Error> {
     config["clusters"][0]["name"].as_str().map(str::to_owned).ok_or_else(|| none("it names no cluster"))
 }
 
+/// An administrator's, used as another user.
+///
+/// # Errors
+/// It is no kubeconfig.
+pub fn of_user(whole: &str, user: &str) -> Result<String, Error> {
+    let mut config: Value = serde_saphyr::from_str(whole).map_err(none)?;
+    // The same certificate, with the rights of that user.
+    config["users"][0]["user"]["as"] = json!(user);
+    Ok(config.to_string())
+}
+
 /// Makes one of its kind out of an administrator's. The certificate authority's file is beside it in `home`;
 /// `user` is who an ordinary user is.
 ///
@@ -62,8 +73,7 @@ pub fn write(kind: Kubeconfig, whole: &str, home: &Path, user: &str) -> Result<W
             }
         }
         Kubeconfig::NoContext => config["current-context"] = json!(""),
-        // The same certificate, with the rights of another user.
-        Kubeconfig::OrdinaryUser => config["users"][0]["user"]["as"] = json!(user),
+        Kubeconfig::OrdinaryUser => return Ok(Written { text: of_user(whole, user)?, cluster }),
     }
     Ok(Written { text: config.to_string(), cluster })
 }

@@ -3,11 +3,13 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
 use super::desk::{Desk, Program, other};
+use super::reader::Access;
 use crate::configure::{Error, Site};
 use crate::process::Group;
 use crate::random::random;
@@ -33,13 +35,13 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts bash in a folder of its own, with an administrator's access to
-    /// the scenario's Vault and to the cluster, and with these programs before
+    /// Starts bash in a folder of its own, with this access to the scenario's
+    /// Vault and to the cluster, and with these programs before
     /// those of the machine. Nothing of the user's own
     /// `~/.kube` or `~/.vault-token` is read or written.
-    pub async fn start(site: Site<'_>, scenario: &str, programs: &[Program]) -> Result<Self, Error> {
+    pub async fn start(site: Site<'_>, scenario: &str, programs: &[Program], access: &Access) -> Result<Self, Error> {
         let desk = Desk::set(site, scenario)?;
-        desk.kubeconfig(&site.run.testbed.kubeconfig_for_commands()?)?;
+        desk.kubeconfig(&access.kubeconfig)?;
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = std::iter::once(desk.programs(&[], programs)?).chain(std::env::split_paths(&path));
         let path = std::env::join_paths(folders).unwrap_or(path);
@@ -48,6 +50,7 @@ impl Session {
         let mut child = desk
             .bash(site, &[])
             .env("PATH", path)
+            .env("VAULT_TOKEN", access.token.expose_secret())
             .env("KUBE_EDITOR", format!("sh {}", editor.display()))
             .env("OPERATOR_NAMESPACE", &site.names.namespace)
             .stdin(Stdio::piped())

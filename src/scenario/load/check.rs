@@ -21,6 +21,8 @@ pub(super) struct References<'a> {
     pub keys: &'a BTreeSet<&'a str>,
     /// Every step of every block of every revision.
     pub steps: &'a BTreeSet<&'a str>,
+    /// Every command of every revision.
+    pub commands: &'a BTreeSet<&'a str>,
     pub causes: Option<&'a CauseCatalogue>,
 }
 
@@ -279,6 +281,7 @@ fn expectation(report: &mut Report<'_, Scenario>, references: &References<'_>) {
         }
     }
     block(report, references);
+    typed(report, references);
     if expect.enable_again_refused && !scenario.configuration().enable_again {
         report.refuse(
             &["expect", "enable-again-refused"],
@@ -338,6 +341,33 @@ fn block(report: &mut Report<'_, Scenario>, references: &References<'_>) {
             format!("`{field}` is how a block is typed by itself, and none is"),
             "Name a block as the auth-method, without `literal`, or remove this line.",
         );
+    }
+}
+
+/// What concerns the page's commands stands beside them, and only there.
+fn typed(report: &mut Report<'_, Scenario>, references: &References<'_>) {
+    let scenario = &report.file.value;
+    let literal = scenario.configuration().literal != Literal::No;
+    for (at, given) in [
+        (["expect", "fails"], !scenario.expect.fails.is_empty()),
+        (["change", "reader"], scenario.change.reader.is_some()),
+    ] {
+        if given && !literal {
+            report.refuse(
+                &at,
+                "none of the page's commands is typed",
+                "Add `literal` to `change`, or remove this line.",
+            );
+        }
+    }
+    for id in &scenario.expect.fails {
+        if !references.commands.contains(id.as_str()) {
+            report.refuse(
+                &["expect", "fails", id],
+                format!("`{id}` is no command of the page"),
+                offer(id, references.commands.iter().copied(), "The commands are those of pages/ID/commands.yaml."),
+            );
+        }
     }
 }
 

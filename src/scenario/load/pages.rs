@@ -88,6 +88,12 @@ impl Pages {
         self.pages.values().flat_map(|page| page.value.keys.iter().map(|key| key.name.as_str())).collect()
     }
 
+    /// Every command.
+    pub fn commands(&self) -> BTreeSet<&str> {
+        let all = self.commands.values().flat_map(|catalogue| &catalogue.commands);
+        all.map(|command| command.id.as_str()).collect()
+    }
+
     /// Every step of every block.
     pub fn steps(&self) -> BTreeSet<&str> {
         let blocks = self.blocks.values().flat_map(|catalogue| &catalogue.blocks);
