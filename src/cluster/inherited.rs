@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Affinity, EnvVar, HostAlias, PodDNSConfig, PodReadinessGate, PodSpec, Toleration, Volume, VolumeMount,
+    Affinity, EnvVar, HostAlias, PodDNSConfig, PodDNSConfigOption, PodReadinessGate, PodSpec, Toleration, Volume,
+    VolumeMount,
 };
 use kube::api::ObjectMeta;
 
@@ -43,6 +44,24 @@ pub struct Inherited {
 }
 
 impl Inherited {
+    /// What makes a name known where nothing answers DNS: the pod's own `/etc/hosts`, and a DNS that is waited for no
+    /// longer than a second or two. The probe asks it for what a line of that file lacks, such as an IPv6 address.
+    #[must_use]
+    pub fn with_host(name: &str, address: &str) -> Self {
+        let option =
+            |name: &str, value: &str| PodDNSConfigOption { name: Some(name.to_owned()), value: Some(value.to_owned()) };
+        Self {
+            host_aliases: vec![HostAlias { ip: address.to_owned(), hostnames: Some(vec![name.to_owned()]) }],
+            dns_policy: Some("None".to_owned()),
+            dns_config: Some(PodDNSConfig {
+                nameservers: Some(vec!["127.0.0.1".to_owned()]),
+                options: Some(vec![option("timeout", "1"), option("attempts", "1")]),
+                ..PodDNSConfig::default()
+            }),
+            ..Self::default()
+        }
+    }
+
     /// Puts it into a pod that says nothing else of it; what the pod itself has goes before.
     pub(super) fn put_into(&self, spec: &mut PodSpec) {
         for container in &mut spec.containers {
@@ -80,5 +99,28 @@ impl Inherited {
 fn extend<T: Clone>(own: &mut Option<Vec<T>>, taken: &[T]) {
     if !taken.is_empty() {
         own.get_or_insert_default().extend_from_slice(taken);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_name_that_a_pod_is_told_of_needs_no_server_that_knows_it() {
+        let mut spec = PodSpec::default();
+        Inherited::with_host("vault.example", "192.0.2.1").put_into(&mut spec);
+        let told = json!({
+            "containers": [],
+            "hostAliases": [{ "ip": "192.0.2.1", "hostnames": ["vault.example"] }],
+            "dnsPolicy": "None",
+            "dnsConfig": {
+                "nameservers": ["127.0.0.1"],
+                "options": [{ "name": "timeout", "value": "1" }, { "name": "attempts", "value": "1" }],
+            },
+        });
+        assert_eq!(json!(spec), told);
     }
 }

@@ -17,7 +17,7 @@ use thiserror::Error;
 use tokio::task::JoinHandle;
 
 use super::RUN_LABEL;
-use super::mendix::{OPERATOR_CONFIGURATION, OperatorConfiguration, RUNTIME, Runtime, deployment};
+use super::mendix::{OPERATOR_CONFIGURATION, OperatorConfiguration, Runtime, deployment};
 
 /// Why a `Runtime` has no Deployment yet; it is tried again.
 #[derive(Debug, Error)]
@@ -42,13 +42,18 @@ struct Context {
 #[must_use]
 pub fn start(client: Client, run: &str, refusals: Refusals) -> JoinHandle<()> {
     let ours = watcher::Config::default().labels(&format!("{RUN_LABEL}={run}"));
-    let controller = Controller::new(Api::<Runtime>::all(client.clone()), ours.clone()).watches(
+    let controller = Controller::new(Api::<Runtime>::all(client.clone()), ours.clone());
+    let runtimes = controller.store();
+    let controller = controller.watches(
         Api::<OperatorConfiguration>::all(client.clone()),
         ours,
-        |configuration| {
-            let namespace = configuration.namespace()?;
-            (configuration.name_any() == OPERATOR_CONFIGURATION)
-                .then(|| ObjectRef::<Runtime>::new(RUNTIME).within(&namespace))
+        move |configuration| -> Vec<ObjectRef<Runtime>> {
+            if configuration.name_any() != OPERATOR_CONFIGURATION {
+                return Vec::new();
+            }
+            let of_its_namespace = |runtime: &Arc<Runtime>| runtime.namespace() == configuration.namespace();
+            let found = runtimes.state().into_iter().filter(of_its_namespace);
+            found.map(|runtime| ObjectRef::from_obj(&*runtime)).collect()
         },
     );
     tokio::spawn(async move {
@@ -101,6 +106,7 @@ mod tests {
 
     use super::*;
     use crate::cluster::api_server::{ApiServer, Asked, NAMESPACE, REFUSAL, RUN, Scenario, UID, configuration, path};
+    use crate::cluster::mendix::RUNTIME;
     use crate::wait::{self, Look};
 
     /// The operator at work, until it is dropped.

@@ -15,7 +15,6 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::SCENARIO_LABEL;
-use super::mendix::RUNTIME;
 use super::operator::Refusals;
 use super::patience::why;
 use crate::probe;
@@ -101,14 +100,41 @@ impl Apps {
     /// The newest pod of a scenario's app that is not on its way out. In the
     /// documented namespace, an earlier scenario's may be there still.
     fn newest(&self, namespace: &str, scenario: &str) -> Option<Arc<Pod>> {
-        let has = |pod: &Pod, label: &str, value: &str| pod.labels().get(label).is_some_and(|found| found == value);
-        let app = |pod: &Pod| has(pod, "app", RUNTIME) && has(pod, SCENARIO_LABEL, scenario);
+        // The Runtime's name, whatever it is, is in the label that a Vault's pod lacks.
+        let app = |pod: &Pod| pod.labels().contains_key("app") && is_of(pod, scenario);
         self.pods
             .state()
             .into_iter()
             .filter(|pod| pod.namespace().as_deref() == Some(namespace) && app(pod))
             .filter(|pod| pod.metadata.deletion_timestamp.is_none())
             .max_by_key(|pod| pod.metadata.creation_timestamp.clone())
+    }
+
+    /// The name of the pod that [`observe`] looks at.
+    #[must_use]
+    pub fn pod(&self, namespace: &str, scenario: &str) -> Option<String> {
+        self.newest(namespace, scenario).map(|pod| pod.name_any())
+    }
+
+    /// Waits until a scenario's app has another pod than that, or none.
+    ///
+    /// # Errors
+    /// It has that one still after the time limit.
+    pub async fn replaced(
+        &self,
+        namespace: &str,
+        scenario: &str,
+        pod: Option<&str>,
+        limit: Duration,
+    ) -> Result<(), TimedOut> {
+        let subject = format!("rollout of the app in namespace {namespace}");
+        wait::until(&subject, limit, INTERVAL, || async {
+            match self.newest(namespace, scenario) {
+                Some(newest) if pod == Some(&*newest.name_any()) => Look::NotYet(state(&newest)),
+                _ => Look::Done(()),
+            }
+        })
+        .await
     }
 
     /// Waits until no pod is left in a namespace that is on its way out. Until
@@ -127,15 +153,20 @@ impl Apps {
 
     /// Why there will be no pod: the Deployment was not taken, or its condition
     /// `ReplicaFailure` is true.
-    fn refusal(&self, namespace: &str) -> Option<String> {
+    fn refusal(&self, namespace: &str, scenario: &str) -> Option<String> {
         let refused = self.refusals.lock().unwrap_or_else(PoisonError::into_inner).get(namespace).cloned();
         if refused.is_some() {
             return refused;
         }
-        let deployment = self.deployments.get(&reflector::ObjectRef::new(RUNTIME).within(namespace))?;
+        let ours = |it: &Deployment| it.namespace().as_deref() == Some(namespace) && is_of(it, scenario);
+        let deployment = self.deployments.state().into_iter().find(|deployment| ours(deployment))?;
         let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
         conditions.iter().find(|c| c.type_ == "ReplicaFailure" && c.status == "True")?.message.clone()
     }
+}
+
+fn is_of(object: &impl ResourceExt, scenario: &str) -> bool {
+    object.labels().get(SCENARIO_LABEL).is_some_and(|found| found == scenario)
 }
 
 /// What the last try of a watch ended with, where it failed.
@@ -185,7 +216,7 @@ pub async fn observe(
     let subject = format!("observation of the app in namespace {namespace}");
     let found = wait::until(&subject, limit, INTERVAL, || async {
         let Some(pod) = apps.newest(namespace, scenario) else {
-            let Some(message) = apps.refusal(namespace) else {
+            let Some(message) = apps.refusal(namespace, scenario) else {
                 refused_since.set(None);
                 let trouble = apps.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 return Look::NotYet(trouble.unwrap_or_else(|| "no pod yet".to_owned()));

@@ -6,28 +6,33 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
-use serde_json::json;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 use super::mutation::Object;
-use super::names::{ROLE, SECRET, SIBLING};
+use super::names::{Names, SIBLING};
 use super::site::{Error, Operation, Site, cluster, create};
 use super::{auth, expired_token};
-use crate::cluster::mendix::{self, OperatorConfiguration, Runtime};
+use crate::cluster::inherited::Inherited;
+use crate::cluster::mendix::{self, OPERATOR_CONFIGURATION, OperatorConfiguration, Runtime};
 use crate::cluster::objects as k8s;
 use crate::cluster::patience::why;
 use crate::journal::Resource;
 use crate::probe::input::{Input, TOKEN_FILE};
 use crate::scenario::configuration::{
-    AccountName, AppToken, Configuration, PodAutomount, RuntimeAccount, Switch, UrlForm, VaultPlace,
+    AccountName, AppToken, Configuration, EditedWhileRunning, PodAutomount, RuntimeAccount, Switch, UrlForm, VaultPlace,
 };
 use crate::wait::{self, Look};
 
+/// The Service's name of a Vault in the cluster, as the page's example of a Secret Name has it.
+pub const SERVICE_NAME: &str = "vault.hashicorptest.svc.cluster.local";
+
 /// The Service Account that the Runtime names, and the one that its pod then has.
 #[must_use]
-pub fn service_account(configuration: &Configuration) -> (Option<&'static str>, &'static str) {
+pub fn service_account(names: &Names, configuration: &Configuration) -> (Option<&'static str>, &'static str) {
     match configuration.runtime_service_account {
         RuntimeAccount::PmpSecretAccessor => {
-            let name = AccountName::PmpSecretAccessor.as_str();
+            let name = names.account(AccountName::PmpSecretAccessor);
             (Some(name), name)
         }
         RuntimeAccount::Default => (Some("default"), "default"),
@@ -55,10 +60,10 @@ pub async fn prepare(site: Site<'_>, configuration: &Configuration) -> Result<()
         }
     })
     .await?;
-    let (_, account) = service_account(configuration);
+    let (_, account) = service_account(names, configuration);
     let automount = configuration.service_account_automount.to_option();
     if configuration.create_service_account {
-        let name = AccountName::PmpSecretAccessor.as_str();
+        let name = names.account(AccountName::PmpSecretAccessor);
         let custom = k8s::service_account(site.owner, &names.namespace, name, automount.filter(|_| account == name));
         let mut custom = site.bend(Object::ServiceAccount, custom)?;
         if configuration.service_account_annotated {
@@ -67,12 +72,7 @@ pub async fn prepare(site: Site<'_>, configuration: &Configuration) -> Result<()
         create(run, &accounts, None, &custom).await?;
     }
     if account == "default" && configuration.service_account_automount != Switch::Unset {
-        let patch = Patch::Merge(json!({ "automountServiceAccountToken": automount }));
-        accounts.patch(account, &PatchParams::default(), &patch).await.map_err(cluster(
-            Operation::Patch,
-            &accounts,
-            account,
-        ))?;
+        patch(&accounts, account, json!({ "automountServiceAccountToken": automount })).await?;
     }
     if configuration.app_may_review {
         let name = format!("{}-app", names.global);
@@ -85,19 +85,20 @@ pub async fn prepare(site: Site<'_>, configuration: &Configuration) -> Result<()
 #[must_use]
 pub fn secret_name(site: Site<'_>, configuration: &Configuration) -> String {
     let host = &site.vault.pod_host;
-    let mount = &site.names.kv_mount;
+    let path = format!("{}/{}", site.names.kv_mount, site.names.secret);
     if let Some(detour) = &site.bent.vault {
         let scheme = if detour.ca.is_some() { "https" } else { "http" };
-        return format!("{scheme}://{}/{mount}/{SECRET}", detour.host);
+        return format!("{scheme}://{}/{path}", detour.host);
     }
     match configuration.url {
         UrlForm::WithPort => {
             let port = if configuration.vault == VaultPlace::OutsideOnPort80 { 80 } else { 8200 };
-            format!("http://{host}:{port}/{mount}/{SECRET}")
+            format!("http://{host}:{port}/{path}")
         }
-        UrlForm::WithoutPort => format!("http://{host}/{mount}/{SECRET}"),
-        UrlForm::TrailingSlash => format!("http://{host}:8200/{mount}/{SECRET}/"),
-        UrlForm::Https => format!("https://{host}:8200/{mount}/{SECRET}"),
+        UrlForm::WithoutPort => format!("http://{host}/{path}"),
+        UrlForm::TrailingSlash => format!("http://{host}:8200/{path}/"),
+        UrlForm::Https => format!("https://{host}:8200/{path}"),
+        UrlForm::ServiceName => format!("http://{SERVICE_NAME}/{path}"),
     }
 }
 
@@ -111,7 +112,7 @@ pub fn probe_input(site: Site<'_>, configuration: &Configuration) -> Input {
         mount: None,
         keys: site.run.page.keys.iter().map(|key| key.name.clone()).collect(),
         auth_mount: site.names.auth_mount.clone(),
-        role: ROLE.to_owned(),
+        role: site.names.role.to_owned(),
         token_file: match configuration.app_token {
             AppToken::Mounted => TOKEN_FILE,
             AppToken::Expired => expired_token::FILE,
@@ -141,14 +142,18 @@ pub async fn start(site: Site<'_>, configuration: &Configuration, replicas: i32)
     create(run, &Api::<OperatorConfiguration>::namespaced(kube.clone(), &names.namespace), None, &settings).await?;
     let input = serde_json::to_string(&probe_input(site, configuration))
         .map_err(|error| Error::Other { what: "write the probe's input", reason: error.to_string() })?;
-    let (named, account) = service_account(configuration);
+    let (named, account) = service_account(names, configuration);
     let mut app = mendix::app(&run.testbed.probe, input, named);
     if configuration.app_token == AppToken::Expired {
         expired_token::store(site, account).await?;
         app.mounts.push(expired_token::MOUNT);
     }
+    if configuration.url == UrlForm::ServiceName {
+        app.inherited = Inherited::with_host(SERVICE_NAME, &site.vault.pod_host);
+    }
     let mut runtime = mendix::runtime(site.owner, &names.namespace, &app, replicas)
         .map_err(|error| Error::Other { what: "write the app's pod", reason: error.to_string() })?;
+    runtime.metadata.name = Some(names.runtime.to_owned());
     let automount = match configuration.pod_automount {
         PodAutomount::FromOperator => None,
         PodAutomount::On => Some("true"),
@@ -166,5 +171,37 @@ pub async fn start(site: Site<'_>, configuration: &Configuration, replicas: i32)
         runtime = serde_json::from_value(value).map_err(broken)?;
     }
     create(run, &Api::<Runtime>::namespaced(kube.clone(), &names.namespace), None, &runtime).await?;
+    Ok(())
+}
+
+/// Edits what is to be edited while the app runs, to what the configuration says of it.
+///
+/// # Errors
+/// The API server refuses.
+pub async fn edit(site: Site<'_>, configuration: &Configuration) -> Result<(), Error> {
+    let (kube, names) = (&site.run.testbed.kube, site.names);
+    match configuration.edited_while_running {
+        EditedWhileRunning::Nothing => Ok(()),
+        EditedWhileRunning::RuntimeFromDefault | EditedWhileRunning::RuntimeFromCustom => {
+            let (named, _) = service_account(names, configuration);
+            let edited = json!({ "spec": { "template": { "spec": { "serviceAccountName": named } } } });
+            patch(&Api::<Runtime>::namespaced(kube.clone(), &names.namespace), names.runtime, edited).await
+        }
+        EditedWhileRunning::OperatorFromOff => {
+            let automount = configuration.operator_automount.to_option();
+            let edited = json!({ "spec": { "runtimeAutomountServiceAccountToken": automount } });
+            let settings = Api::<OperatorConfiguration>::namespaced(kube.clone(), &names.namespace);
+            patch(&settings, OPERATOR_CONFIGURATION, edited).await
+        }
+    }
+}
+
+/// Merges that into an object.
+async fn patch<K>(api: &Api<K>, name: &str, merged: Value) -> Result<(), Error>
+where
+    K: kube::Resource<DynamicType: Default> + Clone + std::fmt::Debug + DeserializeOwned,
+{
+    let patched = api.patch(name, &PatchParams::default(), &Patch::Merge(merged)).await;
+    patched.map_err(cluster(Operation::Patch, api, name))?;
     Ok(())
 }

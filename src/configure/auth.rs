@@ -10,7 +10,6 @@ use kube::api::{Api, DeleteParams, PostParams};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::mutation::{Mutation, Object, bend};
-use super::names::ROLE;
 use super::site::{Error, Operation, ReviewerToken, Run, Site, cluster, create, create_in_vault, token_of};
 use crate::cluster::objects::{self as k8s, Owner};
 use crate::cluster::patience::why;
@@ -92,9 +91,9 @@ pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<(Opt
         // The page has one role name for both examples, so the second overwrites the first.
         let examples = if configuration.role_overwritten { vec![first, other] } else { vec![first] };
         for example in examples {
-            let role = objects::role(example.as_str(), namespace, &site.names.policy, audience);
+            let role = objects::role(site.names.account(example), namespace, &site.names.policy, audience);
             let role = site.bend(Object::Role, role)?;
-            admin.write_role(mount, ROLE, &role).await?;
+            admin.write_role(mount, site.names.role, &role).await?;
         }
     }
     Ok((Some(accessor), account))

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use super::mutation::Object;
-use super::names::{SECRET, SIBLING};
+use super::names::SIBLING;
 use super::site::{Error, Site, Stored, create_in_vault};
 use crate::probe::stages::fingerprint;
 use crate::random::random;
@@ -21,35 +21,27 @@ pub const ODD_KEY: &str = "Email.SMTPPassword";
 /// Vault refuses a step that the page has.
 pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<Stored, Error> {
     let admin = &site.vault.admin;
-    let mount = &site.names.kv_mount;
-    let version = match configuration.kv_engine {
-        KvEngine::V2 => 2,
-        KvEngine::V1 => 1,
-    };
-    let engine = site.bend(Object::KvMount, objects::kv_mount(version))?;
-    create_in_vault(site, format!("mounts/{mount}"), admin.enable_engine(mount, &engine)).await?;
-    // The first write waits until a fresh version 2 mount takes writes, so that
-    // no step after it, Vault's command line above all, has to.
-    let sibling = json!({ "not-for-the-app": canary(site) });
-    let (path, body) = match configuration.kv_engine {
-        KvEngine::V2 => (format!("{mount}/data/{SIBLING}"), json!({ "data": sibling })),
-        KvEngine::V1 => (format!("{mount}/{SIBLING}"), sibling),
-    };
-    admin.write_kv(&path, &body).await?;
-
+    let (mount, secret) = (&site.names.kv_mount, site.names.secret);
+    mount_engine(site, configuration.kv_engine).await?;
     let (values, fingerprints) = values(site, configuration.stored);
     let mut stored = Stored { fingerprints, enable_again: None };
     match configuration.put {
+        // What is put there is seen by the token alone that puts it, so nobody can put it for the app.
+        Put::Api if configuration.kv_engine == KvEngine::Cubbyhole => {}
         Put::Api => {
             let body = match configuration.kv_engine {
-                KvEngine::V2 => json!({ "data": values }),
                 KvEngine::V1 => Value::Object(values),
+                _ => json!({ "data": values }),
             };
             let body = site.bend(Object::Secret, body)?;
-            admin.write_kv(&format!("{mount}/data/{SECRET}"), &body).await?;
+            match admin.write_kv(&format!("{mount}/data/{secret}"), &body).await {
+                // Another engine takes no such put, and the app is to find out that there is nothing.
+                Err(crate::vault::Error::Status { .. }) if configuration.kv_engine.version().is_none() => {}
+                put => put?,
+            }
         }
-        Put::CliDocumented => kv_put(site, &format!("{mount}/data/{SECRET}"), &values).await?,
-        Put::CliMended => kv_put(site, &format!("{mount}/{SECRET}"), &values).await?,
+        Put::CliDocumented => kv_put(site, &format!("{mount}/data/{secret}"), &values).await?,
+        Put::CliMended => kv_put(site, &format!("{mount}/{secret}"), &values).await?,
     }
     if configuration.enable_again {
         stored.enable_again = Some(match admin.enable_kv(mount, 2).await {
@@ -60,19 +52,19 @@ pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<Stor
     }
     match configuration.secret_fate {
         SecretFate::Kept => {}
-        SecretFate::Deleted => admin.delete_latest(mount, SECRET).await?,
-        SecretFate::Destroyed => admin.destroy_first(mount, SECRET).await?,
+        SecretFate::Deleted => admin.delete_latest(mount, secret).await?,
+        SecretFate::Destroyed => admin.destroy_first(mount, secret).await?,
         SecretFate::PutAgainInPart => {
             let value = canary(site);
             let print = fingerprint(&site.run.hmac_key, ODD_KEY, &value).map(|print| (ODD_KEY.to_owned(), print));
             stored.fingerprints = print.into_iter().collect();
             let one = Map::from_iter([(ODD_KEY.to_owned(), json!(value))]);
-            kv_put(site, &format!("{mount}/{SECRET}"), &one).await?;
+            kv_put(site, &format!("{mount}/{secret}"), &one).await?;
         }
     }
     let path = match configuration.policy {
-        Policy::Documented | Policy::WithComments => format!("{mount}/data/{SECRET}"),
-        Policy::WithoutData => format!("{mount}/{SECRET}"),
+        Policy::Documented | Policy::WithComments => format!("{mount}/data/{secret}"),
+        Policy::WithoutData => format!("{mount}/{secret}"),
         Policy::Missing => return Ok(stored),
     };
     let policy = site.bend(Object::Policy, objects::read_policy(&path))?;
@@ -83,6 +75,30 @@ pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<Stor
     create_in_vault(site, format!("policies/acl/{}", site.names.policy), admin.write_policy(&site.names.policy, &body))
         .await?;
     Ok(stored)
+}
+
+/// Mounts the engine, and puts beside the central secret what the app must not read.
+async fn mount_engine(site: Site<'_>, engine: KvEngine) -> Result<(), Error> {
+    let (admin, mount) = (&site.vault.admin, &site.names.kv_mount);
+    let kv = |version| site.bend(Object::KvMount, objects::kv_mount(version));
+    let body = match engine {
+        KvEngine::V2 => kv(2)?,
+        KvEngine::V1 => kv(1)?,
+        KvEngine::Transit => json!({ "type": "transit" }),
+        KvEngine::Database => json!({ "type": "database" }),
+        // It is there.
+        KvEngine::Cubbyhole => return Ok(()),
+    };
+    create_in_vault(site, format!("mounts/{mount}"), admin.enable_engine(mount, &body)).await?;
+    // The first write waits until a fresh version 2 mount takes writes, so that
+    // no step after it, Vault's command line above all, has to.
+    let sibling = json!({ "not-for-the-app": canary(site) });
+    let (path, body) = match engine.version() {
+        Some(2) => (format!("{mount}/data/{SIBLING}"), json!({ "data": sibling })),
+        Some(_) => (format!("{mount}/{SIBLING}"), sibling),
+        None => return Ok(()),
+    };
+    Ok(admin.write_kv(&path, &body).await?)
 }
 
 /// A random value that no report may show.
@@ -101,11 +117,18 @@ fn values(site: Site<'_>, content: Content) -> (Map<String, Value>, std::collect
             continue;
         }
         let odd = key.name == ODD_KEY;
+        let name = content.name_of(&key.name);
         let (name, value) = match content {
-            Content::Nested => (key.name.clone(), json!({ "value": canary(site) })),
-            Content::OneEmpty if odd => (key.name.clone(), json!("")),
-            Content::OneNumber if odd => (key.name.clone(), json!(31_415_926)),
-            Content::OneInWrongCase if odd => (key.name.to_lowercase(), json!(canary(site))),
+            Content::Nested => (name, json!({ "value": canary(site) })),
+            Content::OneEmpty if odd => (name, json!("")),
+            Content::OneNumber if odd => (name, json!(31_415_926)),
+            Content::OneInWrongCase if odd => (name.to_lowercase(), json!(canary(site))),
+            Content::NestedByGroup if name != key.name => {
+                let mut group = values.remove(&name).unwrap_or_else(|| json!({}));
+                group[&key.name[name.len() + 1..]] = json!(canary(site));
+                (name, group)
+            }
+            Content::WithHyphens if name != key.name => (name, json!(canary(site))),
             _ => {
                 let value = canary(site);
                 fingerprints

@@ -26,13 +26,15 @@ pub struct Key {
     pub formerly: Vec<String>,
 }
 
-/// `all`, `page-example`, or a list of key names.
+/// `all`, `page-example`, `grouped`, or a list of key names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reads {
     /// Every key of the page.
     All,
     /// Those of the page's own `kv put` example, which the page's revision fills in.
     Example(BTreeSet<String>),
+    /// Those whose name begins with a group and a dot, which the page's revision fills in.
+    Grouped(BTreeSet<String>),
     /// These.
     Keys(BTreeSet<String>),
 }
@@ -40,13 +42,16 @@ pub enum Reads {
 /// How a scenario file names the keys of the page's example.
 const EXAMPLE: &str = "page-example";
 
+/// How it names the keys that have a group in their name.
+const GROUPED: &str = "grouped";
+
 impl Reads {
     /// Whether the key is among them.
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Example(keys) | Self::Keys(keys) => keys.contains(key),
+            Self::Example(keys) | Self::Grouped(keys) | Self::Keys(keys) => keys.contains(key),
         }
     }
 }
@@ -56,6 +61,7 @@ impl Serialize for Reads {
         match self {
             Self::All => serializer.serialize_str("all"),
             Self::Example(_) => serializer.serialize_str(EXAMPLE),
+            Self::Grouped(_) => serializer.serialize_str(GROUPED),
             Self::Keys(keys) => keys.serialize(serializer),
         }
     }
@@ -68,13 +74,14 @@ impl<'de> Deserialize<'de> for Reads {
             type Value = Reads;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`all`, `page-example` or a list of key names")
+                f.write_str("`all`, `page-example`, `grouped` or a list of key names")
             }
 
             fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Reads, E> {
                 match value {
                     "all" => Ok(Reads::All),
                     EXAMPLE => Ok(Reads::Example(BTreeSet::new())),
+                    GROUPED => Ok(Reads::Grouped(BTreeSet::new())),
                     _ => Err(E::invalid_value(serde::de::Unexpected::Str(value), &self)),
                 }
             }
@@ -100,10 +107,11 @@ impl JsonSchema for Reads {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "`all`, `page-example`, or a list of key names of the page",
+            "description": "`all`, `page-example`, `grouped`, or a list of key names of the page",
             "oneOf": [
                 { "const": "all" },
                 { "const": EXAMPLE },
+                { "const": GROUPED },
                 { "type": "array", "items": { "type": "string" }, "uniqueItems": true }
             ]
         })

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use crate::cluster::objects::user_name;
 use crate::cluster::pod::{self, Outcome};
-use crate::configure::names::{Names, SECRET};
-use crate::configure::{Error, Run, Site, auth, vault_pod};
+use crate::configure::names::Names;
+use crate::configure::{Error, Run, Site, app, auth, vault_pod};
 use crate::page::cause::{Fact, Facts};
 use crate::probe::observation::Observation;
+use crate::scenario::configuration::Configuration;
 use crate::testbed::{VaultSite, VaultWanted};
 use crate::verdict::sighting::{Seen, Sighting};
 
@@ -42,6 +43,29 @@ pub async fn look(site: Site<'_>, scenario: &str, limit: Duration) -> Sighting {
         Err(error) => Seen::Nothing(error.to_string()),
     };
     sighting
+}
+
+/// Waits until the app runs and has said what it sees, edits what is to be edited then, and waits until the pod that ran
+/// is on its way out.
+///
+/// # Errors
+/// The app does not come up as it was before, the API server refuses the edit, or nothing comes of it.
+pub async fn edit(
+    site: Site<'_>,
+    scenario: &str,
+    configuration: &Configuration,
+    left: impl Fn() -> Duration,
+) -> Result<(), Error> {
+    let (apps, namespace) = (&site.run.apps, &site.names.namespace);
+    match look(site, scenario, left()).await.seen {
+        Seen::Observed(_) => {}
+        Seen::NotAdmitted(reason) | Seen::Nothing(reason) => {
+            return Err(Error::Other { what: "see the app before it is edited", reason });
+        }
+    }
+    let before = apps.pod(namespace, scenario);
+    app::edit(site, configuration).await?;
+    Ok(apps.replaced(namespace, scenario, before.as_deref(), left()).await?)
 }
 
 /// Asks the servers what the client alone cannot see.
@@ -96,12 +120,15 @@ async fn about_read(
     status: Option<u16>,
 ) -> Result<Facts, crate::vault::Error> {
     let admin = &site.vault.admin;
-    let mount = &site.names.kv_mount;
+    let (mount, secret) = (&site.names.kv_mount, site.names.secret);
     let mut facts = Facts::default();
     if admin.kv_version(mount).await? == Some(1) {
         facts.see(Fact::KvVersion1);
     }
-    if status == Some(404) && admin.is_there(&format!("{mount}/data/data/{SECRET}")).await? {
+    if admin.engine(mount).await?.is_some_and(|engine| !matches!(&*engine, "kv" | "generic")) {
+        facts.see(Fact::OtherEngine);
+    }
+    if status == Some(404) && admin.is_there(&format!("{mount}/data/data/{secret}")).await? {
         facts.see(Fact::SecretAtDataData);
     }
     if status == Some(403) {

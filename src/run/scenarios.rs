@@ -80,11 +80,12 @@ impl Work for Scenarios<'_> {
     async fn go(&self, way: &Way<'_>, result: &mut RunResult) {
         let jobs = Semaphore::new(self.jobs);
         let mut rounds = Rounds::default();
-        // Those that take longest start first: turns to take, then a Vault of their own.
+        // Those that take longest start first: turns to take, then a Vault of their own or one pod after the other.
         let mut order: Vec<&Planned> = self.planned.iter().collect();
         order.sort_by_key(|planned| {
             let configuration = planned.scenario.configuration();
-            (configuration.literal == Literal::No, configuration.vault == VaultPlace::Outside)
+            let shared = configuration.vault == VaultPlace::Outside;
+            (configuration.literal == Literal::No, shared && configuration.before_the_edit().is_none())
         });
         for round in 0..self.repeat {
             let mut going: FuturesUnordered<_> =

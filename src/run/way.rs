@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::clock::Clock;
 use super::literal::{self, Turns};
-use super::look::{find_out, look, start_vault};
+use super::look::{edit, find_out, look, start_vault};
 use crate::cluster::objects::Owner;
 use crate::configure::names::Names;
 use crate::configure::{Bent, Error, Run, Site, app, auth, secrets, vault_pod};
@@ -101,7 +101,7 @@ impl Way<'_> {
         let names = if typed {
             Names::documented(&owner.run, &scenario.id)
         } else {
-            Names::new(&owner.run, &scenario.id, shared_vault)
+            Names::new(&owner.run, &scenario.id, shared_vault).of(configuration)
         };
         let api_server = bent.api_server.as_ref().unwrap_or(&self.run.testbed.api_server);
         let own_vault;
@@ -153,16 +153,20 @@ impl Way<'_> {
         if let Some(blow) = bent.before_app {
             site.strike(blow).await?;
         }
-        app::start(site, configuration, 1).await?;
+        let before = configuration.before_the_edit();
+        app::start(site, before.as_ref().unwrap_or(configuration), 1).await?;
         timings.configure_ms = clock.millis();
 
         let started = Instant::now();
+        if before.is_some() {
+            edit(site, &scenario.id, configuration, || clock.left_of(self.limit)).await?;
+        }
         let mut sighting = look(site, &scenario.id, clock.left_of(self.limit)).await;
         timings.observe_ms = millis(started);
         sighting.fingerprints = stored.fingerprints;
         sighting.enable_again = stored.enable_again;
         sighting.steps = steps;
-        let (_, account) = app::service_account(configuration);
+        let (_, account) = app::service_account(&names, configuration);
         find_out(site, account, accessor.as_deref(), reviewer.as_deref(), &mut sighting).await?;
         Ok(sighting)
     }

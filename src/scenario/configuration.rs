@@ -30,14 +30,32 @@ pub enum AppToken {
     Expired,
 }
 
-/// What the engine at the documented mount `pmp-dev` is.
+/// What the engine at the documented mount `pmp-dev` is. The page says of all but the first that they "will not work".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KvEngine {
     /// KV version 2, as the page requires.
     V2,
-    /// KV version 1, which the page says "will not work".
+    /// KV version 1.
     V1,
+    /// One that encrypts and keeps nothing.
+    Transit,
+    /// One that makes credentials of databases.
+    Database,
+    /// Each Vault token's own, always at `cubbyhole`, which the Secret Name then names: nobody can mount another.
+    Cubbyhole,
+}
+
+impl KvEngine {
+    /// The version of KV; none of another engine.
+    #[must_use]
+    pub fn version(self) -> Option<u8> {
+        match self {
+            Self::V2 => Some(2),
+            Self::V1 => Some(1),
+            Self::Transit | Self::Database | Self::Cubbyhole => None,
+        }
+    }
 }
 
 /// How the credentials are stored (`#create-vault-secret`).
@@ -70,6 +88,22 @@ pub enum Stored {
     OneInWrongCase,
     /// Every key, and one that the page does not name.
     OneTooMany,
+    /// Every key, within an object of its group, `{"VCS": {"GitlabAdminPAT": …}}`, as the sibling page about AWS has it.
+    NestedByGroup,
+    /// Every key, with hyphens for dots, `VCS-GitlabAdminPAT`, as the sibling page about Azure has it.
+    WithHyphens,
+}
+
+impl Stored {
+    /// The name at the top of the secret under which a key's value lies: for most of them the key's own.
+    #[must_use]
+    pub fn name_of(self, key: &str) -> String {
+        match self {
+            Self::NestedByGroup => key.split_once('.').map_or(key, |(group, _)| group).to_owned(),
+            Self::WithHyphens => key.replace('.', "-"),
+            _ => key.to_owned(),
+        }
+    }
 }
 
 /// What happens to the central secret after it was stored.
@@ -97,6 +131,37 @@ pub enum VaultPlace {
     OutsideOnPort80,
     /// As a pod in the cluster, listening on port 8200.
     Pod,
+}
+
+/// Which of the page's names are replaced with one's own. Mounts, policies and namespaces of a shared testbed have an
+/// ending of their own in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OwnName {
+    /// None.
+    None,
+    /// The KV mount's.
+    Mount,
+    /// The central secret's.
+    Secret,
+    /// The policy's.
+    Policy,
+    /// The role's.
+    Role,
+    /// The custom Service Account's.
+    ServiceAccount,
+    /// The Runtime's.
+    Runtime,
+    /// All of these.
+    All,
+}
+
+impl OwnName {
+    /// Whether that one is replaced.
+    #[must_use]
+    pub fn covers(self, one: Self) -> bool {
+        self == one || self == Self::All
+    }
 }
 
 /// How the auth mount is configured (`#configure-k8s-auth`).
@@ -300,6 +365,20 @@ pub enum RuntimeAccount {
     Unset,
 }
 
+/// What was otherwise when the app started, and was edited while it ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EditedWhileRunning {
+    /// Nothing.
+    Nothing,
+    /// The Runtime: its `serviceAccountName` was `default`.
+    RuntimeFromDefault,
+    /// The Runtime: its `serviceAccountName` was `pmp-secret-accessor`.
+    RuntimeFromCustom,
+    /// The OperatorConfiguration: automount was off.
+    OperatorFromOff,
+}
+
 /// The form of the Secret Name URL in the admin panel (`#configure-pmp-credentials`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -312,6 +391,9 @@ pub enum UrlForm {
     TrailingSlash,
     /// `https://ADDR:8200/MOUNT/admin`, though Vault listens without TLS.
     Https,
+    /// `http://vault.hashicorptest.svc.cluster.local/MOUNT/admin`, a Service's name, which the pod's `/etc/hosts` knows:
+    /// the testbed has no DNS.
+    ServiceName,
 }
 
 /// The page's commands, typed into the real `vault` and `kubectl`.
@@ -391,6 +473,8 @@ configuration! {
     stored: Stored = Stored::AllKeys, Stored::AllKeys;
     /// What happens to the secret afterwards.
     secret_fate: SecretFate = SecretFate::Kept, SecretFate::Kept;
+    /// Which of the page's names are replaced with one's own.
+    own_name: OwnName = OwnName::None, OwnName::None;
     /// Where Vault runs.
     vault: VaultPlace = VaultPlace::Outside, VaultPlace::Outside;
     /// How the auth mount is configured.
@@ -441,10 +525,27 @@ configuration! {
     app_token: AppToken = AppToken::Mounted, AppToken::Mounted;
     /// The Runtime's Service Account.
     runtime_service_account: RuntimeAccount = RuntimeAccount::PmpSecretAccessor, RuntimeAccount::Unset;
+    /// What was otherwise when the app started, and was edited while it ran.
+    edited_while_running: EditedWhileRunning = EditedWhileRunning::Nothing, EditedWhileRunning::Nothing;
     /// The form of the Secret Name URL.
     url: UrlForm = UrlForm::WithPort, UrlForm::WithPort;
     /// Whether the page's commands are typed.
     literal: Literal = Literal::No, Literal::No;
     /// With the page's commands: who types them.
     reader: Reader = Reader::Administrator, Reader::Administrator;
+}
+
+impl Configuration {
+    /// What was there when the app started, where something was edited while it ran.
+    #[must_use]
+    pub fn before_the_edit(&self) -> Option<Self> {
+        let mut before = self.clone();
+        match self.edited_while_running {
+            EditedWhileRunning::Nothing => return None,
+            EditedWhileRunning::RuntimeFromDefault => before.runtime_service_account = RuntimeAccount::Default,
+            EditedWhileRunning::RuntimeFromCustom => before.runtime_service_account = RuntimeAccount::PmpSecretAccessor,
+            EditedWhileRunning::OperatorFromOff => before.operator_automount = Switch::Off,
+        }
+        Some(before)
+    }
 }

@@ -31,7 +31,8 @@ use problem::{CATALOGUE, PAGES, Source};
 pub use problem::{LoadError, Problem};
 
 /// The groups, in the order in which they are listed and run.
-pub const GROUPS: [&str; 7] = ["service-account", "binding", "auth", "block", "secret", "url", "literal"];
+pub const GROUPS: [&str; 9] =
+    ["service-account", "binding", "auth", "block", "secret", "names", "runtime", "url", "literal"];
 
 /// The scenarios that the harness carries with it.
 #[derive(RustEmbed)]

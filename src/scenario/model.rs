@@ -70,6 +70,8 @@ pub struct OnPage {
     pub lacks: Option<String>,
     /// With the page's own example stored: those of its keys that the revision does not list.
     pub unlisted: Vec<String>,
+    /// How many names the secret has at its top that hold keys of the page and are none of its keys.
+    pub moved: usize,
 }
 
 impl Scenario {
@@ -87,22 +89,31 @@ impl Scenario {
 
     /// Makes it one of that revision of the page.
     pub fn be_of(&mut self, page: &Page, blocks: &BlockCatalogue) {
+        let stored = self.configuration().stored;
         for reads in [&mut self.expect.reads, &mut self.expect.keys].into_iter().flatten() {
-            if let Reads::Example(keys) = reads {
-                *keys = page.example().into_iter().filter(|key| page.lists(key)).map(str::to_owned).collect();
+            match reads {
+                Reads::Example(keys) => {
+                    *keys = page.example().into_iter().filter(|key| page.lists(key)).map(str::to_owned).collect();
+                }
+                Reads::Grouped(keys) => {
+                    let names = page.keys.iter().map(|key| &key.name);
+                    *keys = names.filter(|name| name.contains('.')).cloned().collect();
+                }
+                Reads::All | Reads::Keys(_) => {}
             }
         }
         let named = [&self.expect.reads, &self.expect.keys].into_iter().flatten();
         let mut keys = named.filter_map(|reads| match reads {
             Reads::Keys(keys) => Some(keys),
-            Reads::All | Reads::Example(_) => None,
+            Reads::All | Reads::Example(_) | Reads::Grouped(_) => None,
         });
         let key = keys.find_map(|keys| keys.iter().find(|key| !page.lists(key)));
         let block = self.configuration().auth_method.block().filter(|wanted| blocks.get(*wanted).is_none());
         let lacks = key.map(|key| format!("key {key}")).or_else(|| block.map(|it| format!("block for {it}")));
-        let stores_example = self.configuration().stored == Stored::PageExample;
-        let unlisted = if stores_example { page.example_also_stores.clone() } else { Vec::new() };
-        self.on_page = OnPage { lacks, unlisted };
+        let unlisted = if stored == Stored::PageExample { page.example_also_stores.clone() } else { Vec::new() };
+        let names: BTreeSet<String> = page.keys.iter().map(|key| stored.name_of(&key.name)).collect();
+        let moved = names.iter().filter(|name| !page.lists(name)).count();
+        self.on_page = OnPage { lacks, unlisted, moved };
     }
 
     /// The base with the changes applied.
@@ -128,7 +139,7 @@ pub struct Expect {
     /// With `stops-at: keys`: the keys that the cause concerns; every other key is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<Reads>,
-    /// How many keys the secret holds that the catalogue does not name.
+    /// How many keys the secret holds that the catalogue does not name, beside those that `stored` puts in the place of its own.
     #[serde(default)]
     pub unexpected: usize,
     /// With a block: those of its steps that come to what they are there for; no other does.

@@ -120,7 +120,7 @@ impl Documented {
     pub fn mutants(&self) -> Vec<Mutation> {
         let mut found = Vec::new();
         for field in fields(&self.form) {
-            // The harness finds the app's pods by the Runtime's name; the page does not depend on it.
+            // Any name of the Runtime will do (`names.own-runtime`).
             let ours = OURS.iter().any(|ours| field == *ours || field.starts_with(&format!("{ours}/")))
                 || (self.object == Object::Runtime && field == "/metadata/name");
             if ours {

@@ -113,6 +113,14 @@ impl Client {
         Ok(config.body["data"]["token_reviewer_jwt_set"] == true)
     }
 
+    /// The type of the engine that is mounted there, such as `transit`; none where nothing is.
+    ///
+    /// # Errors
+    /// Vault does not answer.
+    pub async fn engine(&self, mount: &str) -> Result<Option<String>, Error> {
+        Ok(text(&self.ask(&format!("sys/mounts/{mount}")).await?.body, &["type"]))
+    }
+
     /// Writes to a KV engine by its API path.
     ///
     /// # Errors

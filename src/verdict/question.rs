@@ -38,8 +38,8 @@ impl<'a> Expected<'a> {
     pub fn phrase(self, page: &Page) -> String {
         match self {
             Self::Reads(Reads::All) | Self::ReadsAtLeast(Some(Reads::All)) => "reads all keys".to_owned(),
-            Self::Reads(Reads::Keys(some) | Reads::Example(some))
-            | Self::ReadsAtLeast(Some(Reads::Keys(some) | Reads::Example(some))) => {
+            Self::Reads(Reads::Keys(some) | Reads::Example(some) | Reads::Grouped(some))
+            | Self::ReadsAtLeast(Some(Reads::Keys(some) | Reads::Example(some) | Reads::Grouped(some))) => {
                 format!("reads {} of {} keys", some.len(), page.keys.len())
             }
             Self::ReadsAtLeast(None) => "reads what is stored".to_owned(),
@@ -213,7 +213,7 @@ impl<'a> From<&'a Scenario> for Question<'a> {
         let expect = &scenario.expect;
         Self {
             concerned: expect.keys.as_ref(),
-            unexpected: Some(expect.unexpected + scenario.on_page.unlisted.len()),
+            unexpected: Some(expect.unexpected + scenario.on_page.unlisted.len() + scenario.on_page.moved),
             unlisted: &scenario.on_page.unlisted,
             enable_again_refused: expect.enable_again_refused,
             block: expect.block.as_ref(),

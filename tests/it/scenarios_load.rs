@@ -66,6 +66,28 @@ fn every_combination_of_pod_and_service_account_automount_has_its_scenario() {
 }
 
 #[test]
+fn what_is_edited_while_the_app_runs_is_one_field_that_becomes_another() {
+    let catalogue = embedded();
+    let edited: Vec<_> = catalogue
+        .scenarios
+        .iter()
+        .filter_map(|scenario| {
+            let after = scenario.configuration();
+            after.before_the_edit().map(|before| (scenario.name(), before.differences(&after).join(" ")))
+        })
+        .collect();
+    let edited: Vec<(&str, &str)> = edited.iter().map(|(name, field)| (*name, field.as_str())).collect();
+    let account = "runtime-service-account";
+    let expected = [
+        ("edited-back", account),
+        ("edited-to-custom", account),
+        ("edited-to-missing-account", account),
+        ("operator-switched-on", "operator-automount"),
+    ];
+    assert_eq!(edited, expected);
+}
+
+#[test]
 fn every_defect_of_a_command_is_the_known_deviation_of_a_scenario() {
     let catalogue = embedded();
     let known: BTreeSet<_> = catalogue

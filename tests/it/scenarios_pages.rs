@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use pmp_vault_conformance::page::{Page, Reads};
+use pmp_vault_conformance::page::{Page, Reads, Stage};
 use pmp_vault_conformance::scenario::load::Catalogue;
 use pmp_vault_conformance::scenario::revisions::{DEFAULT, difference};
 use pmp_vault_conformance::verdict::Verdict;
@@ -43,6 +43,24 @@ fn what_is_read_of_the_pages_example_is_what_each_revision_lists_of_it() {
         let others = catalogue.scenarios.iter().filter(|scenario| scenario.id != "secret.page-example");
         assert!(others.into_iter().all(|scenario| scenario.on_page.unlisted.is_empty()), "{id}");
         assert!(catalogue.scenarios.iter().all(|scenario| scenario.on_page.lacks.is_none()), "{id}");
+    }
+}
+
+#[test]
+fn keys_in_the_form_of_a_sibling_page_are_missing_where_their_names_have_a_group() {
+    for id in embedded().revisions.0.into_keys() {
+        let catalogue = embedded().on_page(&id).unwrap();
+        let names = catalogue.page.keys.iter().map(|key| key.name.clone());
+        let grouped: BTreeSet<String> = names.filter(|name| name.contains('.')).collect();
+        let groups: BTreeSet<&str> = grouped.iter().filter_map(|name| name.split('.').next()).collect();
+        for (scenario, moved) in [("secret.nested-by-group", groups.len()), ("secret.keys-with-hyphens", grouped.len())]
+        {
+            let scenario = catalogue.get(scenario).unwrap();
+            assert_eq!(scenario.expect.keys, Some(Reads::Grouped(grouped.clone())), "{id}");
+            assert_eq!(scenario.on_page.moved, moved, "{id}");
+        }
+        let others = catalogue.scenarios.iter().filter(|scenario| scenario.expect.stops_at != Some(Stage::Keys));
+        assert!(others.into_iter().all(|scenario| scenario.on_page.moved == 0), "{id}");
     }
 }
 

@@ -29,7 +29,7 @@ fn a_control_that_is_named_too_is_not_marked() {
 #[test]
 fn what_is_named_is_taken_whatever_the_profile() {
     let planned = plan(&["url.*"], Profile::Core).unwrap();
-    assert_eq!(planned.len(), 5);
+    assert_eq!(planned.len(), 6);
     assert!(planned.iter().all(|planned| planned.scenario.group() == "url" && !planned.selected_as_control));
 }
 

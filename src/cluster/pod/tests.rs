@@ -51,6 +51,25 @@ async fn a_refusal_that_passes_is_no_verdict() {
     assert!(error.ends_with("last seen: no pod yet"), "{error}");
 }
 
+#[rstest]
+#[case::as_it_was(Scenario::Observed, false)]
+#[case::on_its_way_out(Scenario::Leaving, true)]
+#[tokio::test]
+async fn an_app_is_rolled_out_when_its_pod_is_on_its_way_out_and_not_before(
+    #[case] scenario: Scenario,
+    #[case] rolled_out: bool,
+) {
+    let server = ApiServer::playing(scenario);
+    let apps = Apps::watch(&server.client(), &format!("{RUN_LABEL}={RUN}"), Refusals::default());
+    let filled = wait::until("the pod to be seen", LONG, INTERVAL, || async {
+        if apps.pods.state().is_empty() { Look::NotYet("none".to_owned()) } else { Look::Done(()) }
+    });
+    filled.await.unwrap();
+    assert_eq!(apps.pod(NAMESPACE, SCENARIO_ID).is_none(), rolled_out);
+    let replaced = apps.replaced(NAMESPACE, SCENARIO_ID, Some(POD), SHORT).await;
+    assert_eq!(replaced.is_ok(), rolled_out, "{replaced:?}");
+}
+
 #[tokio::test]
 async fn a_namespace_makes_room_when_its_last_pod_is_gone_and_not_before() {
     let server = ApiServer::playing(Scenario::Leaving);
