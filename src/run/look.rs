@@ -15,6 +15,9 @@ use crate::verdict::sighting::{Seen, Sighting};
 /// How long Vault's log may take to say why it refused.
 const LOG_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long a rollout may take until the pod that ran is on its way out.
+const ROLLOUT_LIMIT: Duration = Duration::from_secs(60);
+
 /// Starts a Vault for one scenario alone.
 ///
 /// # Errors
@@ -65,7 +68,7 @@ pub async fn edit(
     }
     let before = apps.pod(namespace, scenario);
     app::edit(site, configuration).await?;
-    Ok(apps.replaced(namespace, scenario, before.as_deref(), left()).await?)
+    Ok(apps.replaced(namespace, scenario, before.as_deref(), left().min(ROLLOUT_LIMIT)).await?)
 }
 
 /// Asks the servers what the client alone cannot see.

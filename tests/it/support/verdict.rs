@@ -261,6 +261,7 @@ pub fn sighting_of(cause: &str, concerned: impl Fn(&str) -> bool) -> Sighting {
         "read.trailing-slash" => with_facts(&[Fact::TrailingSlash], sighting(read_ended(answer(403, DENIED)))),
         "read.secret-at-data-data" => with_facts(&[Fact::SecretAtDataData], sighting(read_ended(answer(404, "")))),
         "read.kv-version-1" => with_facts(&[Fact::KvVersion1], sighting(read_ended(answer(404, "")))),
+        "read.other-engine" => with_facts(&[Fact::OtherEngine], sighting(read_ended(answer(404, "")))),
         "read.not-version-2-shape" => {
             let observation = Observation { secret: Some(Secret::default()), ..read_ended(answer(200, "")) };
             with_facts(&[Fact::KvVersion1], sighting(observation))
@@ -290,7 +291,7 @@ pub fn exactly_as_recorded(scenario: &Scenario) -> Sighting {
     if let Seen::Observed(observation) = &mut sighting.seen
         && let Some(secret) = &mut observation.secret
     {
-        secret.unexpected = expect.unexpected;
+        secret.unexpected = expect.unexpected + scenario.on_page.moved;
     }
     let text = "path is already in use at pmp-dev/".to_owned();
     sighting.enable_again = expect.enable_again_refused.then_some(EnableAgain { refused: true, text });
