@@ -23,6 +23,7 @@ mod kind_image;
 mod kind_matrix;
 mod kind_old_plugin;
 mod kind_outage;
+mod kind_pages;
 mod kind_raft;
 mod kind_secrets;
 mod kind_self_test;
