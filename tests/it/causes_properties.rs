@@ -163,9 +163,9 @@ proptest! {
     }
 
     #[test]
-    fn a_line_that_no_possible_cause_explains_makes_nothing_certain(known in known()) {
+    fn a_line_that_no_possible_cause_explains_makes_nothing_certain_and_rules_nothing_out(known in known()) {
         let causes = catalogue();
-        let Left { unexplained, .. } = causes.left(&known.clues(), &known.ruled_out);
+        let Left { causes: left, unexplained } = causes.left(&known.clues(), &known.ruled_out);
         let explains = |cause: &Cause| {
             let tells = |signature: &&Signature| {
                 signature.log.as_ref().zip(known.line()).is_some_and(|(text, line)| line.contains(text))
@@ -179,6 +179,10 @@ proptest! {
             .any(explains);
         let must = known.stage == Stage::Login && known.line().is_some() && !explained;
         prop_assert_eq!(unexplained, must);
+        if unexplained {
+            let blind = Known { log: None, ..known.clone() };
+            prop_assert_eq!(left, causes.left(&blind.clues(), &known.ruled_out).causes);
+        }
     }
 }
 

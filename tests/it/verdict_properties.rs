@@ -288,6 +288,7 @@ fn passed(observation: &Observation, stage: Stage) -> bool {
         Stage::Login => passed(observation, Stage::Token) && ok(login.map(|login| &login.answer)),
         Stage::Read => {
             passed(observation, Stage::Login)
+                && observation.read_with_token
                 && ok(observation.read.as_ref())
                 && secret.is_some_and(|secret| secret.version_2_shape)
         }
