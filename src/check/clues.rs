@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::check::inspect::{Found, Inspection, strings};
+use crate::check::inspect::{ClusterSide, Found, Inspection, strings};
 use crate::check::target::Target;
 use crate::cluster::objects::user_name;
 use crate::page::cause::{CauseId, Fact, Facts, ids};
@@ -29,10 +29,10 @@ impl Inspection {
         self.vault.as_ref()?.config.there()
     }
 
-    /// Whether the auth configuration has a reviewer's token; unknown without a Vault token. Plugins up to 0.14 do not
-    /// say: there, whoever names a reviewer says so.
+    /// Whether the auth configuration has a reviewer's token; unknown without a Vault token, and where the plugin does
+    /// not say (up to 0.14). That a reviewer is named with `--reviewer` does not show that Vault has its token.
     fn reviewer_configured(&self) -> Option<bool> {
-        self.config()?["token_reviewer_jwt_set"].as_bool().or(self.cluster.reviewer_there.map(|_| true))
+        self.config()?["token_reviewer_jwt_set"].as_bool()
     }
 
     /// Whether the configuration has the cluster's own certificate authority.
@@ -75,7 +75,15 @@ impl Inspection {
         let reviewer = self.reviewer_configured();
         facts.note(Fact::ReviewerSet, reviewer);
         let local = self.config().map(|config| config["disable_local_ca_jwt"].as_bool() != Some(true));
-        facts.note(Fact::LocalTokenUsed, local.zip(reviewer).map(|(local, reviewer)| local && !reviewer));
+        let local_used = match (local, reviewer) {
+            (Some(false), _) | (_, Some(true)) => Some(false),
+            (Some(true), Some(false)) => Some(true),
+            _ => None,
+        };
+        facts.note(Fact::LocalTokenUsed, local_used);
+        if local == Some(false) {
+            facts.deny(Fact::ReviewByVault);
+        }
         match reviewer {
             Some(true) => {
                 for fact in [Fact::ReviewByApp, Fact::ReviewByVault, Fact::AppReviewsWithoutRight] {
@@ -87,7 +95,6 @@ impl Inspection {
                     facts.deny(fact);
                 }
                 if local == Some(false) {
-                    facts.deny(Fact::ReviewByVault);
                     facts.note(Fact::AppReviewsWithoutRight, self.cluster.app_may.map(|may| !may));
                 }
             }
@@ -97,13 +104,14 @@ impl Inspection {
             facts.deny(Fact::ReviewByApp);
             facts.deny(Fact::AppReviewsWithoutRight);
         }
-        if reviewer != Some(false) {
-            facts.note(Fact::ReviewerMissing, self.cluster.reviewer_there.map(|there| !there));
-            if self.cluster.reviewer_there != Some(false) {
-                facts.note(Fact::ReviewerLacksRight, self.cluster.reviewer_may.map(|may| !may));
-            }
-        }
-        if self.cluster.reviewer_may == Some(true) {
+        // What is wrong with the reviewer matters where Vault has its token; that nothing is wrong with it does anyway.
+        let of_the_reviewer = |holds: Option<bool>| holds.filter(|holds| !holds || reviewer == Some(true));
+        let ClusterSide { reviewer_there, reviewer_may, .. } = self.cluster;
+        facts.note(Fact::ReviewerMissing, of_the_reviewer(reviewer_there.map(|there| !there)));
+        // An account that is gone is not accepted, whatever the binding that it left behind allows.
+        let lacks = if reviewer_there == Some(false) { Some(false) } else { reviewer_may.map(|may| !may) };
+        facts.note(Fact::ReviewerLacksRight, of_the_reviewer(lacks));
+        if lacks == Some(false) {
             facts.deny(Fact::ReviewByReviewer);
         }
     }
@@ -223,7 +231,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::check::inspect::{ClusterSide, VaultSide};
+    use crate::check::inspect::VaultSide;
     use crate::check::target::tests::target;
 
     fn inspection(config: Value, role: Value) -> Inspection {
@@ -268,15 +276,23 @@ mod tests {
     }
 
     #[test]
-    fn where_vault_does_not_say_whether_a_reviewer_is_set_one_that_is_named_is() {
-        let of = |config: Value, reviewer_there: Option<bool>| {
-            let cluster = ClusterSide { reviewer_there, ..ClusterSide::default() };
-            let inspection = Inspection { cluster, ..inspection(config, Value::Null) };
-            inspection.clues(&target(), "app").facts.of(Fact::ReviewerSet)
+    fn what_is_wrong_with_a_named_reviewer_shows_nothing_where_vault_does_not_say_that_it_has_its_token() {
+        let facts = |config: Value, reviewer_there: Option<bool>, reviewer_may: Option<bool>| {
+            let cluster = ClusterSide { reviewer_there, reviewer_may, ..ClusterSide::default() };
+            let clues = Inspection { cluster, ..inspection(config, Value::Null) }.clues(&target(), "app");
+            let about = [Fact::ReviewerSet, Fact::ReviewerMissing, Fact::ReviewerLacksRight, Fact::ReviewByReviewer];
+            about.map(|fact| clues.facts.of(fact))
         };
         let silent = || json!({ "kubernetes_host": "https://10.0.0.1:6443" });
-        assert_eq!([None, Some(true), Some(false)].map(|there| of(silent(), there)), [None, Some(true), Some(true)]);
-        assert_eq!(of(json!({ "token_reviewer_jwt_set": false }), Some(true)), Some(false));
+        let says = |set: bool| json!({ "token_reviewer_jwt_set": set });
+        let (yes, no) = (Some(true), Some(false));
+        assert_eq!(facts(silent(), yes, no), [None, no, None, None]);
+        assert_eq!(facts(silent(), no, yes), [None, None, no, no]);
+        assert_eq!(facts(silent(), yes, yes), [None, no, no, no]);
+        assert_eq!(facts(silent(), None, None), [None; 4]);
+        assert_eq!(facts(says(true), yes, no), [yes, no, yes, None]);
+        assert_eq!(facts(says(true), no, yes), [yes, yes, no, no]);
+        assert_eq!(facts(says(false), yes, no), [no; 4]);
     }
 
     #[test]

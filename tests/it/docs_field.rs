@@ -54,7 +54,8 @@ becomes of everything else: `otherwise: api-server` or `vault` passes it on, `tu
 `reset`, `close`, `silence`, `html`, `json`, `not-found`, `unauthorized`. Its address is `{server.NAME.url}`, its authority `{server.NAME.ca}`.
 
 What must be said: `way`, `fails` and `warns` beside it, `code` where it is not 1 for what fails and 0 else, `shows` and
-`never`: what the screen must have, and what nothing may have.
+`never`: what the screen must have, and what nothing may have. Plugins of the auth method up to 0.14 do not tell whether a
+reviewer is configured; `of-old-plugins` is what must be said there in the place of `says` (`tests/real/kind_old_plugin.rs`).
 
 Names of the customer and of the testbed stand in braces: ";
 
@@ -109,7 +110,10 @@ fn page(corpus: &Corpus) -> String {
             "\n## {}\n\n| set-up | seen at | nothing | token | log |\n|---|---|---|---|---|\n",
             theme.theme
         ));
-        text.extend(theme.situations.iter().map(row));
+        for situation in &theme.situations {
+            text.push_str(&row(situation));
+            text.extend(situation.on_an_old_plugin().iter().map(row));
+        }
     }
     text
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pmp_vault_conformance::check::app::{App, Source};
-use pmp_vault_conformance::check::inspect::Account;
+use pmp_vault_conformance::check::inspect::{Account, Found};
 use pmp_vault_conformance::check::judge::{ALL, APP, FRESH_ACCOUNT, Judge, OTHER_NAMESPACE, SET_UP, WITHOUT_TOKEN};
 use pmp_vault_conformance::check::likeness::Token;
 use pmp_vault_conformance::check::sighted::{Probed, Sighted};
@@ -20,6 +20,7 @@ use pmp_vault_conformance::verdict::result::{Case, ScenarioResult, Subject};
 use pmp_vault_conformance::verdict::sighting::Seen;
 use proptest::prelude::*;
 use proptest::sample::select;
+use serde_json::json;
 
 use crate::support::existing::*;
 
@@ -191,6 +192,30 @@ proptest! {
         let app = of(&judged(&target, &sighted), APP).clone();
         let made_since = since < age;
         prop_assert_eq!(app.verdict == Verdict::Nonconformant, made_since, "{:?}", app.cases);
+    }
+
+    #[test]
+    fn a_reviewer_whose_token_vault_is_not_known_to_have_is_never_the_one_cause(
+        target in target(), sighted in sighted(), set in any::<Option<bool>>(),
+    ) {
+        let mut sighted = sighted;
+        let Seen::Observed(observation) = &mut sighted.twin.seen else { return Ok(()) };
+        observation.token = TokenState::Present;
+        observation.login = Some(Login {
+            answer: answer(403, "permission denied"),
+            lease_duration: None,
+            policies: Vec::new(),
+            empty_login_status: Some(400),
+            another_method: false,
+        });
+        if let Some(vault) = &mut sighted.inspection.vault {
+            vault.config = Found::There(json!({ "kubernetes_host": "https://10.0.0.1:6443", "token_reviewer_jwt_set": set }));
+        }
+        let has_one = sighted.inspection.vault.is_some() && set == Some(true);
+        let app = of(&judged(&target, &sighted), APP).clone();
+        let of_the_reviewer = ["login.reviewer-may-not-review", "login.reviewer-unauthorized"];
+        let blamed = app.observed.cause.as_ref().is_some_and(|cause| of_the_reviewer.contains(&cause.as_str()));
+        prop_assert!(!blamed || has_one, "{:?}", app.observed);
     }
 
     #[test]

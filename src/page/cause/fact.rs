@@ -112,9 +112,9 @@ pub enum Fact {
     HostIsPlainHttp,
     /// `kubernetes_ca_cert` of the auth configuration is not the cluster's.
     ForeignCa,
-    /// The API server says that the token reviewer may not create TokenReviews.
+    /// Vault has a token reviewer's token, and the API server says that the reviewer may not create TokenReviews.
     ReviewerLacksRight,
-    /// The token reviewer's Service Account is not there.
+    /// Vault has a token reviewer's token, and the reviewer's Service Account is not there.
     ReviewerMissing,
     /// No reviewer is configured, Vault may not use its own token, and the app may not create TokenReviews.
     AppReviewsWithoutRight,

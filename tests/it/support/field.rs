@@ -43,6 +43,10 @@ pub struct Situation {
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
     pub says: Depths,
+    /// What must be said in its place where the plugin is up to 0.14: that one does not tell whether it has a reviewer's
+    /// token. The same where it is left out.
+    #[serde(default)]
+    pub of_old_plugins: Option<Depths>,
 }
 
 /// What must be said: with nothing but the app's own way; with a read-only Vault token, the reviewer and its
@@ -262,6 +266,14 @@ impl Corpus {
         self.themes.iter().flat_map(|theme| &theme.situations)
     }
 
+    /// The same, and those beside them that an old plugin makes others.
+    pub fn with_old_plugins(&self) -> Vec<Situation> {
+        self.situations()
+            .flat_map(|situation| [Some(situation.clone()), situation.on_an_old_plugin()])
+            .flatten()
+            .collect()
+    }
+
     /// The situation of that name.
     pub fn named(&self, name: &str) -> &Situation {
         self.situations().find(|situation| situation.name == name).unwrap_or_else(|| panic!("no situation {name}"))
@@ -282,6 +294,12 @@ impl Situation {
     pub fn depths(&self) -> [(&'static str, &Says); 3] {
         let token = self.says.token.as_ref().unwrap_or(&self.says.nothing);
         [("nothing", &self.says.nothing), ("token", token), ("log", self.says.log.as_ref().unwrap_or(token))]
+    }
+
+    /// The same on an old plugin, where something else must be said there.
+    pub fn on_an_old_plugin(&self) -> Option<Self> {
+        let says = self.of_old_plugins.clone()?;
+        Some(Self { name: format!("{}, plugin up to 0.14", self.name), says, of_old_plugins: None, ..self.clone() })
     }
 }
 
