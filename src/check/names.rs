@@ -27,6 +27,7 @@ pub(super) fn told(target: &Target) -> Names {
         account: target.service_account.clone().unwrap_or_else(|| UNKNOWN_ACCOUNT.to_owned()),
         operator_namespace: target.operator_namespace.clone(),
         runtime: target.runtime.clone(),
+        app_selector: target.app_selector.clone(),
         address: target.secret.address.clone(),
         server: server(&target.secret.address),
         reviewer,

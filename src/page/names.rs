@@ -30,6 +30,8 @@ pub struct Names {
     pub operator_namespace: String,
     /// The `Runtime`.
     pub runtime: String,
+    /// The label selector of the app's pods.
+    pub app_selector: String,
     /// Vault's address as the app has it, such as `https://vault.example:8200`.
     pub address: String,
     /// Its host and port alone, such as `vault.example:8200`.
@@ -58,6 +60,7 @@ impl Default for Names {
             account: "pmp-secret-accessor".to_owned(),
             operator_namespace: "<your-operator-ns>".to_owned(),
             runtime: "mxplatform".to_owned(),
+            app_selector: "app=mxplatform".to_owned(),
             address: "http://<VAULT_ADDR>:8200".to_owned(),
             server: "<VAULT_ADDR>:8200".to_owned(),
             reviewer: "vault-reviewer".to_owned(),
@@ -130,7 +133,7 @@ impl Names {
     }
 
     /// Every placeholder, without its braces.
-    pub const PLACEHOLDERS: [&str; 14] = [
+    pub const PLACEHOLDERS: [&str; 15] = [
         "mount",
         "secret",
         "auth",
@@ -140,6 +143,7 @@ impl Names {
         "account",
         "operator-namespace",
         "runtime",
+        "app-selector",
         "address",
         "server",
         "reviewer",
@@ -158,6 +162,7 @@ impl Names {
             "account" => &self.account,
             "operator-namespace" => &self.operator_namespace,
             "runtime" => &self.runtime,
+            "app-selector" => &self.app_selector,
             "address" => &self.address,
             "server" => &self.server,
             "reviewer" => &self.reviewer,

@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::summary;
 use super::text::one_line;
 use crate::event::RunResult;
 use crate::page::cause::SaysOf;
@@ -69,9 +70,14 @@ impl<'a> Answers<'a> {
         Self { causes, names: result.facts.names.clone() }
     }
 
-    /// What there is to say of a cause, if the catalogue has it.
+    /// What there is to say of the cause of a case, if it has one that the catalogue has.
     #[must_use]
-    pub fn said(&self, id: &CauseId) -> Option<Said> {
+    pub fn of_case(&self, case: &Case) -> Option<Said> {
+        self.said(case.cause.as_ref()?, key(case))
+    }
+
+    /// What there is to say of a cause, if the catalogue has it; of this one key, or of any.
+    fn said(&self, id: &CauseId, key: Option<&str>) -> Option<Said> {
         let cause = self.causes.get(id)?;
         let documented = Names::default();
         let names = self.names.as_ref().unwrap_or(&documented);
@@ -79,10 +85,23 @@ impl<'a> Answers<'a> {
         Some(Said {
             cause: id.clone(),
             what: sentence(&self.title(cause)),
-            todo: sentence(&names.fill(first)),
-            then: (!rest.is_empty()).then(|| names.fill(rest)),
-            commands: cause.told(names).commands,
+            todo: of_key(&sentence(&names.fill(first)), key),
+            then: (!rest.is_empty()).then(|| of_key(&names.fill(rest), key)),
+            commands: cause.told(names).commands.iter().map(|line| of_key(line, key)).collect(),
         })
+    }
+
+    /// What there is to say of each cause for which something holds and should be mended, in the order of its cases.
+    #[must_use]
+    pub fn of_warnings(&self, scenario: &ScenarioResult) -> Vec<Said> {
+        let mut all: Vec<Said> = Vec::new();
+        let warned = || summary::warnings(std::slice::from_ref(scenario)).map(|(_, case)| case);
+        for id in warned().filter_map(|case| case.cause.as_ref()) {
+            if all.iter().all(|said| said.cause != *id) {
+                all.extend(self.said(id, one_key(warned(), id)));
+            }
+        }
+        all
     }
 
     fn title(&self, cause: &Cause) -> String {
@@ -106,7 +125,7 @@ impl<'a> Answers<'a> {
         for case in failed(scenario) {
             let Some(id) = case.cause.as_ref().filter(|id| !known.contains(id)) else { continue };
             if besides.iter().all(|said| said.cause != *id) {
-                besides.extend(self.said(id));
+                besides.extend(self.said(id, one_key(failed(scenario), id)));
             }
         }
         besides.retain(|said| said.what != answer.what);
@@ -116,20 +135,21 @@ impl<'a> Answers<'a> {
 
     fn main(&self, scenario: &ScenarioResult) -> Answer {
         let observed = &scenario.observed;
-        if let Some(said) = observed.cause.as_ref().and_then(|id| self.said(id)) {
+        let said = |id: &CauseId| self.said(id, one_key(failed(scenario), id));
+        if let Some(said) = observed.cause.as_ref().and_then(said) {
             let what = format!("{}{}{}.", said.what.trim_end_matches('.'), which(observed), follows(scenario));
             return Answer { what, ..Answer::from(said) };
         }
         if let Some(stage) = observed.stage {
             return self.uncertain(stage, observed);
         }
-        let first = failed(scenario).find_map(|case| self.said(case.cause.as_ref()?));
+        let first = failed(scenario).find_map(|case| said(case.cause.as_ref()?));
         first.map_or_else(|| without_cause(&scenario.reason), Answer::from)
     }
 
     /// A stop whose cause is not certain.
     fn uncertain(&self, stage: Stage, observed: &Observed) -> Answer {
-        let one_of: Vec<Said> = observed.candidates.iter().filter_map(|id| self.said(id)).collect();
+        let one_of: Vec<Said> = observed.candidates.iter().filter_map(|id| self.said(id, None)).collect();
         let so = stops(stage);
         let several = match one_of.len() {
             0 => "and no cause that is known explains why".to_owned(),
@@ -192,6 +212,27 @@ impl From<Said> for Answer {
 /// The cases that failed.
 pub fn failed(scenario: &ScenarioResult) -> impl Iterator<Item = &Case> {
     scenario.cases.iter().filter(|case| case.verdict == Verdict::Nonconformant)
+}
+
+fn key(case: &Case) -> Option<&str> {
+    match &case.subject {
+        Subject::Key(name) => Some(name),
+        _ => None,
+    }
+}
+
+/// The key of those cases that have the cause, where it is one alone.
+fn one_key<'a>(cases: impl Iterator<Item = &'a Case>, id: &CauseId) -> Option<&'a str> {
+    let mut keys = cases.filter(|case| case.cause.as_ref() == Some(id)).filter_map(key);
+    keys.next().filter(|_| keys.next().is_none())
+}
+
+/// With the key's name in the place of the catalogue's word for one.
+fn of_key(text: &str, key: Option<&str>) -> String {
+    match key.and_then(|key| shlex::try_quote(key).ok()) {
+        Some(key) => text.replace(" KEY=", &format!(" {key}=")),
+        None => text.to_owned(),
+    }
 }
 
 /// Which keys, where the way stops at them.
@@ -269,6 +310,25 @@ mod tests {
     fn a_sentence_ends_with_its_full_stop_outside_of_what_is_typed() {
         assert_eq!(first_sentence("Run `a. b` on 1.9. Then c."), ("Run `a. b` on 1.9.", "Then c."));
         assert_eq!(first_sentence("One"), ("One", ""));
+    }
+
+    #[test]
+    fn what_is_to_be_typed_has_the_name_of_the_one_key_that_it_is_about() {
+        let missing = |name: &str| Case {
+            cause: Some(crate::page::cause::ids::keys::MISSING),
+            ..Case::new(Subject::Key(name.to_owned()), Verdict::Nonconformant, "it is not there")
+        };
+        let causes = crate::scenario::load::Catalogue::embedded().unwrap().causes;
+        let answers = Answers::new(&causes, &RunResult::default());
+        let typed = |names: &[&str]| {
+            let cases = names.iter().map(|name| missing(name)).collect();
+            let answer = answers.of(&ScenarioResult::of_checks("a.b", "", "", cases)).unwrap();
+            answer.commands.join("\n") + &answer.todo
+        };
+        let one = typed(&["VCS.GitlabAdminPAT"]);
+        assert_eq!(one.matches(" VCS.GitlabAdminPAT=-").count(), 2, "{one}");
+        assert!(!one.contains("KEY"), "{one}");
+        assert_eq!(typed(&["VCS.GitlabAdminPAT", "Email.SMTPPassword"]).matches(" KEY=-").count(), 2);
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub(super) fn warnings(text: &mut String, result: &RunResult, answers: &Answers<
         }
         let line = format!("{}: {}: {}", scenario.id, case.subject, case.message);
         let _ = writeln!(text, "  {}", one_line(&line));
-        if let Some(said) = case.cause.as_ref().and_then(|id| answers.said(id)) {
+        if let Some(said) = answers.of_case(case) {
             let _ = writeln!(text, "    {}: {}", said.cause, todo(&said));
             commands(text, &said.commands, "      ");
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::answer::Answer;
+use super::answer::{Answer, Answers, Said};
 use super::summary::{self, Counts, Defect};
 use crate::event::{Ending, Exit, FaultRow, RunKind, RunResult, Score, Stability};
 use crate::ledger::Request;
@@ -118,6 +118,9 @@ pub struct Scenario {
     /// Of one that failed: what is wrong, what to do, and what to type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
+    /// Of what holds and should be mended all the same: each cause once, with what to do and what to type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to_mend: Vec<Said>,
     /// What must follow.
     pub expected: String,
     /// What was observed.
@@ -195,10 +198,9 @@ pub struct NamedCase {
 }
 
 impl Report {
-    /// The report of a run that ends with this exit code, with an answer for each of its scenarios that failed.
+    /// The report of a run that ends with this exit code.
     #[must_use]
-    pub fn new(result: &RunResult, answers: &[Option<Answer>], exit: Exit, outside_scenarios: Option<String>) -> Self {
-        let answers = answers.iter().cloned().chain(std::iter::repeat(None));
+    pub fn new(result: &RunResult, answers: &Answers<'_>, exit: Exit, outside_scenarios: Option<String>) -> Self {
         let facts = result.facts.clone();
         Self {
             schema_version: SCHEMA_VERSION,
@@ -225,7 +227,7 @@ impl Report {
             outside_scenarios,
             problems: result.problems.clone(),
             defects: summary::defects(&result.scenarios),
-            scenarios: result.scenarios.iter().zip(answers).map(Scenario::from).collect(),
+            scenarios: result.scenarios.iter().map(|scenario| Scenario::new(scenario, answers)).collect(),
             timings: result.timings.clone(),
             ledger: result.ledger.clone(),
             scores: result.scores.clone(),
@@ -235,15 +237,16 @@ impl Report {
     }
 }
 
-impl From<(&ScenarioResult, Option<Answer>)> for Scenario {
-    fn from((result, answer): (&ScenarioResult, Option<Answer>)) -> Self {
+impl Scenario {
+    fn new(result: &ScenarioResult, answers: &Answers<'_>) -> Self {
         let mut scenario = Self {
             id: result.id.clone(),
             title: result.title.clone(),
             page: result.page.clone(),
             verdict: result.verdict,
             reason: result.reason.clone(),
-            answer,
+            answer: answers.of(result),
+            to_mend: answers.of_warnings(result),
             expected: result.expected.clone(),
             observed: result.observed.clone(),
             evidence: result.evidence,

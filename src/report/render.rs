@@ -77,7 +77,7 @@ fn draw(clean: &RunResult, causes: &CauseCatalogue, replacements: usize, deny: D
     let outside = summary::outside_scenarios(clean, replacements);
     let answering = Answers::new(causes, &result);
     let answers: Vec<Option<Answer>> = result.scenarios.iter().map(|scenario| answering.of(scenario)).collect();
-    let report = json::Report::new(&result, &answers, exit, outside.clone());
+    let report = json::Report::new(&result, &answering, exit, outside.clone());
     let mut json = serde_json::to_string_pretty(&report)?;
     json.push('\n');
     let junit = junit::render(&result, &answers, outside.as_deref())?;

@@ -51,6 +51,7 @@ fn names() -> Names {
         account: name("shop-app"),
         operator_namespace: name("mendix"),
         runtime: name("shop"),
+        app_selector: name("mendix-app=shop"),
         address: name("https://vault.shop.example:8200"),
         server: name("vault.shop.example:8200"),
         reviewer: name("vault-auth"),

@@ -63,8 +63,8 @@ pub struct Cause {
     /// well without it.
     pub title: String,
     /// What it means: one or two sentences. Here, in `title`, in `remedy` and in `commands`, `{mount}`, `{secret}`,
-    /// `{auth}`, `{role}`, `{policy}`, `{namespace}`, `{account}`, `{operator-namespace}`, `{runtime}`, `{address}`,
-    /// `{server}`, `{reviewer}`, `{reviewer-namespace}` and `{token-file}` stand for the names there; any other brace is
+    /// `{auth}`, `{role}`, `{policy}`, `{namespace}`, `{account}`, `{operator-namespace}`, `{runtime}`, `{app-selector}`,
+    /// `{address}`, `{server}`, `{reviewer}`, `{reviewer-namespace}` and `{token-file}` stand for the names there; any other brace is
     /// doubled.
     pub meaning: String,
     /// What to do about it: one or two sentences.
