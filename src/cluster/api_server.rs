@@ -15,7 +15,7 @@ use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
 
-use super::mendix::{OPERATOR_CONFIGURATION, RUNTIME};
+use super::mendix::{OPERATOR_CONFIGURATION, RUNTIME, deployment_name};
 use super::{RUN_LABEL, SCENARIO_LABEL};
 use crate::probe;
 use crate::probe::observation::{Observation, SCHEMA, TokenState};
@@ -381,10 +381,10 @@ fn pod(state: &mut State, scenario: Scenario) {
     state.log = said(RUN);
     match scenario {
         Scenario::NotAdmitted => {
-            let mut deployment = object("apps/v1", "Deployment", RUNTIME, UID, RUN);
+            let mut deployment = object("apps/v1", "Deployment", &deployment_name(RUNTIME), UID, RUN);
             let condition = json!({ "type": "ReplicaFailure", "status": "True", "message": REFUSAL });
             deployment["status"] = json!({ "conditions": [condition] });
-            state.objects.insert(path("deployments", RUNTIME), deployment);
+            state.objects.insert(path("deployments", &deployment_name(RUNTIME)), deployment);
             state.failures.push((Method::POST, "/pods", 403, REFUSAL));
             return;
         }
@@ -429,8 +429,8 @@ fn runtime(state: &mut State, scenario: Scenario) {
         Scenario::RuntimeWithAutomount => {
             state.objects.insert(path("operatorconfigurations", OPERATOR_CONFIGURATION), configuration(true));
         }
-        Scenario::DeploymentRefused => state.failures.push((Method::PATCH, RUNTIME, 403, REFUSAL)),
-        Scenario::DeploymentFails => state.failures.push((Method::PATCH, RUNTIME, 500, TROUBLE)),
+        Scenario::DeploymentRefused => state.failures.push((Method::PATCH, "-master", 403, REFUSAL)),
+        Scenario::DeploymentFails => state.failures.push((Method::PATCH, "-master", 500, TROUBLE)),
         Scenario::RuntimeLeaving => runtime["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"),
         _ => {}
     }

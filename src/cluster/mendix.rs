@@ -163,7 +163,13 @@ pub fn app(image: &str, input: String, service_account: Option<&str>) -> PodTemp
     }
 }
 
-/// What the stand-in makes of a `Runtime`: a Deployment of its pod template,
+/// What the operator calls the Deployment of an environment (its public documentation).
+#[must_use]
+pub fn deployment_name(environment: &str) -> String {
+    format!("{environment}-master")
+}
+
+/// What the stand-in makes of a `Runtime`: a Deployment of its pod template, with the operator's public name and labels,
 /// whose `automountServiceAccountToken` is the operator's setting, `false`
 /// where that is unset (its documented default).
 ///
@@ -184,7 +190,7 @@ pub fn deployment(
     if let Some(automount) = automount {
         pod["automountServiceAccountToken"] = json!(automount);
     }
-    let mut labels = json!({ "app": runtime.name_any() });
+    let mut labels = json!({ "app": runtime.name_any(), "component": "mendix-app", "node-type": "master" });
     for label in [RUN_LABEL, SCENARIO_LABEL] {
         if let Some(value) = runtime.labels().get(label) {
             labels[label] = json!(value);
@@ -194,7 +200,7 @@ pub fn deployment(
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {
-            "name": runtime.name_any(),
+            "name": deployment_name(&runtime.name_any()),
             "namespace": runtime.namespace(),
             "labels": labels,
             "ownerReferences": [{

@@ -82,7 +82,7 @@ async fn reconcile(runtime: Arc<Runtime>, context: Arc<Context>) -> Result<Actio
     let made = deployment(&runtime, configuration.as_ref())?;
     let deployments = Api::<Deployment>::namespaced(context.client.clone(), &namespace);
     let apply = PatchParams::apply("mendix-operator-stand-in").force();
-    let taken = deployments.patch(&runtime.name_any(), &apply, &Patch::Apply(&made)).await;
+    let taken = deployments.patch(&made.name_any(), &apply, &Patch::Apply(&made)).await;
     {
         let mut refusals = context.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         match &taken {
@@ -106,7 +106,7 @@ mod tests {
 
     use super::*;
     use crate::cluster::api_server::{ApiServer, Asked, NAMESPACE, REFUSAL, RUN, Scenario, UID, configuration, path};
-    use crate::cluster::mendix::RUNTIME;
+    use crate::cluster::mendix::{RUNTIME, deployment_name};
     use crate::wait::{self, Look};
 
     /// The operator at work, until it is dropped.
@@ -165,7 +165,7 @@ mod tests {
     ) {
         let working = Working::on(scenario);
         let made = working.made(1).await;
-        assert_eq!(made.path, path("deployments", RUNTIME));
+        assert_eq!(made.path, path("deployments", &deployment_name(RUNTIME)));
         assert!(made.query.contains("fieldManager=mendix-operator-stand-in"), "{}", made.query);
         assert_eq!(*automount(&made), json!(mounts));
         assert_eq!(made.body["metadata"]["labels"][RUN_LABEL], RUN);

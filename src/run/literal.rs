@@ -27,7 +27,7 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use super::clock::Clock;
 use super::look::{find_out, look};
 use crate::cluster::RUN_LABEL;
-use crate::cluster::mendix::{OPERATOR_CONFIGURATION, OperatorConfiguration, RUNTIME, Runtime};
+use crate::cluster::mendix::{OPERATOR_CONFIGURATION, OperatorConfiguration, RUNTIME, Runtime, deployment_name};
 use crate::cluster::patience::why;
 use crate::configure::names::{REVIEWER, REVIEWER_BINDING, SIBLING};
 use crate::configure::site::{Operation, cluster};
@@ -333,7 +333,7 @@ async fn free_app(site: Site<'_>) -> Result<(), Error> {
     let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), namespace);
     delete(&accounts, AccountName::PmpSecretAccessor.as_str()).await?;
     // After the Runtime, so that the stand-in operator does not make it again.
-    delete(&Api::<Deployment>::namespaced(kube.clone(), namespace), RUNTIME).await
+    delete(&Api::<Deployment>::namespaced(kube.clone(), namespace), &deployment_name(RUNTIME)).await
 }
 
 async fn delete<K>(api: &Api<K>, name: &str) -> Result<(), Error>
