@@ -125,7 +125,7 @@ fn known() -> BoxedStrategy<Known> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_is_named_that_was_ruled_out_or_whose_fact_was_seen_not_to_be(known in known()) {
@@ -160,6 +160,29 @@ proptest! {
             .filter(|other| other.id != cause.id && other.kind_of.as_ref() != Some(&cause.id))
             .all(|other| other.signatures.iter().all(|signature| !known.possible(signature, false) || (explained && !told(signature))));
         prop_assert!(evidence || others_out, "{} is named alone by elimination, and others are left", cause.id);
+    }
+
+    #[test]
+    fn what_would_be_more_particular_than_what_was_seen_is_not_passed_over(known in known()) {
+        let causes = catalogue();
+        let Left { causes: left, unexplained } = causes.left(&known.clues(), &known.ruled_out);
+        if unexplained {
+            return Ok(());
+        }
+        let here = |cause: &&Cause| cause.id.stage() == Some(known.stage) && !known.ruled_out.contains(&cause.id);
+        let all = || causes.causes.iter().filter(here).flat_map(|cause| cause.signatures.iter().map(move |one| (cause, one)));
+        let told = |signature: &Signature| signature.log.as_ref().zip(known.line()).is_some_and(|(text, line)| line.contains(text));
+        let explained = all().any(|(_, signature)| known.possible(signature, false) && told(signature));
+        let counts = |signature: &Signature| !explained || told(signature);
+        let most = all().filter(|(_, one)| known.shown(one) && counts(one)).map(|(_, one)| known.conditions(one).len()).max();
+        for (cause, signature) in all().filter(|(_, one)| known.possible(one, false) && counts(one)) {
+            if known.conditions(signature).len() > most.unwrap_or(0) {
+                let stands_for = |other: &&Cause| {
+                    other.id == cause.id || cause.kind_of.as_ref() == Some(&other.id) || other.kind_of.as_ref() == Some(&cause.id)
+                };
+                prop_assert!(left.iter().any(stands_for), "{} is passed over", cause.id);
+            }
+        }
     }
 
     #[test]

@@ -317,6 +317,8 @@ proptest! {
         for id in [WITHOUT_TOKEN, FRESH_ACCOUNT, OTHER_NAMESPACE] {
             prop_assert!(of(&results, id).verdict != Verdict::Conformant, "{}", id);
         }
+        // What could not be asked is not what there is no reason to ask.
+        prop_assert_eq!(of(&results, WITHOUT_TOKEN).verdict, Verdict::Inconclusive);
         let Catalogue { page, revisions, causes, .. } = catalogue();
         let nothing = Judge { target: &target, page, revisions, causes, now: NOW }.nothing(&reason);
         prop_assert_eq!(exit_code(&nothing), 3);
