@@ -11,6 +11,7 @@ mod kubeconfig;
 mod made;
 mod reader;
 mod session;
+mod told;
 
 use std::time::{Duration, Instant};
 
