@@ -12,7 +12,7 @@ use pmp_vault_conformance::page::{CauseId, Stage};
 use pmp_vault_conformance::scenario::load::Catalogue;
 use proptest::prelude::*;
 use proptest::sample::select;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const OPAQUE: &str = "permission denied";
 const UNHEARD_OF: &str = "something that no version said so far";
@@ -221,4 +221,29 @@ fn a_hint_leads_the_group_and_is_never_enough() {
     let hinted = ["login.api-server-front", "login.api-server-unreachable", "login.api-server-certificate"];
     assert_eq!(first, BTreeSet::from(hinted), "{ids:?}");
     assert!(ids.len() > 3 && !left.unexplained, "{ids:?}");
+}
+
+#[test]
+fn a_general_cause_says_nothing_beside_the_kind_of_it_that_was_seen() {
+    let cause = |id: &str, kind_of: Option<&str>, signature: Value| {
+        let kind_of = kind_of.map_or(Value::Null, Value::from);
+        json!({ "id": id, "title": "t", "meaning": "m", "remedy": "r", "kind-of": kind_of, "signatures": [signature], "seen-on": [] })
+    };
+    // Both are shown by as many conditions, so that neither is the more particular.
+    let general = cause("login.general", None, json!({ "status": 403, "client": OPAQUE }));
+    let kind = cause("login.kind", Some("login.general"), json!({ "status": 403, "fact": "foreign-ca" }));
+    let causes: CauseCatalogue = serde_json::from_value(json!({ "causes": [general, kind] })).unwrap();
+    let named = |seen: bool| {
+        let mut facts = Facts::default();
+        facts.note(Fact::ForeignCa, Some(seen));
+        let clues = Clues { stage: Stage::Login, status: Some(403), client: OPAQUE, log: None, facts: &facts };
+        causes
+            .left(&clues, &BTreeSet::new())
+            .causes
+            .iter()
+            .map(|cause| cause.id.as_str().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(named(true), ["login.kind"]);
+    assert_eq!(named(false), ["login.general"]);
 }
