@@ -58,11 +58,29 @@ fn about_scenario(scenario: &Scenario, catalogue: &Catalogue) -> String {
         true => text.push_str(&format!("applied:  the documented base `{base}` as it stands\n")),
         false => text.push_str(&format!("applied:  the documented base `{base}` with {}\n", fields.join(", "))),
     }
+    if !scenario.expect.fails.is_empty() {
+        let fails: Vec<&str> = scenario.expect.fails.iter().map(String::as_str).collect();
+        text.push_str(&format!("fails:    {}\n", fails.join(", ")));
+    }
+    let configuration = scenario.configuration();
+    let block = configuration.auth_method.block().and_then(|wanted| catalogue.blocks.get(wanted));
+    if let Some((expected, block)) = scenario.expect.block.as_ref().zip(block) {
+        let hold = block.steps.iter().map(|step| &*step.id).filter(|id| expected.contains(*id));
+        let hold = hold.collect::<Vec<_>>().join(", ");
+        text.push_str(&format!("steps:    {}\n", if hold.is_empty() { "none holds" } else { &hold }));
+    }
     if let Some(control) = &scenario.control {
         text.push_str(&format!("control:  {control} differs in one field and must pass in the same run\n"));
     }
     if scenario.evidence == Evidence::StandIn {
-        text.push_str("evidence: a stand-in of ours decides it, because the real software is not public\n");
+        text.push_str(
+            "evidence: a stand-in of ours has a part in it, for software that is not public or not at hand\n",
+        );
+    }
+    if let Some(block) = block {
+        text.push_str("\nTyped into bash:\n");
+        let typed = block.typed(configuration.fallback);
+        text.extend(typed.lines().map(|line| format!("{WHOLE}{}\n", format!("  {line}").trim_end())));
     }
     if let Some(deviation) = &scenario.known_deviation {
         text.push_str(&format!(

@@ -113,9 +113,12 @@ impl Block {
         let behind = match fallback {
             Fallback::Mended => self.mended.clone(),
             Fallback::Uncommented => self.commented.clone().unwrap_or_default(),
-            Fallback::AsWritten => {
-                self.commented.iter().flat_map(|text| text.lines()).map(|line| format!("# {line}\n")).collect()
-            }
+            Fallback::AsWritten => self
+                .commented
+                .iter()
+                .flat_map(|text| text.lines())
+                .map(|line| format!("{}\n", format!("# {line}").trim_end()))
+                .collect(),
         };
         format!("{}\n{behind}", self.run)
     }
