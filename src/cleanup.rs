@@ -250,22 +250,21 @@ async fn remove_what_is_there(
             Some(vault) => vault.remove(path).await.map(|()| None).map_err(|e| e.to_string()),
             None => Ok(None),
         },
-        Item::Object { resource, namespace, name } => {
+        Item::Object { resource, namespace, name, typed } => {
+            let known = Known { run, uid, typed: *typed };
             let namespace = namespace.as_deref().unwrap_or("default");
             match resource {
                 // From here on the API server removes it with all that is in it, whatever becomes of us.
-                Resource::Namespace => remove_by_uid(&Api::<Namespace>::all(kube), run, name, uid).await,
-                Resource::ClusterRole => remove_by_uid(&Api::<ClusterRole>::all(kube), run, name, uid).await,
-                Resource::ClusterRoleBinding => {
-                    remove_by_uid(&Api::<ClusterRoleBinding>::all(kube), run, name, uid).await
-                }
-                Resource::Node => remove_by_uid(&Api::<Node>::all(kube), run, name, uid).await,
+                Resource::Namespace => remove_known(&Api::<Namespace>::all(kube), name, known).await,
+                Resource::ClusterRole => remove_known(&Api::<ClusterRole>::all(kube), name, known).await,
+                Resource::ClusterRoleBinding => remove_known(&Api::<ClusterRoleBinding>::all(kube), name, known).await,
+                Resource::Node => remove_known(&Api::<Node>::all(kube), name, known).await,
                 Resource::ServiceAccount => {
-                    remove_by_uid(&Api::<ServiceAccount>::namespaced(kube, namespace), run, name, uid).await
+                    remove_known(&Api::<ServiceAccount>::namespaced(kube, namespace), name, known).await
                 }
                 Resource::Pod => {
                     let pods = Api::<Pod>::namespaced(kube, namespace);
-                    let deleted = remove_by_uid(&pods, run, name, uid).await?;
+                    let deleted = remove_known(&pods, name, known).await?;
                     // Another's under the same name is not waited for.
                     if let Some(uid) = &deleted {
                         gone(&pods, name, uid).await?;
@@ -292,17 +291,33 @@ async fn gone(pods: &Api<Pod>, name: &str, uid: &str) -> Result<(), String> {
     .map_err(|error| error.to_string())
 }
 
+/// What an object of a run is known by.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    run: &'a str,
+    /// Its UID; none where none was noted any more.
+    uid: Option<&'a str>,
+    /// Whether a command that was typed made it, so that it has no label.
+    typed: bool,
+}
+
+impl<'a> Known<'a> {
+    fn by_label(run: &'a str) -> Self {
+        Self { run, uid: None, typed: false }
+    }
+}
+
 /// Deletes an object only where it has that UID or, where none was noted any
-/// more, the run's label. Gives the UID of what it deleted.
-async fn remove_by_uid<K>(api: &Api<K>, run: &str, name: &str, uid: Option<&str>) -> Result<Option<String>, String>
+/// more, the run's label; one that was typed then goes by its name. Gives the UID of what it deleted.
+async fn remove_known<K>(api: &Api<K>, name: &str, known: Known<'_>) -> Result<Option<String>, String>
 where
     K: kube::Resource + Clone + std::fmt::Debug + DeserializeOwned,
 {
     let Some(found) = api.get_metadata_opt(name).await.map_err(|e| e.to_string())? else { return Ok(None) };
     let found_uid = found.meta().uid.clone().unwrap_or_default();
-    let ours = match uid {
+    let ours = match known.uid {
         Some(uid) => uid == found_uid,
-        None => found.labels().get(RUN_LABEL).is_some_and(|label| label == run),
+        None => known.typed || found.labels().get(RUN_LABEL).is_some_and(|label| label == known.run),
     };
     if !ours {
         return Ok(None);
@@ -375,14 +390,15 @@ pub async fn clean_namespaces(kube: &Client, namespaces: &[String], run: &str) -
         let pods = Api::<Pod>::namespaced(kube.clone(), namespace);
         for pod in pods.list_metadata(&ours).await.map_err(refused)?.items {
             let name = pod.name_any();
-            if let Some(uid) = remove_by_uid(&pods, run, &name, None).await.map_err(Error::Cluster)? {
+            if let Some(uid) = remove_known(&pods, &name, Known::by_label(run)).await.map_err(Error::Cluster)? {
                 gone(&pods, &name, &uid).await.map_err(Error::Cluster)?;
                 removed += 1;
             }
         }
         let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), namespace);
         for account in accounts.list_metadata(&ours).await.map_err(refused)?.items {
-            let deleted = remove_by_uid(&accounts, run, &account.name_any(), None).await.map_err(Error::Cluster)?;
+            let deleted =
+                remove_known(&accounts, &account.name_any(), Known::by_label(run)).await.map_err(Error::Cluster)?;
             removed += usize::from(deleted.is_some());
         }
     }
@@ -414,25 +430,25 @@ async fn clean_objects(kube: &Client, run: &str) -> usize {
     let mut removed = 0;
     let bindings = Api::<ClusterRoleBinding>::all(kube.clone());
     for object in bindings.list_metadata(&ours).await.map(|list| list.items).unwrap_or_default() {
-        removed += usize::from(remove_by_uid(&bindings, run, &object.name_any(), None).await.is_ok());
+        removed += usize::from(remove_known(&bindings, &object.name_any(), Known::by_label(run)).await.is_ok());
     }
     let roles = Api::<ClusterRole>::all(kube.clone());
     for object in roles.list_metadata(&ours).await.map(|list| list.items).unwrap_or_default() {
-        removed += usize::from(remove_by_uid(&roles, run, &object.name_any(), None).await.is_ok());
+        removed += usize::from(remove_known(&roles, &object.name_any(), Known::by_label(run)).await.is_ok());
     }
     for object in
         Api::<ServiceAccount>::all(kube.clone()).list_metadata(&ours).await.map(|l| l.items).unwrap_or_default()
     {
         let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), &object.namespace().unwrap_or_default());
-        removed += usize::from(remove_by_uid(&accounts, run, &object.name_any(), None).await.is_ok());
+        removed += usize::from(remove_known(&accounts, &object.name_any(), Known::by_label(run)).await.is_ok());
     }
     let nodes = Api::<Node>::all(kube.clone());
     for object in nodes.list_metadata(&ours).await.map(|list| list.items).unwrap_or_default() {
-        removed += usize::from(remove_by_uid(&nodes, run, &object.name_any(), None).await.is_ok());
+        removed += usize::from(remove_known(&nodes, &object.name_any(), Known::by_label(run)).await.is_ok());
     }
     let namespaces = Api::<Namespace>::all(kube.clone());
     for object in namespaces.list_metadata(&ours).await.map(|list| list.items).unwrap_or_default() {
-        removed += usize::from(remove_by_uid(&namespaces, run, &object.name_any(), None).await.is_ok());
+        removed += usize::from(remove_known(&namespaces, &object.name_any(), Known::by_label(run)).await.is_ok());
     }
     removed
 }

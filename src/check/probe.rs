@@ -53,7 +53,12 @@ enum Created {
 
 async fn create(kube: &Client, journal: &Journal, pod: &Pod) -> Result<Created, Error> {
     let (namespace, name) = place(pod);
-    let item = Item::Object { resource: Resource::Pod, namespace: Some(namespace.to_owned()), name: name.to_owned() };
+    let item = Item::Object {
+        resource: Resource::Pod,
+        namespace: Some(namespace.to_owned()),
+        name: name.to_owned(),
+        typed: false,
+    };
     let entry = journal.creating(item)?;
     let pods = Api::<Pod>::namespaced(kube.clone(), namespace);
     match patience::create(&pods, pod).await {

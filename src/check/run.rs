@@ -234,8 +234,12 @@ async fn create_account(kube: &Client, journal: &Journal, account: &ServiceAccou
             None => Ok(()),
         };
     }
-    let item =
-        Item::Object { resource: Resource::ServiceAccount, namespace: Some(namespace.clone()), name: name.clone() };
+    let item = Item::Object {
+        resource: Resource::ServiceAccount,
+        namespace: Some(namespace.clone()),
+        name: name.clone(),
+        typed: false,
+    };
     let entry = journal.creating(item)?;
     let made = patience::create(&accounts, account).await.map_err(Error::not_created(what))?;
     Ok(journal.created(&entry, made.metadata.uid.unwrap_or_default())?)

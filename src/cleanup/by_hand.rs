@@ -20,7 +20,7 @@ pub(super) fn command(item: &Item, cluster: Option<&ClusterChoice>, vault: Optio
     match item {
         Item::Part(part) => Some(testbed::by_hand(part)),
         Item::Vault { path } => vault.map(|variables| format!("{variables} vault delete sys/{path}")),
-        Item::Object { resource, namespace, name } => cluster.map(|cluster| {
+        Item::Object { resource, namespace, name, .. } => cluster.map(|cluster| {
             let mut command = "kubectl".to_owned();
             if let Some(path) = &cluster.kubeconfig {
                 command.push_str(&format!(" --kubeconfig {}", path.display()));

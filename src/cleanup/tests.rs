@@ -20,6 +20,7 @@ fn written(uid: Option<&str>) -> Written {
         resource,
         namespace: namespace.map(str::to_owned),
         name: name.to_owned(),
+        typed: false,
     };
     for item in [
         object(Resource::Namespace, None, NAMESPACE),
@@ -68,6 +69,24 @@ async fn what_is_deleted_is_told_by_the_noted_uid_and_without_one_by_the_label(
         }
         assert!(written.journal.open_entries().is_empty(), "nothing is left to do: {uid:?}");
     }
+}
+
+/// It has no label of the run's; where its UID was noted, that alone tells it.
+#[rstest]
+#[case::a_run_that_was_killed_while_it_was_typed(None, true)]
+#[case::as_it_was_noted(Some(UID), true)]
+#[case::another_in_its_place(Some(OTHER_UID), false)]
+#[tokio::test]
+async fn what_a_typed_command_made_goes_by_its_name_where_no_uid_was_noted(
+    #[case] uid: Option<&str>,
+    #[case] goes: bool,
+) {
+    let server = ApiServer::playing(Scenario::Unlabelled);
+    let (namespace, name) = (Some(NAMESPACE.to_owned()), ACCOUNT.to_owned());
+    let item = Item::Object { resource: Resource::ServiceAccount, namespace, name, typed: true };
+    let entry = Entry { entry: 1, item, uid: uid.map(str::to_owned) };
+    remove_object(RUN, &entry, &server.client(), None).await.unwrap();
+    assert_eq!(!server.there().contains(&ACCOUNT.to_owned()), goes);
 }
 
 #[rstest]
@@ -156,7 +175,7 @@ fn what_is_left_is_told_with_what_to_call_and_hundreds_of_things_in_one_line() {
 #[test]
 fn an_object_is_removed_by_hand_on_the_cluster_that_it_is_on() {
     let namespace = Some("app".to_owned());
-    let item = Item::Object { resource: Resource::ServiceAccount, namespace, name: "probe".to_owned() };
+    let item = Item::Object { resource: Resource::ServiceAccount, namespace, name: "probe".to_owned(), typed: false };
     let cluster = ClusterChoice { kubeconfig: None, context: Some("production".to_owned()) };
     assert_eq!(
         by_hand::command(&item, Some(&cluster), None).as_deref(),

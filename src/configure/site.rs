@@ -233,7 +233,7 @@ where
     let entry = match resource {
         Some(resource) => {
             let namespace = object.namespace();
-            Some(run.journal.creating(Item::Object { resource, namespace, name: name.clone() })?)
+            Some(run.journal.creating(Item::Object { resource, namespace, name: name.clone(), typed: false })?)
         }
         None => None,
     };

@@ -16,6 +16,10 @@ pub enum Item {
         namespace: Option<String>,
         /// Its name.
         name: String,
+        /// Whether a typed command of the page makes it: then it has no label of the run's, and its name is what there is
+        /// to know it by. Only on testbeds of ours.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        typed: bool,
     },
     /// A mount, auth mount or policy of the testbed's Vault.
     Vault {
@@ -28,8 +32,10 @@ impl std::fmt::Display for Item {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Part(Part { what, name, .. }) => write!(f, "{what} {name}"),
-            Self::Object { resource, namespace: Some(namespace), name } => write!(f, "{resource} {namespace}/{name}"),
-            Self::Object { resource, namespace: None, name } => write!(f, "{resource} {name}"),
+            Self::Object { resource, namespace: Some(namespace), name, .. } => {
+                write!(f, "{resource} {namespace}/{name}")
+            }
+            Self::Object { resource, namespace: None, name, .. } => write!(f, "{resource} {name}"),
             Self::Vault { path } => write!(f, "{path} of Vault"),
         }
     }

@@ -45,7 +45,7 @@ use crate::verdict::sighting::{CommandOutcome, Sighting};
 use crate::wait::{self, Look};
 pub use block::type_it as type_block;
 pub use desk::{TOOLS, missing_tools};
-use made::note_reviewer;
+use made::Reviewer;
 use session::Session;
 
 /// The documented names exist once in a cluster, so the literal scenarios of a
@@ -218,9 +218,11 @@ impl Typing<'_> {
                 _ => {}
             }
             let text = text.replace(KEYS_PLACEHOLDER, &list);
+            let reviewer = command.effect == Effect::ReviewerExists;
+            let coming = reviewer.then(|| Reviewer::coming(site, REVIEWER, REVIEWER_BINDING)).transpose()?;
             let (code, output) = session.run(&text, command.edit.as_ref()).await?;
-            if command.effect == Effect::ReviewerExists {
-                note_reviewer(site, REVIEWER, REVIEWER_BINDING).await?;
+            if let Some(coming) = coming {
+                coming.came(site).await?;
             }
             let (effect_holds, seen) = effect::holds(site, &mut session, command, example).await?;
             let defect = command.defect.clone().filter(|_| literal == Literal::AsWritten);
@@ -257,8 +259,9 @@ impl Typing<'_> {
     async fn type_whole(&self, session: &mut Session, block: &Block, first: &Command) -> Result<CommandOutcome, Error> {
         let cluster = kubeconfig::cluster(&self.site.run.testbed.kubeconfig_for_commands()?)?;
         let text = block.typed(self.configuration.fallback).replace(CLUSTER_PLACEHOLDER, &cluster);
+        let coming = Reviewer::coming(self.site, REVIEWER, REVIEWER_BINDING)?;
         let (code, output) = session.run(&text, None).await?;
-        note_reviewer(self.site, REVIEWER, REVIEWER_BINDING).await?;
+        coming.came(self.site).await?;
         Ok(CommandOutcome {
             id: block_id(block),
             not_typed: None,

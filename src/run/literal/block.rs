@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::desk::{Desk, Program, other};
 use super::kubeconfig;
-use super::made::note_reviewer;
+use super::made::Reviewer;
 use super::reader;
 use super::session::COMMAND_LIMIT;
 use super::told::{self, Told};
@@ -61,11 +61,11 @@ pub async fn type_it(
     let mount = format!("auth/{}/", site.names.auth_mount);
     let text = block.typed(configuration.fallback).replace(CLUSTER_PLACEHOLDER, &written.cluster);
     let text = text.replace(REVIEWER, &reviewer).replace(DOCUMENTED_MOUNT, &mount);
+    let coming = Reviewer::coming(site, &reviewer, &REVIEWER_BINDING.replace(REVIEWER, &reviewer))?;
     let told = type_text(site, &desk, block, configuration, &text).await?;
 
-    let bound = note_reviewer(site, &reviewer, &REVIEWER_BINDING.replace(REVIEWER, &reviewer)).await?;
-    let may_review =
-        bound && auth::may_review(site.run, auth::REVIEWER_NAMESPACE, &reviewer, BINDING_HOLDS).await.is_ok();
+    let may_review = coming.came(site).await?
+        && auth::may_review(site.run, auth::REVIEWER_NAMESPACE, &reviewer, BINDING_HOLDS).await.is_ok();
     let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
     Ok(block
         .steps
@@ -84,7 +84,7 @@ async fn type_text(
     configuration: &Configuration,
     text: &str,
 ) -> Result<Told, Error> {
-    let mut tools = vec!["setsid", "bash", "sh", "vault", "kubectl", "base64", "sed"];
+    let mut tools = vec!["setpriv", "setsid", "bash", "sh", "vault", "kubectl", "base64", "sed"];
     tools.extend(configuration.jq.then_some("jq"));
     let ours = stand_in(block.distribution);
     let programs = desk.programs(&tools, ours.as_slice())?;

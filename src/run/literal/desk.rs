@@ -8,7 +8,7 @@ use tokio::process::Command;
 use crate::configure::{Error, Site};
 
 /// What a reader has installed, and what gives the session to them.
-pub const TOOLS: [&str; 6] = ["bash", "vault", "kubectl", "jq", "base64", "setsid"];
+pub const TOOLS: [&str; 7] = ["bash", "vault", "kubectl", "jq", "base64", "setpriv", "setsid"];
 
 /// One that cannot be done, with the reason that the machine gives.
 pub fn other(what: &'static str) -> impl FnOnce(std::io::Error) -> Error {
@@ -68,11 +68,12 @@ impl Desk {
     /// is the harness's to handle: a command that it ended would be a finding about
     /// the page. And `kubectl edit` asks for the terminal, if there is one, even
     /// where its input is a pipe; in the background it would be stopped there for ever.
+    /// Whatever ends the harness ends it too, so that nothing is typed any more then.
     #[must_use]
     pub fn bash(&self, site: Site<'_>, arguments: &[&str]) -> Command {
-        let mut command = Command::new("setsid");
+        let mut command = Command::new("setpriv");
         command
-            .args(["bash", "--noprofile", "--norc"])
+            .args(["--pdeathsig", "KILL", "setsid", "bash", "--noprofile", "--norc"])
             .args(arguments)
             .current_dir(&self.home)
             .env("HOME", &self.home)

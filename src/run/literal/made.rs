@@ -1,4 +1,4 @@
-//! What typed commands made outside the app's namespace, so that it is removed whatever comes.
+//! What typed commands make outside the app's namespace, so that it is removed whatever comes.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
@@ -7,28 +7,66 @@ use serde::de::DeserializeOwned;
 
 use crate::configure::site::{Operation, cluster};
 use crate::configure::{Error, Site, auth};
-use crate::journal::{Item, Resource};
+use crate::journal::{Creating, Item, Resource};
 
-async fn note<K>(site: Site<'_>, api: &Api<K>, resource: Resource, name: &str) -> Result<bool, Error>
-where
-    K: kube::Resource<DynamicType: Default> + Clone + std::fmt::Debug + DeserializeOwned,
-{
-    let found = api.get_metadata_opt(name).await.map_err(cluster(Operation::Read, api, name))?;
-    let Some(uid) = found.and_then(|object| object.metadata.uid) else { return Ok(false) };
-    let journal = site.run.journal;
-    let item = Item::Object { resource, namespace: api.namespace().map(str::to_owned), name: name.to_owned() };
-    journal.created(&journal.creating(item)?, uid)?;
-    Ok(true)
+/// One object that is about to be typed.
+struct Coming {
+    name: String,
+    entry: Creating,
 }
 
-/// Notes a token reviewer and its binding in the journal, each with its UID. Says whether both are there.
-///
-/// # Errors
-/// The API server does not answer, or the journal cannot be written.
-pub async fn note_reviewer(site: Site<'_>, account: &str, binding: &str) -> Result<bool, Error> {
-    let kube = &site.run.testbed.kube;
-    let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), auth::REVIEWER_NAMESPACE);
-    let made = note(site, &accounts, Resource::ServiceAccount, account).await?;
-    let bindings = Api::<ClusterRoleBinding>::all(kube.clone());
-    Ok(note(site, &bindings, Resource::ClusterRoleBinding, binding).await? && made)
+impl Coming {
+    fn note(site: Site<'_>, resource: Resource, namespace: Option<&str>, name: &str) -> Result<Self, Error> {
+        let item =
+            Item::Object { resource, namespace: namespace.map(str::to_owned), name: name.to_owned(), typed: true };
+        Ok(Self { name: name.to_owned(), entry: site.run.journal.creating(item)? })
+    }
+
+    /// Notes its UID. Says whether it is there.
+    async fn came<K>(&self, site: Site<'_>, api: &Api<K>) -> Result<bool, Error>
+    where
+        K: kube::Resource<DynamicType: Default> + Clone + std::fmt::Debug + DeserializeOwned,
+    {
+        let found = api.get_metadata_opt(&self.name).await;
+        let found = found.map_err(cluster(Operation::Read, api, &self.name))?;
+        let uid = found.and_then(|object| object.metadata.uid);
+        let there = uid.is_some();
+        match uid {
+            Some(uid) => site.run.journal.created(&self.entry, uid)?,
+            None => site.run.journal.refused(&self.entry)?,
+        }
+        Ok(there)
+    }
+}
+
+/// A token reviewer that is about to be typed. It is in the journal before: a run that is killed while it is typed has
+/// made it all the same.
+pub struct Reviewer {
+    account: Coming,
+    binding: Coming,
+}
+
+impl Reviewer {
+    /// Notes both that it consists of.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn coming(site: Site<'_>, account: &str, binding: &str) -> Result<Self, Error> {
+        let namespace = Some(auth::REVIEWER_NAMESPACE);
+        Ok(Self {
+            account: Coming::note(site, Resource::ServiceAccount, namespace, account)?,
+            binding: Coming::note(site, Resource::ClusterRoleBinding, None, binding)?,
+        })
+    }
+
+    /// Notes what came of it. Says whether both are there.
+    ///
+    /// # Errors
+    /// The API server does not answer, or the journal cannot be written.
+    pub async fn came(self, site: Site<'_>) -> Result<bool, Error> {
+        let kube = &site.run.testbed.kube;
+        let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), auth::REVIEWER_NAMESPACE);
+        let made = self.account.came(site, &accounts).await?;
+        Ok(self.binding.came(site, &Api::<ClusterRoleBinding>::all(kube.clone())).await? && made)
+    }
 }
