@@ -34,6 +34,8 @@ const ROOM: Duration = Duration::from_secs(30);
 
 /// How often one looks for something whose creation was cut off, and how long between.
 const LOOKS: usize = 4;
+/// The same where a command makes it, which goes on by itself when its shell has ended.
+const LOOKS_FOR_TYPED: usize = 16;
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// How many of the things that are left are named.
@@ -224,7 +226,11 @@ pub async fn clean_cluster(journal: &Journal, kube: &Client) -> Result<(), Error
 /// Removes an object of the cluster or of Vault. Where the run was killed while
 /// it was being created, the server may still be at it, so one look does not do.
 async fn remove_object(run: &str, entry: &Entry, kube: &Client, vault: Option<&Vault>) -> Result<(), String> {
-    let looks = Cell::new(if entry.uid.is_some() { 1 } else { LOOKS });
+    let looks = Cell::new(match &entry.item {
+        _ if entry.uid.is_some() => 1,
+        Item::Object { typed: true, .. } => LOOKS_FOR_TYPED,
+        _ => LOOKS,
+    });
     wait::until(&format!("end of {}", entry.item), LIMIT, PAUSE, || async {
         looks.set(looks.get() - 1);
         match remove_what_is_there(run, entry, kube, vault).await {

@@ -38,6 +38,25 @@ fn what_a_killed_run_left_is_removed_by_cleanup_and_another_run_is_untouched() {
     assert!(folder(&owner()).exists(), "the kept testbed stays");
 }
 
+/// What it types has no label of its own, and would go on being typed.
+#[test]
+#[ignore = "needs a Vault and a kind cluster: scripts/test --kind"]
+fn a_run_that_is_killed_while_it_types_leaves_nothing_that_was_typed() {
+    let reports = Reports::new();
+    let mut victim = reports.command(&["--scenario", "block.*"]).spawn().unwrap();
+    let run = run_id(&mut victim);
+    eventually("a reviewer is typed", Duration::from_secs(60), || {
+        kubectl(&["get", "serviceaccounts", "--namespace", "default", "-o", "name"]).contains(&run)
+    });
+    kill("-KILL", victim.id());
+    victim.wait().unwrap();
+    let cleanup = program().args(["cleanup", "--run-id", &run]).output().unwrap();
+    assert!(cleanup.status.success(), "{}", String::from_utf8_lossy(&cleanup.stderr));
+    // What a command that was cut off still asked for comes within a moment.
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(left_of(&run), Vec::<String>::new());
+}
+
 #[test]
 #[ignore = "needs a Vault and a kind cluster: scripts/test --kind"]
 fn what_a_killed_run_left_is_found_without_its_journal() {

@@ -140,7 +140,7 @@ pub fn left_of(run: &str) -> Vec<String> {
         "jsonpath={range .items[?(@.status.phase==\"Active\")]}{.metadata.name}{\"\\n\"}{end}",
     ]);
     left.extend(namespaces.lines().filter(|name| name.starts_with(run)).map(|name| format!("namespace {name}")));
-    let others = kubectl(&["get", "clusterrolebindings,serviceaccounts", "-n", "default", "-o", "name"]);
+    let others = kubectl(&["get", "clusterroles,clusterrolebindings,serviceaccounts", "-n", "default", "-o", "name"]);
     left.extend(others.lines().filter(|name| name.contains(run)).map(str::to_owned));
     let record = record();
     for path in ["sys/mounts", "sys/auth", "sys/policies/acl?list=true"] {
