@@ -17,7 +17,8 @@ use thiserror::Error;
 use crate::cluster::patience::why;
 use crate::cluster::{RUN_LABEL, connect};
 use crate::configure::Run;
-use crate::configure::names::Names;
+use crate::configure::auth::REVIEWER_NAMESPACE;
+use crate::configure::names::{Names, REVIEWER};
 use crate::event::{Event, Events};
 use crate::journal::{Entry, Item, Journal, Resource, Runs};
 use crate::ledger::Ledger;
@@ -447,6 +448,20 @@ async fn clean_objects(kube: &Client, run: &str) -> usize {
     {
         let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), &object.namespace().unwrap_or_default());
         removed += usize::from(remove_known(&accounts, &object.name_any(), Known::by_label(run)).await.is_ok());
+    }
+    // What was typed has no label; a reviewer that is one scenario's own has the run in its name.
+    let typed = Known { run, uid: None, typed: true };
+    let theirs = |name: &str| name.starts_with(&format!("{REVIEWER}-{run}-"));
+    for object in bindings.list_metadata(&ListParams::default()).await.map(|list| list.items).unwrap_or_default() {
+        if theirs(&object.name_any()) {
+            removed += usize::from(remove_known(&bindings, &object.name_any(), typed).await.is_ok());
+        }
+    }
+    let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), REVIEWER_NAMESPACE);
+    for object in accounts.list_metadata(&ListParams::default()).await.map(|list| list.items).unwrap_or_default() {
+        if theirs(&object.name_any()) {
+            removed += usize::from(remove_known(&accounts, &object.name_any(), typed).await.is_ok());
+        }
     }
     let nodes = Api::<Node>::all(kube.clone());
     for object in nodes.list_metadata(&ours).await.map(|list| list.items).unwrap_or_default() {
