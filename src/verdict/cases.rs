@@ -241,6 +241,12 @@ pub fn commands_and_steps(
         }
         cases.push(Case::new(Subject::Command(command.id.clone()), verdict, message));
     }
+    let typed = |id: &String| sighting.commands.iter().any(|command| command.id == *id);
+    cases.extend(
+        question.fails.into_iter().flatten().filter(|id| !typed(id)).map(|id| {
+            Case::new(Subject::Command(id.clone()), Verdict::Inconclusive, "it must fail, and was not typed")
+        }),
+    );
     if question.enable_again_refused {
         let subject = Subject::Step("secrets-enable-again".to_owned());
         cases.push(match &sighting.enable_again {
@@ -293,7 +299,8 @@ fn command_verdict(
     verdict: Verdict,
 ) -> (Verdict, String) {
     if let Some(reason) = &command.not_typed {
-        return (Verdict::Skipped, reason.clone());
+        let must_fail = question.fails.is_some_and(|fails| fails.contains(&command.id));
+        return (if must_fail { Verdict::Nonconformant } else { Verdict::Skipped }, reason.clone());
     }
     if let Some(fails) = question.fails {
         let held = command.succeeded && command.effect_holds != Some(false);

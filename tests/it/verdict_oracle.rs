@@ -526,6 +526,7 @@ fn a_second_enabling_that_is_to_be_refused(#[case] refused: Option<bool>, #[case
 #[case::another_one_fails("another", typed("c", false, Some(false), None), Verdict::Nonconformant)]
 #[case::another_one_does_what_the_page_says("another", typed("c", true, Some(true), None), Verdict::Conformant)]
 #[case::of_another_one_only_the_login_could_tell("another", typed("c", true, None, None), Verdict::Skipped)]
+#[case::it_was_left_out("c", CommandOutcome { not_typed: Some("x".to_owned()), ..typed("c", false, None, None) }, Verdict::Nonconformant)]
 fn a_command_beside_those_that_must_fail(
     #[case] fails: &str,
     #[case] command: CommandOutcome,
@@ -534,6 +535,11 @@ fn a_command_beside_those_that_must_fail(
     let sighting = Sighting { commands: vec![command], ..sighting(whole_way()) };
     let result = judge(&scenario(Expect { fails: [fails.to_owned()].into(), ..reads_all() }), &sighting);
     assert_eq!(case(&result, &Subject::Command("c".to_owned())).verdict, verdict);
+    if fails == "another" {
+        let missing = case(&result, &Subject::Command("another".to_owned()));
+        assert_eq!(missing.verdict, Verdict::Inconclusive, "what must fail was never typed");
+        assert_ne!(result.verdict, Verdict::Conformant);
+    }
 }
 
 #[rstest]

@@ -1,14 +1,13 @@
 //! One block of the page, typed into bash as a whole: comments, guards and all.
 
 use std::process::Stdio;
-use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 
 use super::desk::{Desk, Program, other};
 use super::kubeconfig;
 use super::made::Reviewer;
-use super::reader;
+use super::reader::{self, BINDING_HOLDS};
 use super::session::COMMAND_LIMIT;
 use super::told::{self, Told};
 use crate::cluster::objects;
@@ -33,9 +32,6 @@ pub fn stand_in(distribution: Distribution) -> Option<Program> {
 
 /// The auth mount, as the blocks name it.
 const DOCUMENTED_MOUNT: &str = "auth/kubernetes/";
-
-/// How long a new binding takes to hold, with room.
-const BINDING_HOLDS: Duration = Duration::from_secs(5);
 
 /// Types the block, and says what became of its steps.
 ///

@@ -16,7 +16,7 @@ use crate::journal::Resource;
 use crate::scenario::configuration::Reader;
 
 /// How long a new binding takes to hold, with room.
-const BINDING_HOLDS: Duration = Duration::from_secs(5);
+pub(super) const BINDING_HOLDS: Duration = Duration::from_secs(5);
 
 /// What the page's prerequisites list of rights in Vault: to enable auth methods, and to write policies and roles.
 const LISTED: &str = r#"

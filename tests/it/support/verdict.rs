@@ -296,6 +296,7 @@ pub fn exactly_as_recorded(scenario: &Scenario) -> Sighting {
     let text = "path is already in use at pmp-dev/".to_owned();
     sighting.enable_again = expect.enable_again_refused.then_some(EnableAgain { refused: true, text });
     sighting.steps = steps_of(scenario);
+    sighting.commands = expect.fails.iter().map(|id| typed(id, false, Some(false), None)).collect();
     sighting
 }
 
