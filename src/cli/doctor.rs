@@ -161,11 +161,11 @@ async fn for_run(testbed: &testbed::Wanted) -> Vec<Check> {
     for Need { what, found, needed, remedy } in testbed.needs().await {
         checks.push(Check { what: what.to_owned(), found, needed, remedy });
     }
-    let missing = literal::missing_tools();
+    let missing = literal::missing_tools(testbed.server());
     checks.push(Check {
         what: "tools of the literal scenarios".to_owned(),
         found: if missing.is_empty() {
-            Ok(literal::TOOLS.join(", "))
+            Ok(literal::tools(testbed.server()).join(", "))
         } else {
             Err(format!("missing: {}", missing.join(", ")))
         },

@@ -16,7 +16,7 @@ use crate::cluster::patience::why;
 use crate::cluster::pod_spec::{PodTemplate, RootFilesystem, Size};
 use crate::cluster::portforward;
 use crate::random::random;
-use crate::testbed::VaultSite;
+use crate::testbed::{Server, VaultSite};
 use crate::vault::client::{Client, Roots};
 use crate::vault::log::LogBook;
 use crate::wait::{self, Look};
@@ -44,7 +44,13 @@ pub async fn start(
     let root_token = SecretString::from(format!("root-{}", random(40)));
     run.redactor.add(&root_token);
     let pods = Api::<Pod>::namespaced(kube.clone(), &names.namespace);
-    create(run, &pods, None, &pod(owner, &names.namespace, run.testbed.vault_for_pods(), &root_token)).await?;
+    create(
+        run,
+        &pods,
+        None,
+        &pod(owner, &names.namespace, (run.testbed.server(), run.testbed.vault_for_pods()), &root_token),
+    )
+    .await?;
     let subject = format!("pod {}/{NAME} to run", names.namespace);
     let pod_host = wait::until(&subject, limit, Duration::from_millis(150), || async {
         let status = match pods.get(NAME).await {
@@ -76,18 +82,12 @@ pub async fn start(
     Ok(VaultSite::in_cluster(admin, root_token, pod_host, log))
 }
 
-fn pod(owner: &Owner, namespace: &str, image: &str, root_token: &SecretString) -> Pod {
-    let setting = |name, value: &str| (name, value.to_owned());
+fn pod(owner: &Owner, namespace: &str, (server, image): (Server, &str), root_token: &SecretString) -> Pod {
+    let mut env = Vec::from(server.dev_settings(root_token.expose_secret(), "0.0.0.0:8200"));
+    env.push(("SKIP_CHOWN", "true".to_owned()));
     let template = PodTemplate {
-        args: ["server", "-dev", "-dev-no-store-token"].map(str::to_owned).into(),
-        env: vec![
-            setting("VAULT_DEV_ROOT_TOKEN_ID", root_token.expose_secret()),
-            setting("VAULT_DEV_LISTEN_ADDRESS", "0.0.0.0:8200"),
-            setting("VAULT_LOG_LEVEL", "debug"),
-            setting("VAULT_LOG_FORMAT", "json"),
-            setting("SKIP_SETCAP", "true"),
-            setting("SKIP_CHOWN", "true"),
-        ],
+        args: server.dev_arguments(false).into_iter().map(str::to_owned).collect(),
+        env,
         // The image's own start script writes.
         root: RootFilesystem::Writable,
         // The official image runs as root unless it is told otherwise; 100 is its own user.
@@ -123,6 +123,6 @@ mod tests {
     #[test]
     fn vaults_pod_has_a_service_account_and_a_user_of_its_own() {
         let owner = Owner { run: "run".to_owned(), scenario: "scenario".to_owned() };
-        insta::assert_json_snapshot!(pod(&owner, "feature-test", "vault:1", &"root".into()));
+        insta::assert_json_snapshot!(pod(&owner, "feature-test", (Server::Vault, "vault:1"), &"root".into()));
     }
 }

@@ -44,7 +44,7 @@ use crate::verdict::result::Timings;
 use crate::verdict::sighting::{CommandOutcome, Sighting};
 use crate::wait::{self, Look};
 pub use block::type_it as type_block;
-pub use desk::{TOOLS, missing_tools};
+pub use desk::{missing_tools, tools};
 use made::Reviewer;
 use session::Session;
 

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::api_server::with_server;
 use super::error::Error;
 use super::machine::Machine;
+use super::server::Server;
 use super::terms::{ApiServer, Creation, StartedVault, VaultWanted};
 use crate::cluster::patience::Outages;
 use crate::event::Events;
@@ -107,6 +108,12 @@ impl Testbed {
     /// It cannot be made possible.
     pub async fn bring_vault(&mut self, folder: &Path, events: &Events) -> Result<bool, Error> {
         self.machine.bring_vault(folder, events).await
+    }
+
+    /// The server that keeps the secrets.
+    #[must_use]
+    pub const fn server(&self) -> Server {
+        self.machine.server()
     }
 
     /// What a pod names to run Vault.

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::error::Error;
 use super::kind;
+use super::server::Server;
 use super::terms::{Creation, Probe, StartedVault, VaultWanted};
 use super::wanted::Wanted;
 use super::which::Which;
@@ -44,7 +45,8 @@ impl Machine {
     ) -> Result<(Self, BTreeMap<String, String>), Error> {
         match wanted.which() {
             Which::Kind => {
-                let (machine, origins) = kind::machine::Machine::prepare(&wanted.kind, journal, events).await?;
+                let (machine, origins) =
+                    kind::machine::Machine::prepare(&wanted.kind, wanted.server, journal, events).await?;
                 Ok((Self::Kind(machine), origins))
             }
         }
@@ -102,6 +104,13 @@ impl Machine {
     pub async fn bring_vault(&mut self, folder: &Path, events: &Events) -> Result<bool, Error> {
         match self {
             Self::Kind(machine) => Ok(machine.bring_vault(folder, events).await?),
+        }
+    }
+
+    /// The server that keeps the secrets.
+    pub const fn server(&self) -> Server {
+        match self {
+            Self::Kind(machine) => machine.server(),
         }
     }
 

@@ -11,6 +11,7 @@
 //! - [`which`]: which kinds of testbed there are. A new one is a folder beside
 //!   `kind` and an entry there; the compiler then names what it must be able to do.
 //! - [`machine`]: what that is.
+//! - [`server`]: Vault or OpenBao, and what differs between them.
 //! - [`terms`]: what these and the kinds themselves speak of.
 //! - [`kind`]: Vault in a container, the cluster by `kind`.
 
@@ -21,6 +22,7 @@ mod kept;
 mod kind;
 mod machine;
 mod part;
+mod server;
 mod start;
 mod terms;
 mod wanted;
@@ -30,6 +32,7 @@ pub use error::Error;
 pub use given::{Testbed, VaultSite};
 pub use kept::{entrance, reuse, save, still_there};
 pub use part::{Remover, by_hand, remove_labelled};
+pub use server::Server;
 pub use start::Start;
 pub use terms::{ApiServer, Exported, Need, Origin, VaultWanted};
 pub use wanted::{Wanted, export_probe};

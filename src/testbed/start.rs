@@ -93,7 +93,7 @@ impl<'a> Start<'a> {
 
         let kubernetes = kube.apiserver_version().await.map_err(cannot("give its version"))?.git_version;
         let mut versions = machine.versions().await?;
-        versions.insert("vault".to_owned(), vault.admin.version().await?);
+        versions.insert(machine.server().name().to_owned(), vault.admin.version().await?);
         versions.insert("kubernetes".to_owned(), kubernetes);
         if let Some(longest) = self.wanted.longest_token() {
             versions.insert("longest-token".to_owned(), humantime::format_duration(longest).to_string());

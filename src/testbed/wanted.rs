@@ -5,19 +5,23 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::kind;
+use super::server::Server;
 use super::terms::{Exported, Need, Origin};
 use super::which::Which;
 
 /// What a testbed is to be made of.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Wanted {
+    /// The server that keeps the secrets
+    #[arg(long, value_enum, value_name = "SERVER", default_value_t = Server::Vault)]
+    pub(super) server: Server,
     #[command(flatten)]
     pub(super) kind: kind::images::Images,
 }
 
 impl Wanted {
     /// The arguments that mean nothing where there is a testbed already.
-    pub const OF_A_NEW_ONE: [&str; 2] = kind::images::OF_A_NEW_ONE;
+    pub const OF_A_NEW_ONE: [&str; 3] = ["server", kind::images::OF_A_NEW_ONE[0], kind::images::OF_A_NEW_ONE[1]];
 
     /// The same with an API server that gives no token a longer life, as hosted clusters have it.
     #[must_use]
@@ -30,6 +34,12 @@ impl Wanted {
     #[must_use]
     pub fn longest_token(&self) -> Option<Duration> {
         self.kind.longest_token
+    }
+
+    /// The server that keeps the secrets.
+    #[must_use]
+    pub const fn server(&self) -> Server {
+        self.server
     }
 
     /// Which kind of testbed is wanted.
@@ -47,14 +57,14 @@ impl Wanted {
     /// What such a testbed needs on this machine, with what is there of it.
     pub async fn needs(&self) -> Vec<Need> {
         match self.which() {
-            Which::Kind => kind::needs::needs(&self.kind).await,
+            Which::Kind => kind::needs::needs(&self.kind, self.server).await,
         }
     }
 
     /// Where its parts come from.
     pub async fn origins(&self) -> Vec<Origin> {
         match self.which() {
-            Which::Kind => kind::needs::origins(&self.kind).await,
+            Which::Kind => kind::needs::origins(&self.kind, self.server).await,
         }
     }
 }

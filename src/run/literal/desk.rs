@@ -6,9 +6,13 @@ use secrecy::ExposeSecret;
 use tokio::process::Command;
 
 use crate::configure::{Error, Site};
+use crate::testbed::Server;
 
 /// What a reader has installed, and what gives the session to them.
-pub const TOOLS: [&str; 7] = ["bash", "vault", "kubectl", "jq", "base64", "setpriv", "setsid"];
+#[must_use]
+pub const fn tools(server: Server) -> [&'static str; 7] {
+    ["bash", server.program(), "kubectl", "jq", "base64", "setpriv", "setsid"]
+}
 
 /// One that cannot be done, with the reason that the machine gives.
 pub fn other(what: &'static str) -> impl FnOnce(std::io::Error) -> Error {
@@ -23,8 +27,8 @@ pub fn found(tool: &str) -> Option<PathBuf> {
 
 /// The tools that are not on the PATH.
 #[must_use]
-pub fn missing_tools() -> Vec<&'static str> {
-    TOOLS.into_iter().filter(|tool| found(tool).is_none()).collect()
+pub fn missing_tools(server: Server) -> Vec<&'static str> {
+    tools(server).into_iter().filter(|tool| found(tool).is_none()).collect()
 }
 
 /// A program of ours: its name and its text.
@@ -34,6 +38,7 @@ pub type Program = (&'static str, &'static str);
 pub struct Desk {
     /// The home folder.
     pub home: PathBuf,
+    server: Server,
 }
 
 impl Desk {
@@ -42,7 +47,8 @@ impl Desk {
     /// # Errors
     /// A tool is missing, or the folder cannot be made.
     pub fn set(site: Site<'_>, scenario: &str) -> Result<Self, Error> {
-        let missing = missing_tools();
+        let server = site.run.testbed.server();
+        let missing = missing_tools(server);
         if !missing.is_empty() {
             return Err(Error::Other {
                 what: "type the page's commands",
@@ -51,7 +57,7 @@ impl Desk {
         }
         let home = site.run.journal.folder().join(scenario);
         std::fs::create_dir_all(&home).map_err(other("make a folder for the page's commands"))?;
-        Ok(Self { home })
+        Ok(Self { home, server })
     }
 
     /// Writes the kubeconfig that its shells have.
@@ -78,21 +84,27 @@ impl Desk {
             .current_dir(&self.home)
             .env("HOME", &self.home)
             .env("KUBECONFIG", self.home.join("kubeconfig"))
-            .env("VAULT_ADDR", site.vault.admin.address())
-            .env("VAULT_TOKEN", site.vault.root_token.expose_secret())
+            .envs(self.server.client_settings(site.vault.admin.address(), site.vault.root_token.expose_secret()))
             .env_remove("VAULT_NAMESPACE")
+            .env_remove("BAO_NAMESPACE")
             .kill_on_drop(true);
         command
     }
 
+    fn program<'a>(&self, tool: &'a str) -> &'a str {
+        if tool == "vault" { self.server.program() } else { tool }
+    }
+
     /// Makes a folder that holds these of the machine's tools and these programs of ours, and nothing else.
+    ///
+    /// The page types `vault`. Who has another server has that name for its program, as an alias does it.
     ///
     /// # Errors
     /// The folder cannot be written.
     pub fn programs(&self, tools: &[&str], ours: &[Program]) -> Result<PathBuf, Error> {
         let folder = self.home.join("bin");
         std::fs::create_dir_all(&folder).map_err(other("make a folder of programs"))?;
-        for (tool, file) in tools.iter().filter_map(|tool| Some((tool, found(tool)?))) {
+        for (tool, file) in tools.iter().filter_map(|tool| Some((tool, found(self.program(tool))?))) {
             std::os::unix::fs::symlink(file, folder.join(tool)).map_err(other("link a program"))?;
         }
         for (name, text) in ours {

@@ -4,8 +4,13 @@
 use std::env;
 use std::time::Duration;
 
+use super::super::server::Server;
+
 /// Vault's official image. Its tags are not moved once they are published.
 pub const VAULT: &str = "hashicorp/vault:1.21.0";
+
+/// OpenBao's official image.
+pub const OPENBAO: &str = "openbao/openbao:2.7.2";
 
 /// The node image that kind 0.33.0 itself takes by default.
 pub const NODE: &str = "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5";
@@ -16,9 +21,9 @@ pub const OF_A_NEW_ONE: [&str; 2] = ["vault_image", "node_image"];
 /// The images of a run.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Images {
-    /// Image of Vault [env: PMP_VAULT_IMAGE]
-    #[arg(long, value_name = "REF", default_value_t = set_or("PMP_VAULT_IMAGE", VAULT))]
-    pub vault_image: String,
+    /// Image of Vault, or of the server that --server names [env: PMP_VAULT_IMAGE, PMP_OPENBAO_IMAGE] [default: hashicorp/vault:1.21.0, openbao/openbao:2.7.2]
+    #[arg(long, value_name = "REF")]
+    pub vault_image: Option<String>,
     /// Image of the cluster's node [env: PMP_NODE_IMAGE]
     #[arg(long, value_name = "REF", default_value_t = set_or("PMP_NODE_IMAGE", NODE))]
     pub node_image: String,
@@ -28,6 +33,27 @@ pub struct Images {
     /// The longest life that the API server gives a token, where it has a limit.
     #[arg(skip)]
     pub longest_token: Option<Duration>,
+}
+
+/// The variable that names the image of a server.
+#[must_use]
+pub const fn variable(server: Server) -> &'static str {
+    match server {
+        Server::Vault => "PMP_VAULT_IMAGE",
+        Server::OpenBao => "PMP_OPENBAO_IMAGE",
+    }
+}
+
+impl Images {
+    /// The image of the server that keeps the secrets.
+    #[must_use]
+    pub fn of(&self, server: Server) -> String {
+        let official = match server {
+            Server::Vault => VAULT,
+            Server::OpenBao => OPENBAO,
+        };
+        self.vault_image.clone().unwrap_or_else(|| set_or(variable(server), official))
+    }
 }
 
 /// What a variable of the environment is set to, or else the default. A variable

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::super::api_server::with_server;
+use super::super::server::Server;
 use super::super::terms::{Creation, Probe, StartedVault, VaultWanted};
 use super::command_line::{self, kind_version, load_archive};
 use super::docker::Engine;
@@ -30,9 +31,10 @@ pub const API_PORT: u16 = 6443;
 #[derive(Clone)]
 pub struct Machine {
     engine: Engine,
+    server: Server,
     /// The name of the network and of the cluster.
     name: String,
-    /// The image of Vault, for further ones.
+    /// The image of the server, for further ones.
     vault_image: String,
     /// Whether that image is in the node, for a Vault in the cluster.
     vault_in_node: bool,
@@ -44,6 +46,7 @@ pub struct Machine {
 pub struct Kept {
     network: String,
     vault_container: String,
+    server: Server,
     vault_image: String,
     vault_in_node: bool,
 }
@@ -55,20 +58,22 @@ impl Machine {
     /// An image is missing, or the container engine refuses.
     pub async fn prepare(
         images: &Images,
+        server: Server,
         journal: &Journal,
         events: &Events,
     ) -> Result<(Self, BTreeMap<String, String>), Error> {
         let engine = Engine::connect().await?;
         let name = names::of(&journal.run);
+        let vault_image = images.of(server);
         let (vault, node) = step(events, "find images", async {
-            tokio::try_join!(engine.ensure_image(&images.vault_image), engine.ensure_image(&images.node_image))
+            tokio::try_join!(engine.ensure_image(&vault_image), engine.ensure_image(&images.node_image))
         })
         .await?;
         let entry = journal.creating(names::part(NETWORK, &name, None))?;
         let network = engine.create_network(&name, &journal.run).await?;
         journal.created(&entry, network)?;
-        let origins = BTreeMap::from([("vault".to_owned(), vault), ("node".to_owned(), node)]);
-        Ok((Self { engine, name, vault_image: images.vault_image.clone(), vault_in_node: false }, origins))
+        let origins = BTreeMap::from([(server.name().to_owned(), vault), ("node".to_owned(), node)]);
+        Ok((Self { engine, server, name, vault_image, vault_in_node: false }, origins))
     }
 
     /// Creates the cluster, to the end.
@@ -91,7 +96,7 @@ impl Machine {
     /// # Errors
     /// It does not start within the time limit; what was made is in the journal.
     pub async fn start_vault(&self, journal: &Journal, wanted: VaultWanted<'_>) -> Result<StartedVault, Error> {
-        let place = vault::Place { network: &self.name, image: &self.vault_image };
+        let place = vault::Place { network: &self.name, server: self.server, image: &self.vault_image };
         Ok(vault::start(&self.engine, journal, place, wanted).await?)
     }
 
@@ -162,6 +167,12 @@ impl Machine {
         let _ = tokio::fs::remove_file(&archive).await;
         self.vault_in_node = loaded.is_ok();
         loaded.map(|()| true)
+    }
+
+    /// The server that keeps the secrets.
+    #[must_use]
+    pub const fn server(&self) -> Server {
+        self.server
     }
 
     /// What a pod of the cluster names to run Vault.
@@ -235,7 +246,7 @@ impl Machine {
         root_token: &SecretString,
         arguments: Vec<String>,
     ) -> Result<(i64, String), Error> {
-        Ok(vault::command(&self.engine, vault, root_token, arguments).await?)
+        Ok(vault::command(&self.engine, self.server, vault, root_token, arguments).await?)
     }
 
     /// Follows the log of the Vault that scenarios share, from now on.
@@ -281,6 +292,7 @@ impl Machine {
         Kept {
             network: self.name.clone(),
             vault_container: self.shared_vault(),
+            server: self.server,
             vault_image: self.vault_image.clone(),
             vault_in_node: self.vault_in_node,
         }
@@ -292,8 +304,8 @@ impl Machine {
     /// The container engine does not answer.
     pub async fn find(kept: Kept) -> Result<Result<Self, String>, Error> {
         let engine = Engine::connect().await?;
-        let Kept { network: name, vault_container: _, vault_image, vault_in_node } = kept;
-        let found = Self { engine, name, vault_image, vault_in_node };
+        let Kept { network: name, vault_container: _, server, vault_image, vault_in_node } = kept;
+        let found = Self { engine, server, name, vault_image, vault_in_node };
         for container in [found.shared_vault(), found.node()] {
             if !found.engine.is_running(&container).await {
                 return Ok(Err(format!("its container {container} does not run")));

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
+use super::super::server::Server;
 use super::super::terms::{Exported, Need, Origin};
 use super::docker::{self, Engine};
 use super::error::Error;
-use super::images::Images;
+use super::images::{self, Images};
 use super::probe_image;
 
 /// Everything that it needs, with what is there of it.
-pub async fn needs(images: &Images) -> Vec<Need> {
+pub async fn needs(images: &Images, server: Server) -> Vec<Need> {
     let engine = Engine::connect().await;
     let mut needs = vec![
         Need {
@@ -36,7 +37,7 @@ pub async fn needs(images: &Images) -> Vec<Need> {
         },
     ];
     if let Ok(engine) = &engine {
-        for (what, reference) in [("image of Vault", &images.vault_image), ("node image", &images.node_image)] {
+        for (what, reference) in [("image of Vault", &images.of(server)), ("node image", &images.node_image)] {
             let found = match engine.image_identity(reference).await {
                 Ok(Some(identity)) => Ok(identity),
                 Ok(None) => Err(format!("{reference} is not here; a run tries to pull it")),
@@ -74,12 +75,12 @@ async fn version(program: &str, arguments: &[&str]) -> Result<String, String> {
 }
 
 /// Where its images come from.
-pub async fn origins(images: &Images) -> Vec<Origin> {
+pub async fn origins(images: &Images, server: Server) -> Vec<Origin> {
     let engine = Engine::connect().await;
     let mut origins = Vec::new();
     for (part, reference, variable) in [
-        ("vault", &images.vault_image, "--vault-image or PMP_VAULT_IMAGE"),
-        ("node", &images.node_image, "--node-image or PMP_NODE_IMAGE"),
+        (server.name(), &images.of(server), format!("--vault-image or {}", images::variable(server))),
+        ("node", &images.node_image, "--node-image or PMP_NODE_IMAGE".to_owned()),
     ] {
         let state = match &engine {
             Ok(engine) => match engine.image_identity(reference).await {

@@ -10,6 +10,7 @@ use testcontainers::runners::AsyncRunner;
 use testcontainers::{GenericImage, ImageExt};
 use thiserror::Error;
 
+use super::super::server::Server;
 use super::super::terms::{StartedVault, VaultWanted};
 use super::docker::{self, Engine, LABEL};
 use super::names::{self, CONTAINER};
@@ -46,6 +47,8 @@ pub enum Error {
 pub struct Place<'a> {
     /// The network that it joins.
     pub network: &'a str,
+    /// What it is.
+    pub server: Server,
     /// Its image.
     pub image: &'a str,
 }
@@ -61,26 +64,18 @@ pub async fn start(
     place: Place<'_>,
     wanted: VaultWanted<'_>,
 ) -> Result<StartedVault, Error> {
-    let (Place { network, image }, VaultWanted { of, port, cluster, limit }) = (place, wanted);
+    let (Place { network, server, image }, VaultWanted { of, port, cluster, limit }) = (place, wanted);
     // The run's id is in the prefix of a scenario's names.
     let name = names::vault(&names::of(of.unwrap_or(&journal.run)));
-    let mut command = vec!["server", "-dev", "-dev-no-store-token"];
-    if cluster {
-        command.push("-dev-ha");
-    }
     // Vault refuses a chosen token that looks like one of its own.
     let root_token = SecretString::from(format!("root-{}", random(40)));
     let (repository, tag) = split(image);
     let tcp = ContainerPort::Tcp(port);
-    let request = GenericImage::new(repository, tag)
-        .with_exposed_port(tcp)
-        .with_cmd(command)
-        .with_env_var("VAULT_DEV_ROOT_TOKEN_ID", root_token.expose_secret())
-        .with_env_var("VAULT_DEV_LISTEN_ADDRESS", format!("0.0.0.0:{port}"))
-        .with_env_var("VAULT_LOG_LEVEL", "debug")
-        .with_env_var("VAULT_LOG_FORMAT", "json")
-        // The official image would otherwise try to lock memory, which a dev server does not need.
-        .with_env_var("SKIP_SETCAP", "true")
+    let mut request = GenericImage::new(repository, tag).with_exposed_port(tcp).with_cmd(server.dev_arguments(cluster));
+    for (name, value) in server.dev_settings(root_token.expose_secret(), &format!("0.0.0.0:{port}")) {
+        request = request.with_env_var(name, value);
+    }
+    let request = request
         .with_container_name(&name)
         .with_network(network)
         .with_label(LABEL, &journal.run)
@@ -113,18 +108,17 @@ pub async fn start(
 /// The command cannot be started.
 pub async fn command(
     engine: &Engine,
+    server: Server,
     container: &str,
     root_token: &SecretString,
     arguments: Vec<String>,
 ) -> Result<(i64, String), docker::Error> {
-    let mut command = vec!["vault".to_owned()];
+    let mut command = vec![server.program().to_owned()];
     command.extend(arguments);
-    let environment = vec![
-        "VAULT_ADDR=http://127.0.0.1:8200".to_owned(),
-        format!("VAULT_TOKEN={}", root_token.expose_secret()),
-        // The command line keeps its token helper's file there; the image may have no home.
-        "HOME=/tmp".to_owned(),
-    ];
+    let settings = server.client_settings("http://127.0.0.1:8200", root_token.expose_secret());
+    let mut environment: Vec<String> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    // The command line keeps its token helper's file there; the image may have no home.
+    environment.push("HOME=/tmp".to_owned());
     engine.exec(container, command, environment).await
 }
 
