@@ -24,10 +24,12 @@ esac
   # The official images. The node image is the default of that kind version,
   # pinned by digest as kind pins it.
   PMP_OFFICIAL_VAULT_IMAGE=hashicorp/vault:${PMP_VAULT_VERSION#v}
+  PMP_OFFICIAL_OPENBAO_IMAGE=openbao/openbao:${PMP_OPENBAO_VERSION#v}
   PMP_OFFICIAL_NODE_IMAGE=kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5
 
   # The same, built here where those can not be pulled.
   PMP_LOCAL_VAULT_IMAGE=pmp-vault-conformance/vault:${PMP_VAULT_VERSION#v}
+  PMP_LOCAL_OPENBAO_IMAGE=pmp-vault-conformance/openbao:${PMP_OPENBAO_VERSION#v}
   PMP_LOCAL_NODE_IMAGE=pmp-vault-conformance/node:$PMP_KUBERNETES_VERSION
 }
 

