@@ -38,6 +38,10 @@ pub fn markdown(result: &RunResult, catalogue: &Catalogue) -> String {
             row("Smallest change of the page", &known.change);
             row("Until then", &known.instead);
         }
+        let seen_on = seen_on(catalogue, &found.defect);
+        if !seen_on.is_empty() {
+            row("Recorded on", &seen_on.join("; "));
+        }
         row("Proved by", &format!("{}; again with `run --page {} --scenario ID`", prove.join(", "), page.id));
     }
     if defects.is_empty() {
@@ -47,6 +51,19 @@ pub fn markdown(result: &RunResult, catalogue: &Catalogue) -> String {
     rows(&mut text, "Not as documented, and not recorded", of(Verdict::Nonconformant));
     rows(&mut text, "Without a verdict", of(Verdict::Inconclusive));
     text
+}
+
+/// The servers on which scenarios record it.
+fn seen_on<'a>(catalogue: &'a Catalogue, defect: &str) -> Vec<&'a str> {
+    let deviations = catalogue.scenarios.iter().filter_map(|scenario| scenario.known_deviation.as_ref());
+    let servers = deviations.filter(|deviation| deviation.defect == defect).flat_map(|deviation| &deviation.seen_on);
+    let mut seen: Vec<&str> = Vec::new();
+    for server in servers {
+        if !seen.contains(&server.as_str()) {
+            seen.push(server);
+        }
+    }
+    seen
 }
 
 fn rows<'a>(text: &mut String, title: &str, scenarios: impl Iterator<Item = &'a ScenarioResult>) {

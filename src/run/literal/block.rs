@@ -96,7 +96,7 @@ async fn type_text(
         std::fs::write(&script, &text).map_err(other("write a block of the page"))?;
     }
     let mut child = desk
-        .bash(site, &[if interactive { "-i" } else { &script }])
+        .bash(site, &site.vault.root_token, &[if interactive { "-i" } else { &script }])
         .env("PATH", &programs)
         .env("STAND_IN_ISSUER", if configuration.cloud_issuer { "named" } else { "none" })
         .stdin(if interactive { Stdio::piped() } else { Stdio::null() })

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::process::Command;
 
 use crate::configure::{Error, Site};
@@ -68,7 +68,7 @@ impl Desk {
         std::fs::write(self.home.join("kubeconfig"), text).map_err(other("write a kubeconfig"))
     }
 
-    /// A bash with an administrator's access to the scenario's Vault and with the kubeconfig.
+    /// A bash with this token of the scenario's Vault and with the kubeconfig.
     ///
     /// It has a session of its own, without the terminal of the harness. A Ctrl-C there
     /// is the harness's to handle: a command that it ended would be a finding about
@@ -76,7 +76,7 @@ impl Desk {
     /// where its input is a pipe; in the background it would be stopped there for ever.
     /// Whatever ends the harness ends it too, so that nothing is typed any more then.
     #[must_use]
-    pub fn bash(&self, site: Site<'_>, arguments: &[&str]) -> Command {
+    pub fn bash(&self, site: Site<'_>, token: &SecretString, arguments: &[&str]) -> Command {
         let mut command = Command::new("setpriv");
         command
             .args(["--pdeathsig", "KILL", "setsid", "bash", "--noprofile", "--norc"])
@@ -84,7 +84,7 @@ impl Desk {
             .current_dir(&self.home)
             .env("HOME", &self.home)
             .env("KUBECONFIG", self.home.join("kubeconfig"))
-            .envs(self.server.client_settings(site.vault.admin.address(), site.vault.root_token.expose_secret()))
+            .envs(self.server.client_settings(site.vault.admin.address(), token.expose_secret()))
             .env_remove("VAULT_NAMESPACE")
             .env_remove("BAO_NAMESPACE")
             .kill_on_drop(true);

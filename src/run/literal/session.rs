@@ -3,7 +3,6 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
@@ -48,9 +47,8 @@ impl Session {
         let editor = desk.home.join("editor");
         std::fs::write(&editor, EDITOR).map_err(other("write an editor"))?;
         let mut child = desk
-            .bash(site, &[])
+            .bash(site, &access.token, &[])
             .env("PATH", path)
-            .env("VAULT_TOKEN", access.token.expose_secret())
             .env("KUBE_EDITOR", format!("sh {}", editor.display()))
             .env("OPERATOR_NAMESPACE", &site.names.namespace)
             .stdin(Stdio::piped())

@@ -62,3 +62,18 @@ impl Images {
 fn set_or(variable: &str, default: &str) -> String {
     env::var(variable).ok().filter(|value| !value.is_empty()).unwrap_or_else(|| default.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scripts_know_the_official_images_by_the_same_references() {
+        let scripts = include_str!("../../../scripts/env.sh");
+        for (image, variable) in [(VAULT, "PMP_VAULT_VERSION"), (OPENBAO, "PMP_OPENBAO_VERSION")] {
+            let tag = image.rsplit(':').next().unwrap();
+            assert!(scripts.contains(&format!("  {variable}=v{tag}\n")), "{variable}, {image}");
+        }
+        assert!(scripts.contains(&format!("  PMP_OFFICIAL_NODE_IMAGE={NODE}\n")), "{NODE}");
+    }
+}
