@@ -16,7 +16,7 @@ use crate::cluster::patience::why;
 use crate::cluster::pod_spec::{PodTemplate, RootFilesystem, Size};
 use crate::cluster::portforward;
 use crate::random::random;
-use crate::testbed::{Server, VaultSite};
+use crate::testbed::{PodAddress, Server, VaultSite};
 use crate::vault::client::{Client, Roots};
 use crate::vault::log::LogBook;
 use crate::wait::{self, Look};
@@ -44,13 +44,13 @@ pub async fn start(
     let root_token = SecretString::from(format!("root-{}", random(40)));
     run.redactor.add(&root_token);
     let pods = Api::<Pod>::namespaced(kube.clone(), &names.namespace);
-    create(
-        run,
-        &pods,
-        None,
-        &pod(owner, &names.namespace, (run.testbed.server(), run.testbed.vault_for_pods()), &root_token),
-    )
-    .await?;
+    let place = run.testbed.pod_address();
+    let listen = match place {
+        PodAddress::OfItsOwn => "0.0.0.0:8200",
+        PodAddress::OnThisMachine => "$(POD_IP):8200",
+    };
+    let server = (run.testbed.server(), run.testbed.vault_for_pods());
+    create(run, &pods, None, &pod(owner, &names.namespace, server, &root_token, listen)).await?;
     let subject = format!("pod {}/{NAME} to run", names.namespace);
     let pod_host = wait::until(&subject, limit, Duration::from_millis(150), || async {
         let status = match pods.get(NAME).await {
@@ -66,9 +66,13 @@ pub async fn start(
     })
     .await?;
     let other = |what| move |error: std::io::Error| Error::Other { what, reason: error.to_string() };
-    let (address, _) = portforward::start(pods.clone(), NAME.to_owned(), 8200)
-        .await
-        .map_err(other("forward a port to Vault's pod"))?;
+    let address = match place {
+        PodAddress::OnThisMachine => format!("{pod_host}:8200"),
+        PodAddress::OfItsOwn => {
+            let forwarded = portforward::start(pods.clone(), NAME.to_owned(), 8200).await;
+            forwarded.map_err(other("forward a port to Vault's pod"))?.0.to_string()
+        }
+    };
     let admin = Client::new(&format!("http://{address}"), Some(root_token.clone()), &Roots::Public)?;
     wait::until(&format!("Vault in pod {}/{NAME}", names.namespace), limit, Duration::from_millis(150), || async {
         match admin.version().await {
@@ -82,8 +86,14 @@ pub async fn start(
     Ok(VaultSite::in_cluster(admin, root_token, pod_host, log))
 }
 
-fn pod(owner: &Owner, namespace: &str, (server, image): (Server, &str), root_token: &SecretString) -> Pod {
-    let mut env = Vec::from(server.dev_settings(root_token.expose_secret(), "0.0.0.0:8200"));
+fn pod(
+    owner: &Owner,
+    namespace: &str,
+    (server, image): (Server, &str),
+    root_token: &SecretString,
+    listen: &str,
+) -> Pod {
+    let mut env = Vec::from(server.dev_settings(root_token.expose_secret(), listen));
     env.push(("SKIP_CHOWN", "true".to_owned()));
     let template = PodTemplate {
         args: server.dev_arguments(false).into_iter().map(str::to_owned).collect(),
@@ -123,6 +133,7 @@ mod tests {
     #[test]
     fn vaults_pod_has_a_service_account_and_a_user_of_its_own() {
         let owner = Owner { run: "run".to_owned(), scenario: "scenario".to_owned() };
-        insta::assert_json_snapshot!(pod(&owner, "feature-test", (Server::Vault, "vault:1"), &"root".into()));
+        let pod = pod(&owner, "feature-test", (Server::Vault, "vault:1"), &"root".into(), "0.0.0.0:8200");
+        insta::assert_json_snapshot!(pod);
     }
 }

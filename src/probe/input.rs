@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 /// The environment variable that carries the input as JSON.
 pub const VARIABLE: &str = "PMP_VAULT_PROBE_INPUT";
 
+/// The environment variable that names the folder below which the pod's files are, where they cannot be at their own
+/// paths: on a testbed without a kubelet.
+pub const ROOT: &str = "PMP_VAULT_PROBE_ROOT";
+
 /// Where Kubernetes mounts a Service Account's token.
 pub const TOKEN_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
@@ -78,7 +82,12 @@ impl Input {
         let json = std::env::var(VARIABLE).map_err(|_| {
             format!("{VARIABLE} is not set: this command is started by the harness, in the probe's pod")
         })?;
-        serde_json::from_str(&json).map_err(|e| format!("{VARIABLE} is malformed: {e}"))
+        let mut input: Self = serde_json::from_str(&json).map_err(|e| format!("{VARIABLE} is malformed: {e}"))?;
+        if let Some(root) = std::env::var_os(ROOT) {
+            let below = std::path::Path::new(&root).join(input.token_file.trim_start_matches('/'));
+            input.token_file = below.to_string_lossy().into_owned();
+        }
+        Ok(input)
     }
 }
 

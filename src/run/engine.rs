@@ -20,7 +20,7 @@ use crate::lifecycle::{After, Job, Sweep};
 use crate::random::random;
 use crate::redact::Redactor;
 use crate::scenario::load::Catalogue;
-use crate::testbed::{self, Start, Testbed};
+use crate::testbed::{self, Kubelet, Start, Testbed};
 use crate::verdict::oracle::Oracle;
 
 /// How long one scenario may take: longer than Vault's own 30 s for an API
@@ -77,6 +77,8 @@ pub struct OnTestbed<'a, W> {
     redactor: &'a Redactor,
     work: W,
     testbed: Option<Testbed>,
+    /// What runs the pods, where the cluster has nobody who does. It stays until they are gone.
+    kubelet: Option<Kubelet>,
 }
 
 impl<'a, W: Work> OnTestbed<'a, W> {
@@ -88,7 +90,7 @@ impl<'a, W: Work> OnTestbed<'a, W> {
         redactor: &'a Redactor,
         work: W,
     ) -> Self {
-        Self { catalogue, options, events, redactor, work, testbed: None }
+        Self { catalogue, options, events, redactor, work, testbed: None, kubelet: None }
     }
 
     /// The run whose testbed is used again.
@@ -132,6 +134,7 @@ impl<'a, W: Work> OnTestbed<'a, W> {
         self.redactor.add(&testbed.vault.root_token);
         let testbed = self.bring_vault(testbed, journal).await?;
         self.testbed = Some(testbed.clone());
+        self.kubelet = testbed.kubelet(journal).await.map_err(|error| error.to_string())?;
         result.timings.insert("testbed".to_owned(), millis(started));
         result.facts.versions = testbed.versions.clone();
         result.facts.images = testbed.origins.clone();
@@ -246,7 +249,11 @@ impl<W: Work> Job for OnTestbed<'_, W> {
         let keep = owns && self.options.keep && testbed.is_some();
         // Objects of a testbed that goes as a whole go with it.
         let outliving = testbed.as_ref().filter(|_| keep || !owns);
-        cleanup::clean(journal, outliving).await.map_err(|error| error.to_string())?;
+        let cleaned = cleanup::clean(journal, outliving).await.map_err(|error| error.to_string());
+        if let Some(kubelet) = self.kubelet.take() {
+            kubelet.stop().await.map_err(|error| error.to_string())?;
+        }
+        cleaned?;
         let Some(testbed) = testbed.filter(|_| keep) else { return Ok(After::Gone) };
         testbed::save(&self.options.runs, &testbed).map_err(|error| error.to_string())?;
         let run = &journal.run;

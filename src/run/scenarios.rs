@@ -12,10 +12,11 @@ use super::way::Way;
 use crate::cleanup;
 use crate::event::{Event, RunKind, RunResult};
 use crate::scenario::block::Distribution;
-use crate::scenario::configuration::{Literal, VaultPlace};
+use crate::scenario::configuration::{Literal, UrlForm, VaultPlace};
 use crate::scenario::load::Catalogue;
 use crate::scenario::select::Planned;
-use crate::verdict::oracle::{Oracle, not_run, skipped};
+use crate::testbed::Special;
+use crate::verdict::oracle::{Oracle, not_run, skipped, skipped_because};
 use crate::verdict::result::ScenarioResult;
 use crate::verdict::{Verdict, control};
 
@@ -42,6 +43,11 @@ impl Scenarios<'_> {
             skipped.selected_as_control = planned.selected_as_control;
             return skipped;
         }
+        if let Some(lacks) = lacks(way, planned) {
+            let mut skipped = skipped_because(scenario, way.oracle, &lacks);
+            skipped.selected_as_control = planned.selected_as_control;
+            return skipped;
+        }
         let _ = way.events.send(Event::ScenarioStarted { id: scenario.id.clone(), evidence: scenario.evidence });
         let mut own = scenario.clone();
         if round > 0 {
@@ -56,6 +62,20 @@ impl Scenarios<'_> {
         result.selected_as_control = planned.selected_as_control;
         result
     }
+}
+
+/// What a scenario needs of the testbed and that cannot give, in words.
+fn lacks(way: &Way<'_>, planned: &Planned) -> Option<String> {
+    let configuration = planned.scenario.configuration();
+    let mut needs = match configuration.vault {
+        VaultPlace::Outside => vec![],
+        VaultPlace::OutsideOnPort80 => vec![Special::LowPort],
+        VaultPlace::Pod => vec![Special::PodFiles],
+    };
+    if configuration.url == UrlForm::ServiceName {
+        needs.push(Special::PodFiles);
+    }
+    needs.into_iter().find_map(|need| way.run.testbed.lacks(need))
 }
 
 impl Work for Scenarios<'_> {

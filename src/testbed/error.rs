@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::{api_server, kind};
+use super::{api_server, kind, local};
 use crate::journal;
 
 /// What a testbed could not do.
@@ -13,6 +13,9 @@ pub enum Error {
     /// Its kind could not.
     #[error(transparent)]
     Kind(#[from] kind::error::Error),
+    /// One of processes could not.
+    #[error(transparent)]
+    Local(#[from] local::error::Error),
     /// Its API server could not.
     #[error(transparent)]
     ApiServer(#[from] api_server::Error),

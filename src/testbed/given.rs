@@ -9,9 +9,10 @@ use tokio::sync::watch;
 
 use super::api_server::with_server;
 use super::error::Error;
+use super::local::kubelet::Kubelet;
 use super::machine::Machine;
 use super::server::Server;
-use super::terms::{ApiServer, Creation, StartedVault, VaultWanted};
+use super::terms::{ApiServer, Creation, PodAddress, Special, StartedVault, VaultWanted};
 use crate::cluster::patience::Outages;
 use crate::event::Events;
 use crate::journal::Journal;
@@ -120,6 +121,26 @@ impl Testbed {
     #[must_use]
     pub fn vault_for_pods(&self) -> &str {
         self.machine.vault_for_pods()
+    }
+
+    /// Begins to run the pods of a run, where the cluster has nobody who does, until what this gives is stopped.
+    ///
+    /// # Errors
+    /// The API server takes no node.
+    pub async fn kubelet(&self, journal: &Journal) -> Result<Option<Kubelet>, Error> {
+        self.machine.kubelet(&self.kube, journal).await
+    }
+
+    /// What of that this testbed cannot give, in words; none where it can.
+    #[must_use]
+    pub fn lacks(&self, wanted: Special) -> Option<String> {
+        self.machine.lacks(wanted)
+    }
+
+    /// Where pods have their addresses.
+    #[must_use]
+    pub const fn pod_address(&self) -> PodAddress {
+        self.machine.pod_address()
     }
 
     /// The harness's own address as Vaults and pods reach it.

@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::error::Error;
-use super::kind;
+use super::local::kubelet::Kubelet;
 use super::server::Server;
-use super::terms::{Creation, Probe, StartedVault, VaultWanted};
+use super::terms::{Creation, PodAddress, Probe, Special, StartedVault, VaultWanted};
 use super::wanted::Wanted;
 use super::which::Which;
+use super::{kind, local};
 use crate::event::Events;
 use crate::journal::Journal;
 use crate::vault::log::LogBook;
@@ -25,6 +26,8 @@ use crate::vault::log::LogBook;
 pub enum Machine {
     /// A Vault in a container and a kind cluster.
     Kind(kind::machine::Machine),
+    /// A Vault and a cluster's servers as processes.
+    Local(local::machine::Machine),
 }
 
 /// What it takes to find a kept one again.
@@ -33,6 +36,8 @@ pub enum Machine {
 pub enum Kept {
     /// A Vault in a container and a kind cluster.
     Kind(kind::machine::Kept),
+    /// A Vault and a cluster's servers as processes.
+    Local(local::machine::Kept),
 }
 
 impl Machine {
@@ -49,6 +54,10 @@ impl Machine {
                     kind::machine::Machine::prepare(&wanted.kind, wanted.server, journal, events).await?;
                 Ok((Self::Kind(machine), origins))
             }
+            Which::Local => {
+                let (machine, origins) = local::machine::Machine::prepare(&wanted.local, wanted.server, journal, events).await?;
+                Ok((Self::Local(machine), origins))
+            }
         }
     }
 
@@ -62,6 +71,7 @@ impl Machine {
     ) -> Result<(), Error> {
         match self {
             Self::Kind(machine) => Ok(machine.create(&wanted.kind, journal, events, limit).await?),
+            Self::Local(machine) => Ok(machine.create(journal, events, wanted.longest_token(), limit).await?),
         }
     }
 
@@ -70,6 +80,7 @@ impl Machine {
     pub async fn start_vault(&self, journal: &Journal, wanted: VaultWanted<'_>) -> Result<StartedVault, Error> {
         match self {
             Self::Kind(machine) => Ok(machine.start_vault(journal, wanted).await?),
+            Self::Local(machine) => Ok(machine.start_vault(journal, wanted).await?),
         }
     }
 
@@ -84,6 +95,7 @@ impl Machine {
     ) -> Result<Probe, Error> {
         match self {
             Self::Kind(machine) => Ok(machine.bring_probe(&wanted.kind, folder, events, creation, limit).await?),
+            Self::Local(machine) => Ok(machine.probe().await?),
         }
     }
 
@@ -97,6 +109,7 @@ impl Machine {
     ) -> Result<Probe, Error> {
         match self {
             Self::Kind(machine) => Ok(machine.renew_probe(&wanted.kind, folder, events, before).await?),
+            Self::Local(machine) => Ok(machine.probe().await?),
         }
     }
 
@@ -104,6 +117,7 @@ impl Machine {
     pub async fn bring_vault(&mut self, folder: &Path, events: &Events) -> Result<bool, Error> {
         match self {
             Self::Kind(machine) => Ok(machine.bring_vault(folder, events).await?),
+            Self::Local(_) => Ok(false),
         }
     }
 
@@ -111,6 +125,7 @@ impl Machine {
     pub const fn server(&self) -> Server {
         match self {
             Self::Kind(machine) => machine.server(),
+            Self::Local(machine) => machine.server(),
         }
     }
 
@@ -118,6 +133,7 @@ impl Machine {
     pub fn vault_for_pods(&self) -> &str {
         match self {
             Self::Kind(machine) => machine.vault_for_pods(),
+            Self::Local(machine) => machine.vault_for_pods(),
         }
     }
 
@@ -126,6 +142,7 @@ impl Machine {
     pub async fn kubeconfig(&self, limit: Duration) -> Result<String, Error> {
         match self {
             Self::Kind(machine) => Ok(machine.kubeconfig(limit).await?),
+            Self::Local(machine) => Ok(machine.kubeconfig()?),
         }
     }
 
@@ -133,6 +150,7 @@ impl Machine {
     pub async fn api_server(&self) -> Result<(String, u16), Error> {
         match self {
             Self::Kind(machine) => Ok(machine.api_server().await?),
+            Self::Local(machine) => Ok(machine.api_server()),
         }
     }
 
@@ -140,6 +158,31 @@ impl Machine {
     pub fn node(&self) -> String {
         match self {
             Self::Kind(machine) => machine.node(),
+            Self::Local(machine) => machine.node(),
+        }
+    }
+
+    /// What runs the pods of a run, where the cluster has nobody who does.
+    pub async fn kubelet(&self, kube: &kube::Client, journal: &Journal) -> Result<Option<Kubelet>, Error> {
+        match self {
+            Self::Kind(_) => Ok(None),
+            Self::Local(machine) => Ok(Some(machine.kubelet(kube, journal).await?)),
+        }
+    }
+
+    /// What of that it cannot give, in words.
+    pub fn lacks(&self, wanted: Special) -> Option<String> {
+        match self {
+            Self::Kind(_) => None,
+            Self::Local(machine) => machine.lacks(wanted),
+        }
+    }
+
+    /// Where pods have their addresses.
+    pub const fn pod_address(&self) -> PodAddress {
+        match self {
+            Self::Kind(_) => PodAddress::OfItsOwn,
+            Self::Local(_) => PodAddress::OnThisMachine,
         }
     }
 
@@ -147,6 +190,7 @@ impl Machine {
     pub async fn harness_address(&self) -> Result<IpAddr, Error> {
         match self {
             Self::Kind(machine) => Ok(machine.harness_address().await?),
+            Self::Local(machine) => Ok(machine.harness_address()),
         }
     }
 
@@ -154,6 +198,7 @@ impl Machine {
     pub async fn kill(&self, vault: &str) -> Result<(), Error> {
         match self {
             Self::Kind(machine) => Ok(machine.kill(vault).await?),
+            Self::Local(machine) => Ok(machine.kill(vault).await?),
         }
     }
 
@@ -167,6 +212,7 @@ impl Machine {
     ) -> Result<(i64, String), Error> {
         match self {
             Self::Kind(machine) => Ok(machine.command(vault, root_token, arguments).await?),
+            Self::Local(machine) => Ok(machine.command(vault, root_token, arguments).await?),
         }
     }
 
@@ -174,6 +220,7 @@ impl Machine {
     pub fn follow_vault(&self, log: LogBook) {
         match self {
             Self::Kind(machine) => machine.follow_vault(log),
+            Self::Local(machine) => machine.follow_vault(log),
         }
     }
 
@@ -181,6 +228,7 @@ impl Machine {
     pub fn shared_vault(&self) -> String {
         match self {
             Self::Kind(machine) => machine.shared_vault(),
+            Self::Local(machine) => machine.shared_vault(),
         }
     }
 
@@ -188,6 +236,7 @@ impl Machine {
     pub async fn end_of_cluster(&self) -> String {
         match self {
             Self::Kind(machine) => machine.end_of_cluster().await,
+            Self::Local(machine) => machine.end_of_cluster().await,
         }
     }
 
@@ -195,6 +244,7 @@ impl Machine {
     pub async fn end_of_vault(&self) -> String {
         match self {
             Self::Kind(machine) => machine.end_of_vault().await,
+            Self::Local(machine) => machine.end_of_vault().await,
         }
     }
 
@@ -202,6 +252,7 @@ impl Machine {
     pub async fn has_ended(&self) -> bool {
         match self {
             Self::Kind(machine) => machine.has_ended().await,
+            Self::Local(machine) => machine.has_ended(),
         }
     }
 
@@ -209,6 +260,7 @@ impl Machine {
     pub async fn versions(&self) -> Result<BTreeMap<String, String>, Error> {
         match self {
             Self::Kind(machine) => Ok(machine.versions().await?),
+            Self::Local(machine) => Ok(machine.versions().await?),
         }
     }
 
@@ -216,6 +268,7 @@ impl Machine {
     pub fn keep(&self) -> Kept {
         match self {
             Self::Kind(machine) => Kept::Kind(machine.keep()),
+            Self::Local(machine) => Kept::Local(machine.keep()),
         }
     }
 
@@ -223,6 +276,7 @@ impl Machine {
     pub async fn find(kept: Kept) -> Result<Result<Self, String>, Error> {
         match kept {
             Kept::Kind(kept) => Ok(kind::machine::Machine::find(kept).await?.map(Self::Kind)),
+            Kept::Local(kept) => Ok(local::machine::Machine::find(kept).map(Self::Local)),
         }
     }
 }

@@ -14,26 +14,31 @@
 //! - [`server`]: Vault or OpenBao, and what differs between them.
 //! - [`terms`]: what these and the kinds themselves speak of.
 //! - [`kind`]: Vault in a container, the cluster by `kind`.
+//! - [`local`]: Vault and a cluster's servers as processes.
+//! - [`tls`]: a server that speaks TLS.
 
 mod api_server;
 mod error;
 mod given;
 mod kept;
 mod kind;
+mod local;
 mod machine;
 mod part;
 mod server;
 mod start;
 mod terms;
+pub mod tls;
 mod wanted;
 mod which;
 
 pub use error::Error;
 pub use given::{Testbed, VaultSite};
 pub use kept::{entrance, reuse, save, still_there};
+pub use local::kubelet::Kubelet;
 pub use part::{Remover, by_hand, remove_labelled};
 pub use server::Server;
 pub use start::Start;
-pub use terms::{ApiServer, Exported, Need, Origin, VaultWanted};
+pub use terms::{ApiServer, Exported, Need, Origin, PodAddress, Special, VaultWanted};
 pub use wanted::{Wanted, export_probe};
 pub use which::Which;

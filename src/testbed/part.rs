@@ -2,8 +2,8 @@
 //! the kind of testbed that knows what it is and how it goes.
 
 use super::error::Error;
-use super::kind;
 use super::which::Which;
+use super::{kind, local};
 use crate::journal::Part;
 
 /// The command that removes a part by hand.
@@ -11,6 +11,7 @@ use crate::journal::Part;
 pub fn by_hand(part: &Part) -> String {
     match Which::named(&part.testbed) {
         Ok(Which::Kind) => kind::removal::by_hand(part),
+        Ok(Which::Local) => local::removal::by_hand(part),
         Err(error) => format!("# {} {}: {error}", part.what, part.name),
     }
 }
@@ -27,6 +28,7 @@ impl Remover {
     pub fn goes_last(part: &Part) -> bool {
         Which::named(&part.testbed).is_ok_and(|which| match which {
             Which::Kind => kind::removal::goes_last(part),
+            Which::Local => false,
         })
     }
 
@@ -39,6 +41,7 @@ impl Remover {
     pub async fn remove(&self, run: &str, part: &Part, id: Option<&str>) -> Result<(), Error> {
         match Which::named(&part.testbed)? {
             Which::Kind => Ok(self.kind.remove(run, part, id).await?),
+            Which::Local => Ok(local::removal::remove(part, id).await?),
         }
     }
 }
@@ -49,7 +52,8 @@ impl Remover {
 /// # Errors
 /// Something is still there, or could not be looked for.
 pub async fn remove_labelled(run: &str) -> Result<usize, Error> {
-    Ok(kind::removal::remove_labelled(run).await?)
+    let processes = local::removal::remove_labelled(run).await?;
+    Ok(processes + kind::removal::remove_labelled(run).await?)
 }
 
 #[cfg(test)]
@@ -73,7 +77,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_part_of_a_testbed_that_this_program_does_not_have_is_still_there() {
-        let error = Remover::default().remove("r1", &part("local", "process"), None).await.unwrap_err();
-        assert_eq!(error.to_string(), "this program knows no testbed called local");
+        let error = Remover::default().remove("r1", &part("lokal", "process"), None).await.unwrap_err();
+        assert_eq!(error.to_string(), "this program knows no testbed called lokal");
     }
 }

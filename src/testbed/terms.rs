@@ -60,6 +60,24 @@ pub struct Probe {
     pub origin: String,
 }
 
+/// Where the pods of a testbed have their addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PodAddress {
+    /// In a network of each pod's own: the harness comes in by the API server alone.
+    OfItsOwn,
+    /// On this machine, which they share: the harness reaches them, and a server must listen on its pod's address alone.
+    OnThisMachine,
+}
+
+/// What a scenario may need of a testbed that not each can give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Special {
+    /// A server that listens on port 80.
+    LowPort,
+    /// A pod that sees files of its own at their own paths, whatever program it runs.
+    PodFiles,
+}
+
 /// How far the creation of a cluster is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Creation {

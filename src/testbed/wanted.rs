@@ -4,24 +4,30 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::Error;
-use super::kind;
 use super::server::Server;
 use super::terms::{Exported, Need, Origin};
 use super::which::Which;
+use super::{kind, local};
 
 /// What a testbed is to be made of.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Wanted {
+    /// What the testbed is made of
+    #[arg(long, value_enum, default_value_t = Which::Kind)]
+    testbed: Which,
     /// The server that keeps the secrets
     #[arg(long, value_enum, value_name = "SERVER", default_value_t = Server::Vault)]
     pub(super) server: Server,
     #[command(flatten)]
     pub(super) kind: kind::images::Images,
+    #[command(flatten)]
+    pub(super) local: local::binaries::Programs,
 }
 
 impl Wanted {
     /// The arguments that mean nothing where there is a testbed already.
-    pub const OF_A_NEW_ONE: [&str; 3] = ["server", kind::images::OF_A_NEW_ONE[0], kind::images::OF_A_NEW_ONE[1]];
+    pub const OF_A_NEW_ONE: [&str; 5] =
+        ["testbed", "server", "bin_dir", kind::images::OF_A_NEW_ONE[0], kind::images::OF_A_NEW_ONE[1]];
 
     /// The same with an API server that gives no token a longer life, as hosted clusters have it.
     #[must_use]
@@ -45,7 +51,7 @@ impl Wanted {
     /// Which kind of testbed is wanted.
     #[must_use]
     pub const fn which(&self) -> Which {
-        Which::Kind
+        self.testbed
     }
 
     /// What a pod is to name to run the probe, where the flags say it.
@@ -58,6 +64,7 @@ impl Wanted {
     pub async fn needs(&self) -> Vec<Need> {
         match self.which() {
             Which::Kind => kind::needs::needs(&self.kind, self.server).await,
+            Which::Local => local::needs::needs(&self.local, self.server),
         }
     }
 
@@ -65,6 +72,7 @@ impl Wanted {
     pub async fn origins(&self) -> Vec<Origin> {
         match self.which() {
             Which::Kind => kind::needs::origins(&self.kind, self.server).await,
+            Which::Local => local::needs::origins(&self.local, self.server),
         }
     }
 }

@@ -5,13 +5,16 @@
 //! outside this folder changes.
 
 use super::error::Error;
-use super::kind;
+use super::{kind, local};
 
 /// The kinds of testbed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Which {
-    /// Vault in a container, the cluster by `kind`.
+    /// Vault in a container, the cluster by `kind`: needs a container engine
+    #[default]
     Kind,
+    /// Vault and a cluster's servers as processes of this user, without a kubelet: needs neither root nor an engine
+    Local,
 }
 
 impl Which {
@@ -20,6 +23,7 @@ impl Which {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Kind => kind::NAME,
+            Self::Local => local::NAME,
         }
     }
 
@@ -30,6 +34,7 @@ impl Which {
     pub fn named(name: &str) -> Result<Self, Error> {
         match name {
             kind::NAME => Ok(Self::Kind),
+            local::NAME => Ok(Self::Local),
             other => Err(Error::UnknownKind(other.to_owned())),
         }
     }

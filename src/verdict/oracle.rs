@@ -196,12 +196,18 @@ fn drifted(question: &Question<'_>, observed: &Observed) -> bool {
 pub fn skipped(scenario: &Scenario, oracle: Oracle<'_>) -> Option<ScenarioResult> {
     let lacks = scenario.on_page.lacks.as_ref()?;
     let reason = format!("revision {} of the page has no {lacks}", oracle.page.id);
-    let mut result = not_run(scenario, oracle, &reason);
+    Some(skipped_because(scenario, oracle, &reason))
+}
+
+/// The result of a scenario that is not to be run, for a reason that says nothing of the page.
+#[must_use]
+pub fn skipped_because(scenario: &Scenario, oracle: Oracle<'_>, reason: &str) -> ScenarioResult {
+    let mut result = not_run(scenario, oracle, reason);
     for case in &mut result.cases {
-        (case.verdict, case.message) = (Verdict::Skipped, reason.clone());
+        (case.verdict, case.message) = (Verdict::Skipped, reason.to_owned());
     }
-    (result.verdict, result.reason) = (Verdict::Skipped, reason);
-    Some(result)
+    (result.verdict, result.reason) = (Verdict::Skipped, reason.to_owned());
+    result
 }
 
 /// The result of a scenario that the run did not get to.

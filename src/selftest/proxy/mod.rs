@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::scenario::self_test::{Failure, Rule, Tls};
-use tls::TlsListener;
+use crate::testbed::tls::TlsListener;
 
 /// A request of a probe or of the harness is small.
 const LARGEST_REQUEST: usize = 1 << 20;

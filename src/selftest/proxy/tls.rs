@@ -1,13 +1,9 @@
 //! TLS in front of a server, with what is wrong with it.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::IpAddr;
 
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 use crate::scenario::self_test::Tls;
 
@@ -38,38 +34,4 @@ pub fn certificate(
     let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![signed.der().clone()], key)?;
     let trusted = if tls == Tls::Untrusted { &other } else { &signer };
     Ok((config, trusted.pem()))
-}
-
-/// Accepts connections, and shakes hands.
-pub struct TlsListener {
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-}
-
-impl TlsListener {
-    /// Listens there with this certificate.
-    #[must_use]
-    pub fn new(listener: TcpListener, config: ServerConfig) -> Self {
-        Self { listener, acceptor: TlsAcceptor::from(Arc::new(config)) }
-    }
-}
-
-impl axum::serve::Listener for TlsListener {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            // A client that does not like the certificate ends the handshake; the next one is waited for.
-            if let Ok((stream, address)) = self.listener.accept().await
-                && let Ok(stream) = self.acceptor.accept(stream).await
-            {
-                return (stream, address);
-            }
-        }
-    }
-
-    fn local_addr(&self) -> std::io::Result<Self::Addr> {
-        self.listener.local_addr()
-    }
 }

@@ -1,0 +1,129 @@
+//! Where the servers' programs are found.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::super::server::Server;
+use super::error::{Error, file};
+
+/// The key-value store of the API server.
+pub const ETCD: &str = "etcd";
+/// The API server.
+pub const API_SERVER: &str = "kube-apiserver";
+/// What makes pods of Deployments.
+pub const CONTROLLER_MANAGER: &str = "kube-controller-manager";
+
+/// All that a testbed with this server needs.
+#[must_use]
+pub const fn all(server: Server) -> [&'static str; 4] {
+    [ETCD, API_SERVER, CONTROLLER_MANAGER, server.program()]
+}
+
+/// Where `scripts/servers` puts a program, below the cache; the versions are those of `scripts/env.sh`.
+const fn kept(program: &str) -> Option<&'static str> {
+    Some(match program.as_bytes() {
+        b"etcd" => "servers/etcd-v3.7.3",
+        b"kube-apiserver" | b"kube-controller-manager" => "servers/kubernetes-v1.37.2",
+        b"vault" => "servers/vault-v1.21.0",
+        b"bao" => "servers/openbao-v2.7.2",
+        _ => return None,
+    })
+}
+
+/// What a testbed without containers is made of.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Programs {
+    /// Folder of the servers' programs for --testbed local, looked into before KUBEBUILDER_ASSETS, the PATH and what scripts/servers got
+    #[arg(long, value_name = "DIR", value_parser = folder)]
+    pub bin_dir: Option<PathBuf>,
+}
+
+fn folder(text: &str) -> Result<PathBuf, String> {
+    let folder = PathBuf::from(text);
+    if folder.is_dir() { Ok(folder) } else { Err("there is no such folder".to_owned()) }
+}
+
+/// A program, and what named the place.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The file.
+    pub path: PathBuf,
+    /// Which place it is, in words.
+    pub place: String,
+}
+
+impl Programs {
+    /// The folders to look into, each with what names it, in order.
+    fn places(&self, program: &str) -> Vec<(PathBuf, String)> {
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let mut places = Vec::new();
+        places.extend(self.bin_dir.clone().map(|folder| (folder, "--bin-dir".to_owned())));
+        // The name that the envtest of controller-runtime gave to it.
+        places.extend(
+            variable("KUBEBUILDER_ASSETS").map(|folder| (PathBuf::from(folder), "KUBEBUILDER_ASSETS".to_owned())),
+        );
+        let path = variable("PATH").unwrap_or_default();
+        places.extend(std::env::split_paths(&path).map(|folder| (folder, "PATH".to_owned())));
+        let cache = variable("PMP_CACHE").map(PathBuf::from).or_else(|| {
+            let home = variable("XDG_CACHE_HOME")
+                .map(PathBuf::from)
+                .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
+            Some(home.join("pmp-vault-conformance"))
+        });
+        let gotten = cache.zip(kept(program)).map(|(cache, folder)| cache.join(folder));
+        places.extend(gotten.map(|folder| (folder, "scripts/servers".to_owned())));
+        places
+    }
+
+    /// A program by its name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<Found> {
+        let found = |(folder, place): (PathBuf, String)| {
+            let path = folder.join(name);
+            is_program(&path).then_some(Found { path, place })
+        };
+        self.places(name).into_iter().find_map(found)
+    }
+
+    /// All that a testbed needs.
+    ///
+    /// # Errors
+    /// Some are missing.
+    pub fn all(&self, server: Server) -> Result<BTreeMap<String, Found>, Error> {
+        let mut missing = Vec::new();
+        let mut all = BTreeMap::new();
+        for name in all(server) {
+            match self.find(name) {
+                Some(found) => _ = all.insert(name.to_owned(), found),
+                None => missing.push(name.to_owned()),
+            }
+        }
+        if missing.is_empty() { Ok(all) } else { Err(Error::Missing(missing)) }
+    }
+}
+
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+/// `sha256:…` of a file.
+///
+/// # Errors
+/// It cannot be read.
+pub fn digest(path: &Path) -> Result<String, Error> {
+    let mut hash = Sha256::new();
+    let mut opened = std::fs::File::open(path).map_err(file("read", path))?;
+    let mut part = vec![0; 1 << 20];
+    loop {
+        match opened.read(&mut part).map_err(file("read", path))? {
+            0 => break,
+            read => hash.update(&part[..read]),
+        }
+    }
+    let bytes = hash.finalize();
+    Ok(format!("sha256:{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+}

@@ -1,0 +1,99 @@
+//! What each server of the cluster is told.
+//!
+//! The flags that decide something of what is proved are those of kubeadm: the
+//! issuer, RBAC, the admission rules. The rest keeps everything on loopback.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::Duration;
+
+use super::certificates::{Certificates, Pair};
+
+/// The port of the API server.
+pub const API_PORT: u16 = 6443;
+/// The ports of etcd, for clients and for others of its kind.
+pub const ETCD_PORTS: [u16; 2] = [2379, 2380];
+
+/// The controllers that a cluster needs for what is proved: they make pods of
+/// Deployments, `default` Service Accounts, the authority's ConfigMap and the
+/// tokens of Secrets, and they clear away. By the names that every version takes.
+const CONTROLLERS: [&str; 8] = [
+    "deployment",
+    "replicaset",
+    "serviceaccount",
+    "serviceaccount-token",
+    "root-ca-cert-publisher",
+    "namespace",
+    "garbagecollector",
+    "podgc",
+];
+
+/// etcd, without the waits for a disk that only a machine that stops would need.
+#[must_use]
+pub fn etcd(address: Ipv4Addr, data: &Path) -> Vec<String> {
+    let [clients, peers] = ETCD_PORTS.map(|port| format!("http://{address}:{port}"));
+    vec![
+        "--name=local".to_owned(),
+        format!("--data-dir={}", data.display()),
+        format!("--listen-client-urls={clients}"),
+        format!("--advertise-client-urls={clients}"),
+        format!("--listen-peer-urls={peers}"),
+        format!("--initial-advertise-peer-urls={peers}"),
+        format!("--initial-cluster=local={peers}"),
+        "--unsafe-no-fsync=true".to_owned(),
+    ]
+}
+
+/// The API server.
+#[must_use]
+pub fn api_server(
+    address: Ipv4Addr,
+    etcd: Ipv4Addr,
+    certificates: &Certificates,
+    longest_token: Option<Duration>,
+) -> Vec<String> {
+    let Pair { certificate, key } = certificates.api_server();
+    let (tokens, to_kubelet) = (certificates.tokens(), certificates.kubelet_client());
+    let authority = certificates.authority();
+    let mut flags = vec![
+        format!("--etcd-servers=http://{etcd}:{}", ETCD_PORTS[0]),
+        format!("--bind-address={address}"),
+        format!("--secure-port={API_PORT}"),
+        // Nothing of ours reaches it by a Service, and a loopback address cannot be an Endpoint.
+        format!("--advertise-address={address}"),
+        "--endpoint-reconciler-type=none".to_owned(),
+        "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
+        format!("--tls-cert-file={}", certificate.display()),
+        format!("--tls-private-key-file={}", key.display()),
+        format!("--client-ca-file={}", authority.display()),
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local".to_owned(),
+        format!("--service-account-key-file={}", tokens.certificate.display()),
+        format!("--service-account-signing-key-file={}", tokens.key.display()),
+        format!("--kubelet-client-certificate={}", to_kubelet.certificate.display()),
+        format!("--kubelet-client-key={}", to_kubelet.key.display()),
+        format!("--kubelet-certificate-authority={}", authority.display()),
+        "--kubelet-preferred-address-types=InternalIP".to_owned(),
+        "--authorization-mode=Node,RBAC".to_owned(),
+        "--enable-admission-plugins=NodeRestriction".to_owned(),
+        "--allow-privileged=true".to_owned(),
+        "--profiling=false".to_owned(),
+    ];
+    // In seconds: Go's durations know no days.
+    flags.extend(longest_token.map(|longest| format!("--service-account-max-token-expiration={}s", longest.as_secs())));
+    flags
+}
+
+/// The controller manager.
+#[must_use]
+pub fn controller_manager(kubeconfig: &Path, certificates: &Certificates) -> Vec<String> {
+    vec![
+        format!("--kubeconfig={}", kubeconfig.display()),
+        format!("--controllers={}", CONTROLLERS.join(",")),
+        format!("--root-ca-file={}", certificates.authority().display()),
+        format!("--service-account-private-key-file={}", certificates.tokens().key.display()),
+        "--leader-elect=false".to_owned(),
+        // It serves nothing that anybody asks for.
+        "--secure-port=0".to_owned(),
+        "--profiling=false".to_owned(),
+    ]
+}
