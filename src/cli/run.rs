@@ -44,6 +44,9 @@ pub struct Arguments {
     /// Also end with exit code 1 where this is observed
     #[arg(long, value_name = "VERDICT", value_enum)]
     deny: Option<Denied>,
+    /// Let nothing pass that rests on a stand-in of ours
+    #[arg(long, value_name = "EVIDENCE", value_enum)]
+    require_evidence: Option<Required>,
     #[command(flatten)]
     reports: ReportFiles,
     /// Write what is wrong with the page there, for those who write it, as Markdown
@@ -70,6 +73,12 @@ enum ProfileName {
 enum Denied {
     /// The page is wrong in a way that is known
     KnownDeviation,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Required {
+    /// Real servers alone have decided
+    Real,
 }
 
 /// Less than an hour is refused by the API server, which then does not start.
@@ -106,7 +115,8 @@ pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit {
         Err(error) => return fail(Exit::Usage, &error.to_string()),
     };
     let options = Options {
-        testbed: arguments.made_of.with_longest_token(arguments.service_account_max_token_expiration),
+        testbed: super::shared::made_of(arguments.made_of, &frame.runs, reuse.as_ref())
+            .with_longest_token(arguments.service_account_max_token_expiration),
         keep: arguments.keep,
         reuse,
         timeout: arguments.timeout,
@@ -120,6 +130,7 @@ pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit {
         planned: &planned,
         jobs: usize::from(arguments.jobs),
         repeat: arguments.repeat,
+        only_real: arguments.require_evidence == Some(Required::Real),
     };
     let job = OnTestbed::new(&catalogue, options, &events, &redactor, scenarios);
     frame

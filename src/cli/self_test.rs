@@ -70,7 +70,7 @@ pub async fn self_test(arguments: Arguments, runs: Runs, redactor: Redactor) -> 
         Err(error) => return fail(Exit::Usage, &error.to_string()),
     };
     let options = Options {
-        testbed: arguments.made_of,
+        testbed: super::shared::made_of(arguments.made_of, &runs, reuse.as_ref()),
         keep: false,
         reuse,
         timeout: arguments.timeout,

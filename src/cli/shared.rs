@@ -10,6 +10,7 @@ use crate::event::Exit;
 use crate::journal::{Hold, Runs};
 use crate::scenario::load::Catalogue;
 use crate::scenario::revisions::DEFAULT;
+use crate::testbed::{self, Wanted};
 
 /// Says what is wrong, and gives the exit code back.
 pub(super) fn fail(exit: Exit, text: &str) -> Exit {
@@ -49,6 +50,14 @@ pub(super) fn hold(runs: &Runs, owner: Option<String>) -> Result<Option<(String,
     let Some(owner) = owner else { return Ok(None) };
     let hold = Hold::on(runs, &owner)?;
     Ok(Some((owner, Arc::new(hold))))
+}
+
+/// What a testbed is to be made of: where one is used again, as it is.
+pub(super) fn made_of(wanted: Wanted, runs: &Runs, reuse: Option<&(String, Arc<Hold>)>) -> Wanted {
+    match reuse.and_then(|(owner, _)| testbed::kind_of(runs, owner)) {
+        Some(kind) => wanted.of_kept(kind),
+        None => wanted,
+    }
 }
 
 /// Which revision of the page is meant, and where the scenarios are.

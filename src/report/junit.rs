@@ -180,12 +180,8 @@ fn properties(result: &RunResult, suite: usize) -> Vec<(String, String)> {
     properties.extend(facts.versions.iter().map(|(name, version)| (format!("version.{name}"), version.clone())));
     properties.extend(facts.images.iter().map(|(name, image)| (format!("image.{name}"), image.clone())));
     if let Some(scenario) = result.scenarios.get(suite) {
-        let evidence = match scenario.evidence {
-            crate::scenario::model::Evidence::Real => "real",
-            crate::scenario::model::Evidence::StandIn => "stand-in",
-        };
         properties.push(("verdict".to_owned(), scenario.verdict.to_string()));
-        properties.push(("evidence".to_owned(), evidence.to_owned()));
+        properties.push(("evidence".to_owned(), scenario.evidence.name().to_owned()));
         properties.push(("title".to_owned(), scenario.title.clone()));
         properties.push(("page".to_owned(), scenario.page.clone()));
         properties.extend(scenario.control.iter().map(|control| ("control".to_owned(), control.clone())));

@@ -82,14 +82,20 @@ fn stand_ins(text: &mut String, result: &RunResult, paint: Paint) {
     let by_one = |it: &&ScenarioResult| it.evidence == Evidence::StandIn && it.verdict != Verdict::Inconclusive;
     let decided = result.scenarios.iter().filter(by_one);
     let decided: Vec<&str> = decided.map(|scenario| scenario.id.as_str()).collect();
-    if decided.is_empty() {
+    let by_kubelet = result.scenarios.iter().filter(|it| it.evidence == Evidence::StandInKubelet).count();
+    if decided.is_empty() && by_kubelet == 0 {
         return;
     }
     let _ = writeln!(text, "\n{}", paint.heading("Decided by a stand-in, not by the real thing"));
     for stand_in in &result.facts.stand_ins {
         let _ = writeln!(text, "  {}", one_line(stand_in));
     }
-    let _ = writeln!(text, "  scenarios: {}", one_line(&decided.join(", ")));
+    if !decided.is_empty() {
+        let _ = writeln!(text, "  scenarios: {}", one_line(&decided.join(", ")));
+    }
+    if by_kubelet > 0 {
+        let _ = writeln!(text, "  only the kubelet was one: {by_kubelet} scenarios");
+    }
 }
 
 fn groups(text: &mut String, result: &RunResult, paint: Paint, columns: Option<usize>) {

@@ -218,6 +218,7 @@ impl<W: Work> Job for OnTestbed<'_, W> {
             ]
             .into_iter()
             .chain(self.work.stand_ins())
+            .chain(self.options.testbed.which().kubelet_stand_in().map(str::to_owned))
             .collect(),
             ..RunFacts::default()
         }

@@ -18,7 +18,7 @@ use crate::scenario::select::Planned;
 use crate::testbed::Special;
 use crate::verdict::oracle::{Oracle, not_run, skipped, skipped_because};
 use crate::verdict::result::ScenarioResult;
-use crate::verdict::{Verdict, control};
+use crate::verdict::{Verdict, control, evidence};
 
 /// What a run is to do.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub struct Scenarios<'a> {
     pub jobs: usize,
     /// How often each scenario is run.
     pub repeat: u32,
+    /// Whether nothing that rests on a stand-in passes.
+    pub only_real: bool,
 }
 
 impl Scenarios<'_> {
@@ -55,6 +57,9 @@ impl Scenarios<'_> {
             own.id = format!("n{round}.{}", scenario.id.replace('.', "-"));
         }
         let mut result = way.go(&own).await;
+        if way.run.testbed.kubelet_is_a_stand_in() {
+            evidence::by_kubelets_stand_in(&mut result);
+        }
         if self.repeat > 1 {
             cleanup::clean_scenario(way.run, way.run.testbed, &own.id).await;
         }
@@ -147,5 +152,8 @@ impl Work for Scenarios<'_> {
             })
             .collect();
         control::apply(&mut result.scenarios);
+        if self.only_real {
+            evidence::require_real(&mut result.scenarios);
+        }
     }
 }

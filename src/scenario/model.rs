@@ -28,6 +28,21 @@ pub enum Evidence {
     Real,
     /// A decision of our stand-in for the Mendix Operator or for the app, which are not public.
     StandIn,
+    /// Real servers, and our stand-in for the kubelet: no scenario says it of itself, the testbed decides it.
+    #[serde(rename = "stand-in (kubelet)")]
+    StandInKubelet,
+}
+
+impl Evidence {
+    /// As reports have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Real => "real",
+            Self::StandIn => "stand-in",
+            Self::StandInKubelet => "stand-in (kubelet)",
+        }
+    }
 }
 
 /// One scenario file.

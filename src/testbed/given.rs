@@ -137,6 +137,12 @@ impl Testbed {
         self.machine.lacks(wanted)
     }
 
+    /// Whether a stand-in of ours does what a kubelet would.
+    #[must_use]
+    pub const fn kubelet_is_a_stand_in(&self) -> bool {
+        self.machine.which().kubelet_stand_in().is_some()
+    }
+
     /// Where pods have their addresses.
     #[must_use]
     pub const fn pod_address(&self) -> PodAddress {

@@ -16,6 +16,7 @@ use super::given::{Testbed, VaultSite};
 use super::machine::{Kept, Machine};
 use super::terms::{ApiServer, Creation, StartedVault};
 use super::wanted::Wanted;
+use super::which::Which;
 use crate::cluster::connect::ClusterChoice;
 use crate::cluster::patience::Outages;
 use crate::event::Events;
@@ -81,6 +82,14 @@ pub fn entrance(runs: &Runs, run: &str) -> Option<Entrance> {
     let token = format!("$(jq -r '.\"root-token\"' {})", path.display());
     let vault = format!("VAULT_ADDR={} VAULT_TOKEN=\"{token}\"", record.vault_address);
     Some(Entrance { cluster: ClusterChoice { kubeconfig: Some(record.kubeconfig), context: None }, vault })
+}
+
+/// Which kind of testbed was kept; none where its file cannot be read.
+#[must_use]
+pub fn kind_of(runs: &Runs, run: &str) -> Option<Which> {
+    let json = std::fs::read(runs.folder(run).join(FILE)).ok()?;
+    let record: Record = serde_json::from_slice(&json).ok()?;
+    Some(record.machine.which())
 }
 
 /// A kept testbed, to clean up what runs left on it: it has no probe. None where

@@ -40,6 +40,16 @@ pub enum Kept {
     Local(local::machine::Kept),
 }
 
+impl Kept {
+    /// Which kind it is.
+    pub const fn which(&self) -> Which {
+        match self {
+            Self::Kind(_) => Which::Kind,
+            Self::Local(_) => Which::Local,
+        }
+    }
+}
+
 impl Machine {
     /// Finds what the testbed is made of, and makes what its Vault and its
     /// cluster share. Gives where everything comes from, too.
@@ -55,7 +65,8 @@ impl Machine {
                 Ok((Self::Kind(machine), origins))
             }
             Which::Local => {
-                let (machine, origins) = local::machine::Machine::prepare(&wanted.local, wanted.server, journal, events).await?;
+                let (machine, origins) =
+                    local::machine::Machine::prepare(&wanted.local, wanted.server, journal, events).await?;
                 Ok((Self::Local(machine), origins))
             }
         }
@@ -167,6 +178,14 @@ impl Machine {
         match self {
             Self::Kind(_) => Ok(None),
             Self::Local(machine) => Ok(Some(machine.kubelet(kube, journal).await?)),
+        }
+    }
+
+    /// Which kind it is.
+    pub const fn which(&self) -> Which {
+        match self {
+            Self::Kind(_) => Which::Kind,
+            Self::Local(_) => Which::Local,
         }
     }
 

@@ -34,7 +34,7 @@ mod which;
 
 pub use error::Error;
 pub use given::{Testbed, VaultSite};
-pub use kept::{entrance, reuse, save, still_there};
+pub use kept::{entrance, kind_of, reuse, save, still_there};
 pub use local::kubelet::Kubelet;
 pub use part::{Remover, by_hand, remove_labelled};
 pub use server::Server;

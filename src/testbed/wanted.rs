@@ -3,31 +3,84 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, FromArgMatches};
+
 use super::error::Error;
 use super::server::Server;
 use super::terms::{Exported, Need, Origin};
 use super::which::Which;
 use super::{kind, local};
 
-/// What a testbed is to be made of.
+/// The flags.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Wanted {
+struct Flags {
     /// What the testbed is made of
     #[arg(long, value_enum, default_value_t = Which::Kind)]
     testbed: Which,
     /// The server that keeps the secrets
     #[arg(long, value_enum, value_name = "SERVER", default_value_t = Server::Vault)]
+    server: Server,
+    #[command(flatten)]
+    kind: kind::images::Images,
+    #[command(flatten)]
+    local: local::binaries::Programs,
+}
+
+/// What a testbed is to be made of.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    testbed: Which,
     pub(super) server: Server,
-    #[command(flatten)]
     pub(super) kind: kind::images::Images,
-    #[command(flatten)]
     pub(super) local: local::binaries::Programs,
+}
+
+impl Args for Wanted {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        Flags::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Flags::augment_args_for_update(command)
+    }
+}
+
+/// A flag of one kind of testbed is refused with the other: clap itself knows conflicts of flags, not of their values.
+impl FromArgMatches for Wanted {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let Flags { testbed, server, kind, local } = Flags::from_arg_matches(matches)?;
+        let without_effect: &[&str] = match testbed {
+            Which::Kind => &["bin_dir"],
+            Which::Local => &["vault_image", "node_image", "probe_image"],
+        };
+        let typed = |flag: &&&str| matches.value_source(flag) == Some(ValueSource::CommandLine);
+        if let Some(flag) = without_effect.iter().find(typed) {
+            let (flag, testbed) = (flag.replace('_', "-"), testbed.name());
+            let text = format!("the argument '--{flag}' cannot be used with '--testbed {testbed}'\n\nFor more information, try '--help'.\n");
+            return Err(clap::Error::raw(ErrorKind::ArgumentConflict, text));
+        }
+        Ok(Self { testbed, server, kind, local })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 impl Wanted {
     /// The arguments that mean nothing where there is a testbed already.
     pub const OF_A_NEW_ONE: [&str; 5] =
         ["testbed", "server", "bin_dir", kind::images::OF_A_NEW_ONE[0], kind::images::OF_A_NEW_ONE[1]];
+
+    /// The same of the kind that a kept testbed is.
+    #[must_use]
+    pub fn of_kept(mut self, which: Which) -> Self {
+        self.testbed = which;
+        self
+    }
 
     /// The same with an API server that gives no token a longer life, as hosted clusters have it.
     #[must_use]

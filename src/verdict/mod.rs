@@ -9,6 +9,7 @@
 //! - [`cases`]: the verdict of each stage, key, command and step.
 //! - [`control`]: a denial counts only where its permitted twin was let in.
 //! - [`deny`]: what a run is failed for beside what fails by itself.
+//! - [`evidence`]: what rests on a stand-in.
 //! - [`result`]: what reports are drawn from. `phrase`: what was observed, in words.
 
 pub mod capabilities;
@@ -16,6 +17,7 @@ pub mod cases;
 pub mod control;
 pub mod deny;
 pub mod end;
+pub mod evidence;
 pub mod oracle;
 mod phrase;
 pub mod question;

@@ -94,14 +94,14 @@ impl Programs {
     /// Some are missing.
     pub fn all(&self, server: Server) -> Result<BTreeMap<String, Found>, Error> {
         let mut missing = Vec::new();
-        let mut all = BTreeMap::new();
+        let mut programs = BTreeMap::new();
         for name in all(server) {
             match self.find(name) {
-                Some(found) => _ = all.insert(name.to_owned(), found),
+                Some(found) => _ = programs.insert(name.to_owned(), found),
                 None => missing.push(name.to_owned()),
             }
         }
-        if missing.is_empty() { Ok(all) } else { Err(Error::Missing(missing)) }
+        if missing.is_empty() { Ok(programs) } else { Err(Error::Missing(missing)) }
     }
 }
 
