@@ -65,9 +65,8 @@ impl Machine {
                 Ok((Self::Kind(machine), origins))
             }
             Which::Local => {
-                let (machine, origins) =
-                    local::machine::Machine::prepare(&wanted.local, wanted.server, journal, events).await?;
-                Ok((Self::Local(machine), origins))
+                let machine = local::machine::Machine::prepare(&wanted.local, wanted.server, journal)?;
+                Ok((Self::Local(machine), BTreeMap::new()))
             }
         }
     }
@@ -92,6 +91,14 @@ impl Machine {
         match self {
             Self::Kind(machine) => Ok(machine.start_vault(journal, wanted).await?),
             Self::Local(machine) => Ok(machine.start_vault(journal, wanted).await?),
+        }
+    }
+
+    /// Where more of it comes from, which takes a moment to find out.
+    pub async fn origins(&self) -> Result<BTreeMap<String, String>, Error> {
+        match self {
+            Self::Kind(_) => Ok(BTreeMap::new()),
+            Self::Local(machine) => Ok(machine.origins().await?),
         }
     }
 

@@ -82,14 +82,14 @@ impl<'a> Start<'a> {
         let probe = machine.bring_probe(wanted, journal.folder(), events, &creation, *limit);
         let kubeconfig = journal.folder().join("kubeconfig");
         let cluster = step(events, "start the API server", self.cluster(&kubeconfig));
-        let rest = async { tokio::try_join!(cluster, probe) };
+        let rest = async { tokio::try_join!(cluster, probe, machine.origins()) };
         // Without a Vault nobody waits for the cluster. Vault's start goes on to its
         // end: what is half made would be in nobody's hands.
         let (vault, rest) = match select(pin!(vault), pin!(rest)).await {
             Either::Left((vault, rest)) => (vault?, rest.await?),
             Either::Right((rest, vault)) => (vault.await?, rest?),
         };
-        let ((kube, api_server), probe) = rest;
+        let ((kube, api_server), probe, more_origins) = rest;
 
         let kubernetes = kube.apiserver_version().await.map_err(cannot("give its version"))?.git_version;
         let mut versions = machine.versions().await?;
@@ -99,6 +99,7 @@ impl<'a> Start<'a> {
             versions.insert("longest-token".to_owned(), humantime::format_duration(longest).to_string());
         }
         let mut origins = self.origins.clone();
+        origins.extend(more_origins);
         origins.insert("probe".to_owned(), probe.origin);
         Ok(Testbed {
             owner: journal.run.clone(),

@@ -58,7 +58,9 @@ impl FromArgMatches for Wanted {
         let typed = |flag: &&&str| matches.value_source(flag) == Some(ValueSource::CommandLine);
         if let Some(flag) = without_effect.iter().find(typed) {
             let (flag, testbed) = (flag.replace('_', "-"), testbed.name());
-            let text = format!("the argument '--{flag}' cannot be used with '--testbed {testbed}'\n\nFor more information, try '--help'.\n");
+            let text = format!(
+                "the argument '--{flag}' cannot be used with '--testbed {testbed}'\n\nFor more information, try '--help'.\n"
+            );
             return Err(clap::Error::raw(ErrorKind::ArgumentConflict, text));
         }
         Ok(Self { testbed, server, kind, local })

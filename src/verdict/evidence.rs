@@ -28,3 +28,43 @@ pub fn require_real(results: &mut [ScenarioResult]) {
         result.findings.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn ended(stage: Option<Stage>, evidence: Evidence) -> ScenarioResult {
+        let mut result = ScenarioResult::of_checks("group.name", "", "", Vec::new());
+        (result.verdict, result.evidence, result.observed.stage) = (Verdict::Conformant, evidence, stage);
+        result
+    }
+
+    #[rstest]
+    #[case::all_the_way(None, Evidence::Real, Evidence::StandInKubelet)]
+    #[case::refused_later(Some(Stage::Login), Evidence::Real, Evidence::StandInKubelet)]
+    #[case::not_admitted(Some(Stage::Pod), Evidence::Real, Evidence::Real)]
+    #[case::the_operators(None, Evidence::StandIn, Evidence::StandIn)]
+    fn what_was_admitted_rests_on_the_kubelets_stand_in(
+        #[case] stage: Option<Stage>,
+        #[case] evidence: Evidence,
+        #[case] noted: Evidence,
+    ) {
+        let mut result = ended(stage, evidence);
+        by_kubelets_stand_in(&mut result);
+        assert_eq!(result.evidence, noted);
+    }
+
+    #[test]
+    fn only_what_is_real_passes_where_that_is_required_and_what_failed_stays_failed() {
+        let all = [Evidence::Real, Evidence::StandIn, Evidence::StandInKubelet].map(|evidence| ended(None, evidence));
+        let failed = ScenarioResult { verdict: Verdict::Nonconformant, ..ended(None, Evidence::StandIn) };
+        let mut results = all.into_iter().chain([failed]).collect::<Vec<_>>();
+        require_real(&mut results);
+        let verdicts: Vec<Verdict> = results.iter().map(|result| result.verdict).collect();
+        let expected = [Verdict::Conformant, Verdict::Inconclusive, Verdict::Inconclusive, Verdict::Nonconformant];
+        assert_eq!(verdicts, expected);
+        assert!(results[2].reason.contains("stand-in (kubelet)"), "{}", results[2].reason);
+    }
+}

@@ -29,4 +29,5 @@ mod kind_secrets;
 mod kind_self_test;
 mod kind_terminal;
 mod kind_token_limit;
+mod local;
 mod support;

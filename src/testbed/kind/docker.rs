@@ -32,7 +32,8 @@ const LETS_GO: Duration = Duration::from_secs(15);
 pub enum Error {
     /// No engine answers.
     #[error(
-        "no container engine answers: {0}; `doctor` says what is missing, `scripts/engine start` installs and starts one"
+        "no container engine answers: {0}; `doctor` says what is missing, `scripts/engine start` installs and starts one, \
+         and `run --testbed local` needs none"
     )]
     NoEngine(String),
     /// An image is neither here nor to be had.

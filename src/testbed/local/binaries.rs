@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::super::server::Server;
@@ -47,7 +48,8 @@ fn folder(text: &str) -> Result<PathBuf, String> {
 }
 
 /// A program, and what named the place.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Found {
     /// The file.
     pub path: PathBuf,
@@ -82,7 +84,8 @@ impl Programs {
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Found> {
         let found = |(folder, place): (PathBuf, String)| {
-            let path = folder.join(name);
+            // A relative one would be another for a process that works elsewhere.
+            let path = std::path::absolute(folder.join(name)).ok()?;
             is_program(&path).then_some(Found { path, place })
         };
         self.places(name).into_iter().find_map(found)
@@ -126,4 +129,40 @@ pub fn digest(path: &Path) -> Result<String, Error> {
     }
     let bytes = hash.finalize();
     Ok(format!("sha256:{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_scripts_have_put_somewhere_is_looked_for_there() {
+        let script = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/env.sh")).unwrap();
+        let version = |name: &str| {
+            let line = script.lines().find_map(|line| line.trim().strip_prefix(&format!("PMP_{name}_VERSION=")));
+            line.unwrap().to_owned()
+        };
+        for (program, kind, name) in [
+            (ETCD, "etcd", "ETCD"),
+            (API_SERVER, "kubernetes", "KUBERNETES"),
+            (CONTROLLER_MANAGER, "kubernetes", "KUBERNETES"),
+            (Server::Vault.program(), "vault", "VAULT"),
+            (Server::OpenBao.program(), "openbao", "OPENBAO"),
+        ] {
+            assert_eq!(kept(program), Some(&*format!("servers/{kind}-{}", version(name))));
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_named_goes_before_all_others_and_what_cannot_be_started_is_passed_over() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sh");
+        let programs = Programs { bin_dir: Some(folder.path().to_owned()) };
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(programs.find("sh").unwrap().place, "PATH");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let found = programs.find("sh").unwrap();
+        assert_eq!((found.path, &*found.place), (path, "--bin-dir"));
+    }
 }

@@ -105,11 +105,11 @@ impl Certificates {
         Pair::of(&self.folder, "sa")
     }
 
-    /// An administrator's kubeconfig, in kubeadm's shape.
+    /// An administrator's kubeconfig for a cluster of that name, in kubeadm's shape.
     ///
     /// # Errors
     /// A certificate cannot be read.
-    pub fn kubeconfig(&self, address: &str) -> Result<String, Error> {
+    pub fn kubeconfig(&self, cluster: &str, address: &str) -> Result<String, Error> {
         let data = |path: PathBuf| std::fs::read(&path).map(|text| STANDARD.encode(text)).map_err(file("read", &path));
         let Pair { certificate, key } = self.administrator();
         Ok(format!(
@@ -118,13 +118,13 @@ clusters:
 - cluster:
     certificate-authority-data: {}
     server: {address}
-  name: kubernetes
+  name: {cluster}
 contexts:
 - context:
-    cluster: kubernetes
+    cluster: {cluster}
     user: kubernetes-admin
-  name: kubernetes-admin@kubernetes
-current-context: kubernetes-admin@kubernetes
+  name: kubernetes-admin@{cluster}
+current-context: kubernetes-admin@{cluster}
 kind: Config
 preferences: {{}}
 users:

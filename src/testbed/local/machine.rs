@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::super::api_server;
 use super::super::server::Server;
 use super::super::terms::{Probe, Special, StartedVault, VaultWanted};
-use super::binaries::{self, API_SERVER, CONTROLLER_MANAGER, ETCD, Programs};
+use super::binaries::{self, API_SERVER, CONTROLLER_MANAGER, ETCD, Found, Programs};
 use super::certificates::Certificates;
 use super::error::{Error, file};
 use super::kubelet::{Kubelet, PROBE_IMAGE, Station, VAULT_IMAGE, may_mount};
@@ -33,7 +33,7 @@ pub struct Machine {
     server: Server,
     /// What the servers need and write.
     folder: PathBuf,
-    programs: BTreeMap<String, PathBuf>,
+    programs: BTreeMap<String, Found>,
     api_server: Ipv4Addr,
     etcd: Ipv4Addr,
     /// What runs, by its name in the journal.
@@ -49,7 +49,7 @@ pub struct Kept {
     run: String,
     server: Server,
     folder: PathBuf,
-    programs: BTreeMap<String, PathBuf>,
+    programs: BTreeMap<String, Found>,
     api_server: Ipv4Addr,
     etcd: Ipv4Addr,
     processes: BTreeMap<String, Process>,
@@ -57,53 +57,46 @@ pub struct Kept {
 }
 
 impl Machine {
-    /// Finds the programs, and makes certificates. Gives where the programs come from, too.
+    /// Finds the programs, and makes certificates.
     ///
     /// # Errors
     /// A program or a free address is missing.
-    pub async fn prepare(
-        programs: &Programs,
-        server: Server,
-        journal: &Journal,
-        events: &Events,
-    ) -> Result<(Self, BTreeMap<String, String>), Error> {
+    pub fn prepare(programs: &Programs, server: Server, journal: &Journal) -> Result<Self, Error> {
         let found = programs.all(server)?;
-        let digests = async {
-            let hashing = found.values().map(|found| {
-                let path = found.path.clone();
-                tokio::task::spawn_blocking(move || binaries::digest(&path))
-            });
-            let hashed = futures::future::join_all(hashing).await;
-            let mut origins = BTreeMap::new();
-            for ((name, found), digest) in found.iter().zip(hashed) {
-                let digest =
-                    digest.map_err(|error| Error::Other { what: "hash a program", reason: error.to_string() })??;
-                origins.insert(name.clone(), format!("{} ({digest}, from {})", found.path.display(), found.place));
-            }
-            Ok::<_, Error>(origins)
-        };
-        let origins = step(events, "find the servers' programs", digests).await?;
         // A relative folder would be another one for a process that works elsewhere.
         let folder = std::path::absolute(journal.folder()).map_err(file("find", journal.folder()))?.join("local");
         std::fs::create_dir_all(&folder).map_err(file("make", &folder))?;
         let (etcd, api_server) = (address::free(&ETCD_PORTS)?, address::free(&[API_PORT])?);
         Certificates::make(folder.clone(), api_server)?;
-        let absolute = |path: &Path| std::path::absolute(path).map_err(file("find", path));
-        let programs = found
-            .iter()
-            .map(|(name, found)| Ok((name.clone(), absolute(&found.path)?)))
-            .collect::<Result<BTreeMap<_, _>, Error>>()?;
-        let machine = Self {
+        Ok(Self {
             run: journal.run.clone(),
             server,
             folder,
-            programs,
+            programs: found,
             api_server,
             etcd,
             processes: Arc::default(),
             vaults: Arc::default(),
-        };
-        Ok((machine, origins))
+        })
+    }
+
+    /// Where the programs come from, each with its hash.
+    ///
+    /// # Errors
+    /// One cannot be read.
+    pub async fn origins(&self) -> Result<BTreeMap<String, String>, Error> {
+        let hashing = self.programs.values().map(|found| {
+            let path = found.path.clone();
+            tokio::task::spawn_blocking(move || binaries::digest(&path))
+        });
+        let hashed = futures::future::join_all(hashing).await;
+        let mut origins = BTreeMap::new();
+        for ((name, found), digest) in self.programs.iter().zip(hashed) {
+            let digest =
+                digest.map_err(|error| Error::Other { what: "hash a program", reason: error.to_string() })??;
+            origins.insert(name.clone(), format!("{} ({digest}, from {})", found.path.display(), found.place));
+        }
+        Ok(origins)
     }
 
     fn certificates(&self) -> Certificates {
@@ -111,7 +104,7 @@ impl Machine {
     }
 
     fn program(&self, name: &str) -> &Path {
-        self.programs.get(name).map_or(Path::new(""), PathBuf::as_path)
+        self.programs.get(name).map_or(Path::new(""), |found| found.path.as_path())
     }
 
     fn vault_program(&self) -> &Path {
@@ -219,7 +212,7 @@ impl Machine {
     /// # Errors
     /// A certificate cannot be read.
     pub fn kubeconfig(&self) -> Result<String, Error> {
-        self.certificates().kubeconfig(&format!("https://{}:{API_PORT}", self.api_server))
+        self.certificates().kubeconfig(&self.node(), &format!("https://{}:{API_PORT}", self.api_server))
     }
 
     /// Where the API server is.
@@ -228,7 +221,7 @@ impl Machine {
         (self.api_server.to_string(), API_PORT)
     }
 
-    /// The node of the run that owns it.
+    /// The node of the run that owns it, and what the cluster is called.
     #[must_use]
     pub fn node(&self) -> String {
         names::of(&self.run)
