@@ -303,6 +303,14 @@ impl Journal {
         self.write(Line::Created { entry: creating.entry, uid: uid.into() })
     }
 
+    /// Notes that whoever made it has removed it.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn gone(&self, creating: &Creating) -> Result<(), Error> {
+        self.removed(creating.entry)
+    }
+
     /// Notes that it was refused, and so is not there.
     ///
     /// # Errors

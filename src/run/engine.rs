@@ -250,11 +250,15 @@ impl<W: Work> Job for OnTestbed<'_, W> {
         let keep = owns && self.options.keep && testbed.is_some();
         // Objects of a testbed that goes as a whole go with it.
         let outliving = testbed.as_ref().filter(|_| keep || !owns);
+        let stop = async |kubelet: Option<Kubelet>| match kubelet {
+            Some(kubelet) => kubelet.stop(journal).await.map_err(|error| error.to_string()),
+            None => Ok(()),
+        };
+        // Where the cluster stays, pods end as they should while it is cleaned.
+        let (first, last) = if outliving.is_none() { (self.kubelet.take(), None) } else { (None, self.kubelet.take()) };
+        stop(first).await?;
         let cleaned = cleanup::clean(journal, outliving).await.map_err(|error| error.to_string());
-        if let Some(kubelet) = self.kubelet.take() {
-            kubelet.stop().await.map_err(|error| error.to_string())?;
-        }
-        cleaned?;
+        stop(last).await.and(cleaned)?;
         let Some(testbed) = testbed.filter(|_| keep) else { return Ok(After::Gone) };
         testbed::save(&self.options.runs, &testbed).map_err(|error| error.to_string())?;
         let run = &journal.run;

@@ -49,7 +49,8 @@ impl Session {
         let mut child = desk
             .bash(site, &access.token, &[])
             .env("PATH", path)
-            .env("KUBE_EDITOR", format!("sh {}", editor.display()))
+            // kubectl gives what has quotation marks to a shell, and cuts anything else at its spaces.
+            .env("KUBE_EDITOR", format!("sh '{}'", editor.display().to_string().replace('\'', r"'\''")))
             .env("OPERATOR_NAMESPACE", &site.names.namespace)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -94,18 +94,31 @@ impl Programs {
     /// All that a testbed needs.
     ///
     /// # Errors
-    /// Some are missing.
+    /// Some are missing, or one was built for another machine.
     pub fn all(&self, server: Server) -> Result<BTreeMap<String, Found>, Error> {
         let mut missing = Vec::new();
         let mut programs = BTreeMap::new();
         for name in all(server) {
             match self.find(name) {
+                Some(found) if is_foreign(&found.path) => return Err(Error::Foreign(found.path)),
                 Some(found) => _ = programs.insert(name.to_owned(), found),
                 None => missing.push(name.to_owned()),
             }
         }
         if missing.is_empty() { Ok(programs) } else { Err(Error::Missing(missing)) }
     }
+}
+
+/// Whether it was built for another machine. Whoever starts such a file is told of a shell's troubles with it.
+fn is_foreign(path: &Path) -> bool {
+    let header = |path: &Path| {
+        let mut header = [0; 20];
+        std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut header)).ok().map(|()| header)
+    };
+    // The class, the byte order and the machine of an ELF file (elf(5)).
+    let built_for = |header: [u8; 20]| (header[4], header[5], header[18], header[19]);
+    let ours = header(Path::new("/proc/self/exe")).map(built_for);
+    header(path).filter(|header| header.starts_with(b"\x7fELF")).map(built_for).is_some_and(|it| Some(it) != ours)
 }
 
 fn is_program(path: &Path) -> bool {

@@ -14,6 +14,9 @@ pub enum Error {
     /// Programs are not there.
     #[error("not found: {}; `scripts/servers` gets them, or name a folder with --bin-dir", .0.join(", "))]
     Missing(Vec<String>),
+    /// A program was built for another kind of machine.
+    #[error("{} was built for another kind of machine than this; `scripts/servers` gets one for this, or name another folder with --bin-dir", .0.display())]
+    Foreign(PathBuf),
     /// A program cannot be started.
     #[error("cannot start {}: {source}", program.display())]
     Start {

@@ -29,6 +29,10 @@ pub const LABEL: &str = "PMP_VAULT_CONFORMANCE_PART";
 /// How long a process that was killed may take to be gone; where a disk hangs, it waits for that.
 const END_LIMIT: Duration = Duration::from_secs(30);
 
+/// How often nothing must be found where a start was cut off, and how long between.
+const QUIET_LOOKS: usize = 4;
+const QUIET_INTERVAL: Duration = Duration::from_millis(150);
+
 /// How often to look whether a process that somebody else has started runs.
 const END_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -277,20 +281,34 @@ fn labelled(meant: impl Fn(&str) -> bool) -> Vec<Id> {
         .collect()
 }
 
+/// How it is known that nothing more comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sure {
+    /// Whoever started processes has told of each, or starts none any more.
+    AtOnce,
+    /// It was cut off: a process shows its label only when its program is loaded, which a busy machine takes its time for.
+    AfterAWhile,
+}
+
 /// Kills the process that was noted and whatever has such a label, until there is none. Gives how many there were.
 ///
 /// # Errors
 /// One does not end.
-pub async fn kill_all(name: &str, noted: Option<&str>, meant: impl Fn(&str) -> bool) -> Result<usize, Error> {
-    let noted: Option<Id> = noted.and_then(|id| id.parse().ok());
-    let killed = std::cell::Cell::new(0);
+pub async fn kill_all(name: &str, noted: Option<Id>, sure: Sure, meant: impl Fn(&str) -> bool) -> Result<usize, Error> {
+    let (killed, quiet) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+    let (looks, interval) = match sure {
+        Sure::AtOnce => (1, Duration::from_millis(5)),
+        Sure::AfterAWhile => (QUIET_LOOKS, QUIET_INTERVAL),
+    };
     let subject = format!("end of {name}");
-    let ended = wait::until(&subject, END_LIMIT, Duration::from_millis(5), || async {
+    let ended = wait::until(&subject, END_LIMIT, interval, || async {
         let mut left = labelled(&meant);
         left.extend(noted.filter(|id| id.runs() && !left.contains(id)));
         if left.is_empty() {
-            return Look::Done(());
+            quiet.set(quiet.get() + 1);
+            return if quiet.get() < looks { Look::NotYet("nothing yet".to_owned()) } else { Look::Done(()) };
         }
+        quiet.set(0);
         killed.set(killed.get() + left.len());
         left.iter().for_each(|id| id.signal(Signal::KILL));
         for id in left {
@@ -326,10 +344,10 @@ mod tests {
         })
         .await
         .unwrap();
-        kill_all(&mine, None, |label| label == mine).await.unwrap();
+        kill_all(&mine, None, Sure::AfterAWhile, |label| label == mine).await.unwrap();
         assert!(!one.runs() && labelled(|label| label == mine).is_empty());
         assert!(other.runs());
-        kill_all("other", Some(&other.id), |label| label == format!("{mine}-2")).await.unwrap();
+        kill_all("other", other.known(), Sure::AtOnce, |label| label == format!("{mine}-2")).await.unwrap();
         assert!(!other.runs());
     }
 
@@ -340,7 +358,7 @@ mod tests {
         let process = sleeper(folder.path(), &name, "exec sleep 600");
         let id: Id = process.id.parse().unwrap();
         let earlier = Id { started: id.started - 1, ..id };
-        kill_all("earlier", Some(&earlier.to_string()), |_| false).await.unwrap();
+        kill_all("earlier", Some(earlier), Sure::AtOnce, |_| false).await.unwrap();
         assert!(process.runs(), "a process that has the id now was taken for one that had it");
         process.kill();
         process.end().await;

@@ -1,7 +1,7 @@
 //! The end of what the journal names of a testbed of processes.
 
 use super::error::Error;
-use super::process::{self, LABEL};
+use super::process::{self, LABEL, Sure};
 use crate::journal::Part;
 
 /// The command that removes a part by hand.
@@ -15,7 +15,9 @@ pub fn by_hand(part: &Part) -> String {
 /// # Errors
 /// One does not end.
 pub async fn remove(part: &Part, id: Option<&str>) -> Result<(), Error> {
-    process::kill_all(&part.name, id, |label| label == part.name).await.map(drop)
+    let noted: Option<process::Id> = id.and_then(|id| id.parse().ok());
+    let sure = if noted.is_some() { Sure::AtOnce } else { Sure::AfterAWhile };
+    process::kill_all(&part.name, noted, sure, |label| label == part.name).await.map(drop)
 }
 
 /// Finds what a run left by its label alone, and removes it. Gives how many
@@ -26,5 +28,5 @@ pub async fn remove(part: &Part, id: Option<&str>) -> Result<(), Error> {
 pub async fn remove_labelled(run: &str) -> Result<usize, Error> {
     let own = super::names::of(run);
     let meant = |label: &str| label.strip_prefix(&own).is_some_and(|rest| rest.starts_with('-'));
-    process::kill_all(&format!("the processes of run {run}"), None, meant).await
+    process::kill_all(&format!("the processes of run {run}"), None, Sure::AfterAWhile, meant).await
 }

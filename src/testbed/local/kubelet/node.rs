@@ -13,17 +13,19 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::super::error::{Error, file};
-use super::super::{names, process};
+use super::super::names;
+use super::super::process::{self, Sure};
 use super::station::{Logs, Shelter, Station, now};
 use super::{logs, pod};
 use crate::cluster::RUN_LABEL;
 use crate::cluster::patience::{self, why};
-use crate::journal::{Item, Journal, Resource};
+use crate::journal::{Creating, Item, Journal, Resource};
 
 /// A node that runs pods for as long as this is held; then they end, and the
 /// node is taken for gone by whoever clears up after nodes.
 pub struct Kubelet {
     part: String,
+    entry: Creating,
     tasks: Vec<AbortHandle>,
 }
 
@@ -36,9 +38,8 @@ impl Kubelet {
         let node = names::of(&station.run);
         let part = names::process(&station.run, "pods");
         // They end with the run, also where the testbed stays.
-        let entry = journal.creating(names::part(&part, Some(&station.run)))?;
         // Which there will be is told by their label alone.
-        journal.created(&entry, "by label")?;
+        let entry = journal.creating(names::part(&part, Some(&station.run)))?;
         let folder = std::path::absolute(journal.folder()).map_err(file("find", journal.folder()))?.join("pods");
         std::fs::create_dir_all(&folder).map_err(file("make", &folder))?;
         let logs = Logs::default();
@@ -47,16 +48,17 @@ impl Kubelet {
         make_node(&station, journal, &node, port).await?;
         let shelter = Arc::new(Shelter { station, node, part: part.clone(), folder, logs });
         let watching = tokio::spawn(watch_pods(shelter)).abort_handle();
-        Ok(Self { part, tasks: vec![serving, watching] })
+        Ok(Self { part, entry, tasks: vec![serving, watching] })
     }
 
-    /// Ends what runs.
+    /// Ends what runs, and notes that nothing of it does.
     ///
     /// # Errors
     /// A process does not end.
-    pub async fn stop(self) -> Result<(), Error> {
+    pub async fn stop(self, journal: &Journal) -> Result<(), Error> {
         self.tasks.iter().for_each(AbortHandle::abort);
-        process::kill_all(&self.part, None, |label| label == self.part).await.map(drop)
+        process::kill_all(&self.part, None, Sure::AtOnce, |label| label == self.part).await?;
+        Ok(journal.gone(&self.entry)?)
     }
 }
 
