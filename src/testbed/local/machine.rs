@@ -353,7 +353,9 @@ impl Machine {
     }
 
     /// Finds a kept one again; or says which of its processes does not run.
-    #[must_use]
+    ///
+    /// # Errors
+    /// The latter.
     pub fn find(kept: Kept) -> Result<Self, String> {
         let Kept { run, server, folder, programs, api_server, etcd, processes, vaults } = kept;
         let (processes, vaults) = (Arc::new(Mutex::new(processes)), Arc::new(Mutex::new(vaults)));

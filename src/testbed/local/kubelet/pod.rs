@@ -57,13 +57,8 @@ struct One<'a> {
 impl One<'_> {
     /// Its life. It comes back where nothing more will happen by itself.
     async fn live(&self, bound: bool, running: &mut Option<Process>) {
-        while !bound {
-            match self.bind().await {
-                Ok(()) => break,
-                // It is gone, or somebody else has bound it.
-                Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => return,
-                Err(_) => tokio::time::sleep(AGAIN).await,
-            }
+        if !bound && !self.bound().await {
+            return;
         }
         let Some(container) = self.pod.spec.as_ref().and_then(|spec| spec.containers.first()) else { return };
         let root = self.shelter.folder.join(self.pod.uid().unwrap_or_default());
@@ -97,6 +92,17 @@ impl One<'_> {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(BACK_OFF.1);
             restarts += 1;
+        }
+    }
+
+    /// Binds it to the node; false where it is gone, or somebody else has bound it.
+    async fn bound(&self) -> bool {
+        loop {
+            match self.bind().await {
+                Ok(()) => return true,
+                Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => return false,
+                Err(_) => tokio::time::sleep(AGAIN).await,
+            }
         }
     }
 
