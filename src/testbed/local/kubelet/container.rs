@@ -30,6 +30,21 @@ pub struct Program {
     pub environment: Vec<(String, String)>,
 }
 
+/// Why a container cannot be a process, in words.
+#[derive(Debug)]
+pub enum Problem {
+    /// Its image is none of ours.
+    NoImage(String),
+    /// It wants what only a kubelet could give.
+    Unusable(String),
+}
+
+impl From<String> for Problem {
+    fn from(reason: String) -> Self {
+        Self::Unusable(reason)
+    }
+}
+
 /// Whether this user may give a process a view of its own of the file system.
 #[must_use]
 pub fn may_mount() -> bool {
@@ -45,16 +60,16 @@ pub fn may_mount() -> bool {
 /// The process in place of a container, whose files are below `root`.
 ///
 /// # Errors
-/// It cannot be one; in words.
-pub fn program(station: &Station, pod: &Pod, container: &Container, root: &Path, ip: &str) -> Result<Program, String> {
+/// It cannot be one.
+pub fn program(station: &Station, pod: &Pod, container: &Container, root: &Path, ip: &str) -> Result<Program, Problem> {
     let image = container.image.as_deref().unwrap_or_default();
     let own = match image {
         PROBE_IMAGE => std::env::current_exe().map_err(|error| format!("this program is not to be found: {error}"))?,
         VAULT_IMAGE => station.vault.clone(),
         other => {
-            return Err(format!(
+            return Err(Problem::NoImage(format!(
                 "there is no image {other}: a testbed of processes has {PROBE_IMAGE} and {VAULT_IMAGE}"
-            ));
+            )));
         }
     };
     let mut environment = environment(station, pod, container, ip)?;

@@ -9,6 +9,7 @@
 //!
 //! - [`node`]: the node, and which pods run there.
 //! - [`station`]: what the pods of a node share.
+//! - [`schedule`]: whether a pod may run there.
 //! - [`pod`]: one pod, from its admission to its end.
 //! - [`files`]: what its volumes hold.
 //! - [`container`]: its process: environment, address, and what needs a mount namespace.
@@ -19,6 +20,7 @@ mod files;
 mod logs;
 mod node;
 mod pod;
+mod schedule;
 mod station;
 
 pub use container::may_mount;

@@ -4,16 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Binding, Container, Pod};
+use k8s_openapi::api::core::v1::{Binding, Container, Node, Pod};
 use kube::ResourceExt as _;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::super::address;
 use super::super::process::{Process, Start};
 use super::station::{Log, Shelter, now};
-use super::{container, files};
+use super::{container, files, schedule};
 use crate::cluster::patience::why;
 
 /// How soon to try again what a kubelet tries again: a volume that is not there yet.
@@ -95,15 +95,38 @@ impl One<'_> {
         }
     }
 
-    /// Binds it to the node; false where it is gone, or somebody else has bound it.
+    /// Binds it to the node, as soon as it may run there; false where it is gone, or somebody else has bound it.
     async fn bound(&self) -> bool {
+        let nodes = Api::<Node>::all(self.shelter.station.kube.clone());
+        // Its own node takes whatever asks for none.
+        let chooses = self.pod.spec.as_ref().is_some_and(|spec| spec.node_selector.is_some());
+        let mut told = String::new();
         loop {
+            if chooses {
+                let all = nodes.list(&ListParams::default()).await.map(|list| list.items).unwrap_or_default();
+                if let Some(refusal) = schedule::refusal(self.pod, &self.shelter.node, &all) {
+                    if refusal != told {
+                        self.unschedulable(&refusal).await;
+                        told = refusal;
+                    }
+                    tokio::time::sleep(AGAIN).await;
+                    continue;
+                }
+            }
             match self.bind().await {
                 Ok(()) => return true,
                 Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => return false,
                 Err(_) => tokio::time::sleep(AGAIN).await,
             }
         }
+    }
+
+    async fn unschedulable(&self, why: &str) {
+        let condition = json!({
+            "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": why,
+            "lastTransitionTime": now(),
+        });
+        self.tell(json!({ "conditions": [condition] })).await;
     }
 
     async fn bind(&self) -> Result<(), kube::Error> {
@@ -137,8 +160,11 @@ impl One<'_> {
         let kube = &self.shelter.station.kube;
         files::mount(kube, self.pod, container, root).await.map_err(|reason| ("ContainerCreating", reason))?;
         let program = container::program(&self.shelter.station, self.pod, container, root, ip);
-        let container::Program { path, arguments, environment } =
-            program.map_err(|reason| ("CreateContainerConfigError", reason))?;
+        let container::Program { path, arguments, environment } = program.map_err(|problem| match problem {
+            // Nobody here pulls any.
+            container::Problem::NoImage(reason) => ("ImagePullBackOff", reason),
+            container::Problem::Unusable(reason) => ("CreateContainerConfigError", reason),
+        })?;
         let (name, folder, log) = (self.shelter.part.as_str(), root, root.join("log"));
         let start = Start { name, program: &path, arguments, environment, folder, log };
         start.go().map_err(|error| ("RunContainerError", error.to_string()))
@@ -188,6 +214,10 @@ impl One<'_> {
             status["podIP"] = json!(ip);
             status["podIPs"] = json!([{ "ip": ip }]);
         }
+        self.tell(status).await;
+    }
+
+    async fn tell(&self, status: Value) {
         let patch = Patch::Merge(json!({ "metadata": { "uid": self.pod.uid() }, "status": status }));
         let told = self.pods.patch_status(&self.pod.name_any(), &PatchParams::default(), &patch).await;
         if let Err(error) = told {
