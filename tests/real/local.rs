@@ -155,6 +155,24 @@ fn every_scenario_and_every_key_is_as_on_kind_but_for_the_differences_that_are_l
 
 #[test]
 #[ignore = "needs a Vault and a kind cluster: scripts/test --kind"]
+fn on_openbao_every_scenario_ends_where_and_why_it_does_on_vault() {
+    let _turn = filling_the_machine();
+    let place = Place::new();
+    let output = place.run(&["--profile", "all", "--server", "openbao"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let report = place.report();
+    assert!(report["versions"]["openbao"].is_string() && report["versions"]["vault"].is_null(), "{report}");
+    let ends = |report: &Value| {
+        let of = |(name, text): ((String, String), String)| {
+            matches!(name.1.as_str(), "verdict" | "observed.stage" | "observed.cause").then_some((name, text))
+        };
+        said(report).into_iter().filter_map(of).collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(ends(&report), ends(&matrix()));
+}
+
+#[test]
+#[ignore = "needs a Vault and a kind cluster: scripts/test --kind"]
 fn after_a_kill_at_any_moment_cleanup_leaves_no_process_and_no_file_and_a_run_beside_it_goes_on() {
     let _turn = filling_the_machine();
     let (place, beside) = (Place::new(), Place::new());
