@@ -79,6 +79,20 @@ mod tests {
         assert_eq!(last, [false, true, false]);
     }
 
+    #[test]
+    fn a_process_is_ended_by_hand_by_what_it_carries() {
+        let name = format!("pvc-{}", crate::random::random(12));
+        let mut process = std::process::Command::new("sleep")
+            .arg("600")
+            .env(crate::testbed::local::process::LABEL, &name)
+            .spawn()
+            .unwrap();
+        let by_hand = by_hand(&Part { name, ..part("local", "process") });
+        let typed = std::process::Command::new("sh").args(["-c", &by_hand]).status().unwrap();
+        assert!(typed.success(), "{by_hand}");
+        assert!(!process.wait().unwrap().success());
+    }
+
     #[tokio::test]
     async fn a_part_of_a_testbed_that_this_program_does_not_have_is_still_there() {
         let error = Remover::default().remove("r1", &part("lokal", "process"), None).await.unwrap_err();
