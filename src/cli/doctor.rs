@@ -161,7 +161,7 @@ async fn for_run(testbed: &testbed::Wanted) -> Vec<Check> {
     for Need { what, found, needed, remedy } in testbed.needs().await {
         checks.push(Check { what: what.to_owned(), found, needed, remedy });
     }
-    let missing = literal::missing_tools(testbed.server());
+    let missing = literal::missing_tools(testbed.server(), &testbed.programs());
     checks.push(Check {
         what: "tools of the literal scenarios".to_owned(),
         found: if missing.is_empty() {

@@ -137,6 +137,12 @@ impl Testbed {
         self.machine.lacks(wanted)
     }
 
+    /// The programs that it has beside those on the PATH, by name: for typed commands.
+    #[must_use]
+    pub fn programs(&self) -> BTreeMap<String, PathBuf> {
+        self.machine.programs()
+    }
+
     /// Whether a stand-in of ours does what a kubelet would.
     #[must_use]
     pub const fn kubelet_is_a_stand_in(&self) -> bool {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -193,6 +193,14 @@ impl Machine {
         match self {
             Self::Kind(_) => Which::Kind,
             Self::Local(_) => Which::Local,
+        }
+    }
+
+    /// Its programs beside those on the PATH, by name.
+    pub fn programs(&self) -> BTreeMap<String, PathBuf> {
+        match self {
+            Self::Kind(_) => BTreeMap::new(),
+            Self::Local(machine) => machine.programs(),
         }
     }
 

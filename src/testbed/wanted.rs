@@ -1,5 +1,6 @@
 //! The flags of a testbed, and what they come down to on this machine.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 
 use super::error::Error;
+use super::local::binaries::KUBECTL;
 use super::server::Server;
 use super::terms::{Exported, Need, Origin};
 use super::which::Which;
@@ -113,6 +115,18 @@ impl Wanted {
     #[must_use]
     pub fn probe(&self) -> Option<&str> {
         self.kind.probe_image.as_deref()
+    }
+
+    /// The programs that such a testbed has beside those on the PATH, by name.
+    #[must_use]
+    pub fn programs(&self) -> BTreeMap<String, PathBuf> {
+        match self.which() {
+            Which::Kind => BTreeMap::new(),
+            Which::Local => {
+                let named = |name: &str| Some((name.to_owned(), self.local.find(name)?.path));
+                [self.server.program(), KUBECTL].into_iter().filter_map(named).collect()
+            }
+        }
     }
 
     /// What such a testbed needs on this machine, with what is there of it.

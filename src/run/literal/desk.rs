@@ -1,5 +1,6 @@
 //! What a reader of the page has before the first command is typed: tools, a home folder, a kubeconfig, access to Vault.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -19,16 +20,22 @@ pub fn other(what: &'static str) -> impl FnOnce(std::io::Error) -> Error {
     move |error| Error::Other { what, reason: error.to_string() }
 }
 
-/// Where a program is on the PATH.
-pub fn found(tool: &str) -> Option<PathBuf> {
+/// Where a program is: among the testbed's own, or on the PATH.
+fn found(tool: &str, own: &Programs) -> Option<PathBuf> {
+    if let Some(own) = own.get(tool) {
+        return Some(own.clone());
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).map(|folder| folder.join(tool)).find(|file| file.is_file())
 }
 
-/// The tools that are not on the PATH.
+/// Programs that a testbed has beside those on the PATH, by name.
+type Programs = BTreeMap<String, PathBuf>;
+
+/// The tools that neither the testbed has nor are on the PATH.
 #[must_use]
-pub fn missing_tools(server: Server) -> Vec<&'static str> {
-    tools(server).into_iter().filter(|tool| found(tool).is_none()).collect()
+pub fn missing_tools(server: Server, own: &Programs) -> Vec<&'static str> {
+    tools(server).into_iter().filter(|tool| found(tool, own).is_none()).collect()
 }
 
 /// A program of ours: its name and its text.
@@ -39,6 +46,7 @@ pub struct Desk {
     /// The home folder.
     pub home: PathBuf,
     server: Server,
+    own: Programs,
 }
 
 impl Desk {
@@ -48,7 +56,8 @@ impl Desk {
     /// A tool is missing, or the folder cannot be made.
     pub fn set(site: Site<'_>, scenario: &str) -> Result<Self, Error> {
         let server = site.run.testbed.server();
-        let missing = missing_tools(server);
+        let own = site.run.testbed.programs();
+        let missing = missing_tools(server, &own);
         if !missing.is_empty() {
             return Err(Error::Other {
                 what: "type the page's commands",
@@ -57,7 +66,7 @@ impl Desk {
         }
         let home = site.run.journal.folder().join(scenario);
         std::fs::create_dir_all(&home).map_err(other("make a folder for the page's commands"))?;
-        Ok(Self { home, server })
+        Ok(Self { home, server, own })
     }
 
     /// Writes the kubeconfig that its shells have.
@@ -104,7 +113,7 @@ impl Desk {
     pub fn programs(&self, tools: &[&str], ours: &[Program]) -> Result<PathBuf, Error> {
         let folder = self.home.join("bin");
         std::fs::create_dir_all(&folder).map_err(other("make a folder of programs"))?;
-        for (tool, file) in tools.iter().filter_map(|tool| Some((tool, found(self.program(tool))?))) {
+        for (tool, file) in tools.iter().filter_map(|tool| Some((tool, found(self.program(tool), &self.own)?))) {
             std::os::unix::fs::symlink(file, folder.join(tool)).map_err(other("link a program"))?;
         }
         for (name, text) in ours {

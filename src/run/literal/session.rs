@@ -42,7 +42,8 @@ impl Session {
         let desk = Desk::set(site, scenario)?;
         desk.kubeconfig(&access.kubeconfig)?;
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::iter::once(desk.programs(&["vault"], programs)?).chain(std::env::split_paths(&path));
+        let folders =
+            std::iter::once(desk.programs(&["vault", "kubectl"], programs)?).chain(std::env::split_paths(&path));
         let path = std::env::join_paths(folders).unwrap_or(path);
         let editor = desk.home.join("editor");
         std::fs::write(&editor, EDITOR).map_err(other("write an editor"))?;

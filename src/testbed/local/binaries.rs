@@ -17,6 +17,9 @@ pub const API_SERVER: &str = "kube-apiserver";
 /// What makes pods of Deployments.
 pub const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 
+/// The command line, which only typed commands need.
+pub const KUBECTL: &str = "kubectl";
+
 /// All that a testbed with this server needs.
 #[must_use]
 pub const fn all(server: Server) -> [&'static str; 4] {
@@ -30,6 +33,7 @@ const fn kept(program: &str) -> Option<&'static str> {
         b"kube-apiserver" | b"kube-controller-manager" => "servers/kubernetes-v1.37.2",
         b"vault" => "servers/vault-v1.21.0",
         b"bao" => "servers/openbao-v2.7.2",
+        b"kubectl" => "bin",
         _ => return None,
     })
 }

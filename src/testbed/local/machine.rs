@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::super::api_server;
 use super::super::server::Server;
 use super::super::terms::{Probe, Special, StartedVault, VaultWanted};
-use super::binaries::{self, API_SERVER, CONTROLLER_MANAGER, ETCD, Found, Programs};
+use super::binaries::{self, API_SERVER, CONTROLLER_MANAGER, ETCD, Found, KUBECTL, Programs};
 use super::certificates::Certificates;
 use super::error::{Error, file};
 use super::kubelet::{Kubelet, PROBE_IMAGE, Station, VAULT_IMAGE, may_mount};
@@ -62,7 +62,9 @@ impl Machine {
     /// # Errors
     /// A program or a free address is missing.
     pub fn prepare(programs: &Programs, server: Server, journal: &Journal) -> Result<Self, Error> {
-        let found = programs.all(server)?;
+        let mut found = programs.all(server)?;
+        // For typed commands, where it is at hand.
+        found.extend(programs.find(KUBECTL).map(|kubectl| (KUBECTL.to_owned(), kubectl)));
         // A relative folder would be another one for a process that works elsewhere.
         let folder = std::path::absolute(journal.folder()).map_err(file("find", journal.folder()))?.join("local");
         std::fs::create_dir_all(&folder).map_err(file("make", &folder))?;
@@ -105,6 +107,12 @@ impl Machine {
 
     fn program(&self, name: &str) -> &Path {
         self.programs.get(name).map_or(Path::new(""), |found| found.path.as_path())
+    }
+
+    /// Where its programs are, by name.
+    #[must_use]
+    pub fn programs(&self) -> BTreeMap<String, PathBuf> {
+        self.programs.iter().map(|(name, found)| (name.clone(), found.path.clone())).collect()
     }
 
     fn vault_program(&self) -> &Path {
