@@ -138,6 +138,7 @@ impl<'a, W: Work> OnTestbed<'a, W> {
         result.timings.insert("testbed".to_owned(), millis(started));
         result.facts.versions = testbed.versions.clone();
         result.facts.images = testbed.origins.clone();
+        result.facts.stand_ins.extend(testbed.stand_ins().into_iter().map(|it| it.told().to_owned()));
         let _ = self.events.send(crate::event::Event::TestbedReady { facts: Box::new(result.facts.clone()) });
         let started = Instant::now();
         let work = async {
@@ -218,7 +219,6 @@ impl<W: Work> Job for OnTestbed<'_, W> {
             ]
             .into_iter()
             .chain(self.work.stand_ins())
-            .chain(self.options.testbed.which().kubelet_stand_in().map(str::to_owned))
             .collect(),
             ..RunFacts::default()
         }

@@ -15,7 +15,7 @@ use crate::scenario::block::Distribution;
 use crate::scenario::configuration::{Literal, UrlForm, VaultPlace};
 use crate::scenario::load::Catalogue;
 use crate::scenario::select::Planned;
-use crate::testbed::Special;
+use crate::testbed::{Special, StandIn};
 use crate::verdict::oracle::{Oracle, not_run, skipped, skipped_because};
 use crate::verdict::result::ScenarioResult;
 use crate::verdict::{Verdict, control, evidence};
@@ -57,8 +57,9 @@ impl Scenarios<'_> {
             own.id = format!("n{round}.{}", scenario.id.replace('.', "-"));
         }
         let mut result = way.go(&own).await;
-        if way.run.testbed.kubelet_is_a_stand_in() {
-            evidence::by_kubelets_stand_in(&mut result);
+        let stand_ins = way.run.testbed.stand_ins();
+        if stand_ins.contains(&StandIn::Kubelet) {
+            evidence::by_kubelets_stand_in(&mut result, stand_ins.contains(&StandIn::Controllers));
         }
         if self.repeat > 1 {
             cleanup::clean_scenario(way.run, way.run.testbed, &own.id).await;

@@ -12,7 +12,7 @@ use super::error::Error;
 use super::local::kubelet::Kubelet;
 use super::machine::Machine;
 use super::server::Server;
-use super::terms::{ApiServer, Creation, PodAddress, Special, StartedVault, VaultWanted};
+use super::terms::{ApiServer, Creation, PodAddress, Special, StandIn, StartedVault, VaultWanted};
 use crate::cluster::patience::Outages;
 use crate::event::Events;
 use crate::journal::Journal;
@@ -143,10 +143,10 @@ impl Testbed {
         self.machine.programs()
     }
 
-    /// Whether a stand-in of ours does what a kubelet would.
+    /// What of it is a stand-in of ours.
     #[must_use]
-    pub const fn kubelet_is_a_stand_in(&self) -> bool {
-        self.machine.which().kubelet_stand_in().is_some()
+    pub fn stand_ins(&self) -> Vec<StandIn> {
+        self.machine.stand_ins()
     }
 
     /// Where pods have their addresses.

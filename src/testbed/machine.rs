@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::error::Error;
 use super::local::kubelet::Kubelet;
 use super::server::Server;
-use super::terms::{Creation, PodAddress, Probe, Special, StartedVault, VaultWanted};
+use super::terms::{Creation, PodAddress, Probe, Special, StandIn, StartedVault, VaultWanted};
 use super::wanted::Wanted;
 use super::which::Which;
 use super::{kind, local};
@@ -188,11 +188,12 @@ impl Machine {
         }
     }
 
-    /// Which kind it is.
-    pub const fn which(&self) -> Which {
+    /// What of it is a stand-in of ours.
+    pub fn stand_ins(&self) -> Vec<StandIn> {
         match self {
-            Self::Kind(_) => Which::Kind,
-            Self::Local(_) => Which::Local,
+            Self::Kind(_) => Vec::new(),
+            Self::Local(machine) if machine.has_controllers() => vec![StandIn::Kubelet],
+            Self::Local(_) => vec![StandIn::Kubelet, StandIn::Controllers],
         }
     }
 

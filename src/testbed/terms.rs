@@ -69,6 +69,32 @@ pub enum PodAddress {
     OnThisMachine,
 }
 
+/// What of a testbed may be a stand-in of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StandIn {
+    /// What runs pods.
+    Kubelet,
+    /// What makes pods.
+    Controllers,
+}
+
+impl StandIn {
+    /// As reports have it.
+    #[must_use]
+    pub const fn told(self) -> &'static str {
+        match self {
+            Self::Kubelet => {
+                "the kubelet: the real API server admits the pods and gives their tokens, and processes of this user \
+                 stand in for their containers"
+            }
+            Self::Controllers => {
+                "the controller manager, which is not at hand: the pods of Deployments and the default Service Accounts \
+                 are made by a stand-in"
+            }
+        }
+    }
+}
+
 /// What a scenario may need of a testbed that not each can give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Special {

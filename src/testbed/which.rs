@@ -27,18 +27,6 @@ impl Which {
         }
     }
 
-    /// What of such a testbed is a stand-in of ours for a kubelet, in words.
-    #[must_use]
-    pub const fn kubelet_stand_in(self) -> Option<&'static str> {
-        match self {
-            Self::Kind => None,
-            Self::Local => Some(
-                "the kubelet: the real API server admits the pods and gives their tokens, and processes of this user \
-                 stand in for their containers",
-            ),
-        }
-    }
-
     /// The kind with that name.
     ///
     /// # Errors

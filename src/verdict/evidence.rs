@@ -5,11 +5,15 @@ use super::result::ScenarioResult;
 use crate::page::Stage;
 use crate::scenario::model::Evidence;
 
-/// Notes that a stand-in was the kubelet: of everything but what the API server has not even admitted.
-pub fn by_kubelets_stand_in(result: &mut ScenarioResult) {
-    let admitted = result.observed.stage != Some(Stage::Pod);
-    if result.evidence == Evidence::Real && admitted && result.verdict != Verdict::Skipped {
-        result.evidence = Evidence::StandInKubelet;
+/// Notes that a stand-in was the kubelet: of everything but what the API server has not even admitted. That, too, rests on
+/// one where a stand-in asked for the pod (`made_pods`).
+pub fn by_kubelets_stand_in(result: &mut ScenarioResult, made_pods: bool) {
+    if result.evidence == Evidence::Real && result.verdict != Verdict::Skipped {
+        result.evidence = match (result.observed.stage, made_pods) {
+            (Some(Stage::Pod), false) => Evidence::Real,
+            (Some(Stage::Pod), true) => Evidence::StandIn,
+            _ => Evidence::StandInKubelet,
+        };
     }
 }
 
@@ -42,17 +46,19 @@ mod tests {
     }
 
     #[rstest]
-    #[case::all_the_way(None, Evidence::Real, Evidence::StandInKubelet)]
-    #[case::refused_later(Some(Stage::Login), Evidence::Real, Evidence::StandInKubelet)]
-    #[case::not_admitted(Some(Stage::Pod), Evidence::Real, Evidence::Real)]
-    #[case::the_operators(None, Evidence::StandIn, Evidence::StandIn)]
+    #[case::all_the_way(None, Evidence::Real, false, Evidence::StandInKubelet)]
+    #[case::refused_later(Some(Stage::Login), Evidence::Real, true, Evidence::StandInKubelet)]
+    #[case::not_admitted(Some(Stage::Pod), Evidence::Real, false, Evidence::Real)]
+    #[case::not_admitted_as_a_stand_in_asked(Some(Stage::Pod), Evidence::Real, true, Evidence::StandIn)]
+    #[case::the_operators(None, Evidence::StandIn, false, Evidence::StandIn)]
     fn what_was_admitted_rests_on_the_kubelets_stand_in(
         #[case] stage: Option<Stage>,
         #[case] evidence: Evidence,
+        #[case] made_pods: bool,
         #[case] noted: Evidence,
     ) {
         let mut result = ended(stage, evidence);
-        by_kubelets_stand_in(&mut result);
+        by_kubelets_stand_in(&mut result, made_pods);
         assert_eq!(result.evidence, noted);
     }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::support::servers::filling_the_machine;
-use crate::support::testbed::{eventually, matrix, read, run_id};
+use crate::support::testbed::{eventually, matrix, read, run_id, scenario};
 
 /// A place of its own for runs on testbeds of processes.
 struct Place {
@@ -267,6 +267,45 @@ fn an_ordinary_user_without_a_home_an_engine_or_a_tree_to_write_to_runs_it() {
     let report = read(&state.join("report.json"));
     assert!(report["images"]["vault"].as_str().unwrap().contains("--bin-dir"), "{}", report["images"]);
     assert_eq!(processes_of(report["run"]["id"].as_str().unwrap()), 0);
+}
+
+/// The folder that envtest's users have holds etcd, the API server and kubectl.
+#[test]
+#[ignore = "needs a Vault and a kind cluster: scripts/test --kind"]
+fn where_there_is_no_controller_manager_a_stand_in_makes_the_pods_and_that_is_said() {
+    let _turn = filling_the_machine();
+    let place = Place::new();
+    let assets = place.path("assets");
+    std::fs::create_dir(&assets).unwrap();
+    servers(&place, &assets);
+    std::fs::remove_file(assets.join("kube-controller-manager")).unwrap();
+    let of_envtest = |mut command: Command| {
+        command.env("KUBEBUILDER_ASSETS", &assets).env("PMP_CACHE", place.path("none")).env("PATH", "/usr/bin:/bin");
+        command.output().unwrap()
+    };
+    let output = of_envtest(place.run(&["--profile", "core", "--keep"]));
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let report = place.report();
+    let owner = report["run"]["id"].as_str().unwrap().to_owned();
+    assert!(report["run"]["stand-ins"].to_string().contains("the controller manager"), "{}", report["run"]);
+    assert!(
+        report["images"]["kube-apiserver"].as_str().unwrap().contains("KUBEBUILDER_ASSETS"),
+        "{}",
+        report["images"]
+    );
+    let evidence = |id: &str| scenario(&report, id)["evidence"].clone();
+    assert_eq!(evidence("service-account.account-missing"), "stand-in");
+    assert_eq!(evidence("service-account.custom"), "stand-in (kubelet)");
+    let again = of_envtest({
+        let mut command = place.program(&["run", "--reuse", &owner, "--scenario", "runtime.*", "--json"]);
+        command.arg(place.path("report.json"));
+        command
+    });
+    assert_eq!(again.status.code(), Some(0), "{}", text(&again));
+    let doctor = of_envtest(place.program(&["doctor", "--testbed", "local"]));
+    assert!(doctor.status.success() && text(&doctor).contains("absent   kube-controller-manager"), "{}", text(&doctor));
+    assert!(place.program(&["cleanup", "--kept"]).status().unwrap().success());
+    assert_eq!((processes_of(&owner), place.runs()), (0, vec![]));
 }
 
 /// What stands in place of a server's program, and what is then said.

@@ -115,6 +115,12 @@ impl Machine {
         self.programs.iter().map(|(name, found)| (name.clone(), found.path.clone())).collect()
     }
 
+    /// Whether there is a controller manager.
+    #[must_use]
+    pub fn has_controllers(&self) -> bool {
+        self.programs.contains_key(CONTROLLER_MANAGER)
+    }
+
     fn vault_program(&self) -> &Path {
         self.program(self.server.program())
     }
@@ -173,7 +179,9 @@ impl Machine {
                 reason = etcd.ended() => return ended(ETCD, reason),
                 reason = api_server.ended() => return ended(API_SERVER, reason),
             }
-            self.start(journal, CONTROLLER_MANAGER, servers::controller_manager(&kubeconfig, &certificates))?;
+            if self.has_controllers() {
+                self.start(journal, CONTROLLER_MANAGER, servers::controller_manager(&kubeconfig, &certificates))?;
+            }
             Ok(())
         })
         .await
@@ -246,6 +254,7 @@ impl Machine {
             certificates: self.certificates(),
             api_server: self.api_server(),
             vault: self.vault_program().to_owned(),
+            has_controllers: self.has_controllers(),
         };
         Kubelet::start(station, journal).await
     }
@@ -369,7 +378,9 @@ impl Machine {
         let (processes, vaults) = (Arc::new(Mutex::new(processes)), Arc::new(Mutex::new(vaults)));
         let found = Self { run, server, folder, programs, api_server, etcd, processes, vaults };
         let servers = [ETCD, API_SERVER, CONTROLLER_MANAGER, "vault"].map(|what| names::process(&found.run, what));
-        match servers.iter().find(|name| !found.process(name).is_some_and(|process| process.runs())) {
+        let needed = |name: &&String| found.has_controllers() || !name.ends_with(CONTROLLER_MANAGER);
+        let gone = |name: &&String| !found.process(name).is_some_and(|process| process.runs());
+        match servers.iter().filter(needed).find(gone) {
             Some(name) => Err(format!("its process {name} does not run")),
             None => Ok(found),
         }

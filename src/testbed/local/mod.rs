@@ -9,6 +9,7 @@
 //! - [`address`]: loopback addresses.
 //! - [`process`]: processes that outlive the harness, and their end.
 //! - [`vault`]: one Vault.
+//! - [`controllers`]: what a controller manager would do, where there is none: another stand-in.
 //! - [`kubelet`]: what a kubelet would do for the run's pods: the stand-in.
 //! - [`names`]: what everything is called.
 //! - [`removal`]: the end of what the journal names.
@@ -17,6 +18,7 @@
 pub mod address;
 pub mod binaries;
 pub mod certificates;
+pub mod controllers;
 pub mod error;
 pub mod kubelet;
 pub mod machine;

@@ -3,7 +3,7 @@
 use super::super::server::Server;
 use super::super::terms::{Need, Origin};
 use super::address;
-use super::binaries::{Programs, all};
+use super::binaries::{CONTROLLER_MANAGER, Programs, all};
 
 const REMEDY: &str = "`scripts/servers` gets it (it is compiled where it cannot be had); or name its folder with --bin-dir, or put it on the PATH";
 
@@ -15,7 +15,8 @@ pub fn needs(programs: &Programs, server: Server) -> Vec<Need> {
         .map(|what| {
             let found = programs.find(what).map(|found| format!("{} ({})", found.path.display(), found.place));
             let found = found.ok_or_else(|| format!("{what} is nowhere that a run looks"));
-            Need { what, found, needed: true, remedy: REMEDY }
+            // Without, a stand-in makes the pods.
+            Need { what, found, needed: what != CONTROLLER_MANAGER, remedy: REMEDY }
         })
         .collect();
     needs.push(Need {

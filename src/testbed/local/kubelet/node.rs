@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::super::error::{Error, file};
-use super::super::names;
 use super::super::process::{self, Sure};
+use super::super::{controllers, names};
 use super::station::{Logs, Shelter, Station, now};
 use super::{logs, pod};
 use crate::cluster::RUN_LABEL;
@@ -46,9 +46,15 @@ impl Kubelet {
         let (port, serving) = logs::serve(&station.certificates, logs.clone()).await?;
         let serving = tokio::spawn(serving).abort_handle();
         make_node(&station, journal, &node, port).await?;
+        let mut tasks = vec![serving];
+        if !station.has_controllers {
+            let authority = station.certificates.authority();
+            let text = std::fs::read_to_string(&authority).map_err(file("read", &authority))?;
+            tasks.extend(controllers::start(&station.kube, &station.run, text));
+        }
         let shelter = Arc::new(Shelter { station, node, part: part.clone(), folder, logs });
-        let watching = tokio::spawn(watch_pods(shelter)).abort_handle();
-        Ok(Self { part, entry, tasks: vec![serving, watching] })
+        tasks.push(tokio::spawn(watch_pods(shelter)).abort_handle());
+        Ok(Self { part, entry, tasks })
     }
 
     /// Ends what runs, and notes that nothing of it does.

@@ -27,6 +27,8 @@ pub struct Station {
     pub api_server: (String, u16),
     /// Vault's program.
     pub vault: PathBuf,
+    /// Whether the cluster has a controller manager.
+    pub has_controllers: bool,
 }
 
 /// Where the log of a pod is.
