@@ -29,13 +29,16 @@ pub struct Arguments {
     #[command(flatten)]
     target: TargetArguments,
     /// Print what would be created and asked, and create nothing
-    #[arg(long, conflicts_with_all = ["junit", "json", "deny", "timeout"])]
+    #[arg(long, conflicts_with_all = ["junit", "json", "html", "summary", "baseline", "deny", "timeout"])]
     dry_run: bool,
     /// Also end with exit code 1 where this is observed
     #[arg(long, value_name = "VERDICT", value_enum)]
     deny: Option<Denied>,
     #[command(flatten)]
     reports: ReportFiles,
+    /// Let the failures pass that this file knows, each with an owner and until a day
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
     /// Take the causes of this folder in place of the program's own, and revisions of the page beside them
     #[arg(long, value_name = "DIR")]
     scenarios: Option<PathBuf>,
@@ -66,7 +69,10 @@ pub async fn check(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit
     if arguments.dry_run {
         return dry_run(&target, &catalogue, &redactor).await;
     }
-    let frame = match Frame::new(arguments.reports, runs, redactor) {
+    let frame = Frame::new(arguments.reports, runs, redactor);
+    let frame = match frame
+        .and_then(|frame| frame.with_baseline(arguments.baseline.as_deref(), |id| check::judge::ALL.contains(&id)))
+    {
         Ok(frame) => frame,
         Err(error) => return fail(Exit::Usage, &error),
     };

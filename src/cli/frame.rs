@@ -13,13 +13,17 @@ use super::say;
 use super::say::complain;
 use super::shared::fail;
 use crate::cleanup::by_hand;
+use crate::event::timeline::Timeline;
 use crate::event::{Ending, Event, Events, Exit};
 use crate::journal::{Journal, Runs};
 use crate::lifecycle::{Job, Lifecycle, Signals};
 use crate::redact::Redactor;
 use crate::report::bars::columns;
+use crate::report::baseline::Baseline;
+use crate::report::job_summary::{self, Place};
+use crate::report::json::Report;
 use crate::report::terminal::Terminal;
-use crate::report::{self, file, findings};
+use crate::report::{self, Rendered, file, findings, html};
 use crate::scenario::load::Catalogue;
 use crate::verdict::Deny;
 
@@ -32,12 +36,32 @@ pub(super) struct ReportFiles {
     /// Write a JSON report there
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write a page for a browser there, which needs no network
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write Markdown there for the page of a CI's job or a comment at a merge request
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
+}
+
+impl ReportFiles {
+    /// By the words in which the terminal says that one was written: its flag, and its path.
+    fn all(&self) -> [(&'static str, &'static str, &Option<PathBuf>); 4] {
+        let Self { junit, json, html, summary } = self;
+        [
+            ("JUnit", "--junit", junit),
+            ("JSON", "--json", json),
+            ("HTML", "--html", html),
+            ("Summary", "--summary", summary),
+        ]
+    }
 }
 
 /// What is around every run, whatever it does.
 pub(super) struct Frame {
     reports: ReportFiles,
     findings: Option<PathBuf>,
+    baseline: Option<Baseline>,
     deny: Deny,
     pub(super) runs: Runs,
     pub(super) redactor: Redactor,
@@ -46,21 +70,30 @@ pub(super) struct Frame {
 impl Frame {
     /// A path that cannot be written is said before the work, not after it.
     pub(super) fn new(reports: ReportFiles, runs: Runs, redactor: Redactor) -> Result<Self, String> {
-        let ReportFiles { junit, json } = &reports;
-        if junit.is_some() && junit == json {
-            return Err("--junit and --json name the same file; give each its own".to_owned());
+        let all = reports.all();
+        for (at, (_, flag, path)) in all.iter().enumerate() {
+            let Some(path) = path else { continue };
+            if let Some((_, other, _)) = all[..at].iter().find(|(_, _, other)| other.as_ref() == Some(path)) {
+                return Err(format!("{other} and {flag} name the same file; give each its own"));
+            }
+            writable(path)?;
         }
-        junit.iter().chain(json).try_for_each(|path| writable(path))?;
-        Ok(Self { reports, findings: None, deny: Deny::Nothing, runs, redactor })
+        Ok(Self { reports, findings: None, baseline: None, deny: Deny::Nothing, runs, redactor })
     }
 
     /// The same, writing the findings about the page there as well.
     pub(super) fn with_findings(self, findings: Option<PathBuf>) -> Result<Self, String> {
-        if findings.is_some() && [&self.reports.junit, &self.reports.json].contains(&&findings) {
+        if findings.is_some() && self.reports.all().iter().any(|(_, _, path)| **path == findings) {
             return Err("--findings names the file of another report; give each its own".to_owned());
         }
         findings.iter().try_for_each(|path| writable(path))?;
         Ok(Self { findings, ..self })
+    }
+
+    /// The same, with the failures that are known in that file. `knows` says whether there is a scenario with an id.
+    pub(super) fn with_baseline(self, path: Option<&Path>, knows: impl Fn(&str) -> bool) -> Result<Self, String> {
+        let baseline = path.map(|path| Baseline::read(path, knows)).transpose()?;
+        Ok(Self { baseline, ..self })
     }
 
     /// The same, failing the run for this as well.
@@ -88,16 +121,18 @@ impl Frame {
             terminal = terminal.with_bars(say::show_bars());
         }
         let mut run = String::new();
+        let mut timeline = Timeline::start();
         let lifecycle = Lifecycle { runs: &self.runs, events, signals: &signals, timeout };
         // Boxed, so that a second signal can drop it and what it holds.
         let mut work = Box::pin(lifecycle.go(job));
-        let result = loop {
+        let mut result = loop {
             tokio::select! {
                 biased;
                 Some(event) = happened.recv() => {
                     if let Event::RunStarted { run: id, .. } = &event {
                         run.clone_from(id);
                     }
+                    timeline.note(&event);
                     self.show(&mut terminal, event);
                 }
                 result = &mut work => break result,
@@ -110,20 +145,31 @@ impl Frame {
             }
         };
         while let Ok(event) = happened.try_recv() {
+            timeline.note(&event);
             self.show(&mut terminal, event);
+        }
+        result.timeline = timeline.end();
+        if let Some(baseline) = &self.baseline {
+            // What is denied is known or not as everything else.
+            self.deny.apply(&mut result.scenarios);
+            let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+            let notes = baseline.apply(&mut result.scenarios, today);
+            result.problems.extend(notes);
         }
         let mut rendered = match report::render(&result, &catalogue.causes, &self.redactor, self.deny) {
             Ok(rendered) => rendered,
             Err(error) => return fail(Exit::Inconclusive, &error.to_string()),
         };
+        let (page, summary) = match self.drawn(&rendered) {
+            Ok(drawn) => drawn,
+            Err(error) => return fail(Exit::Inconclusive, &error),
+        };
         let mut written = Vec::new();
         let drawn = self.findings.as_ref().map(|_| findings::markdown(&rendered.result, catalogue)).unwrap_or_default();
         let findings = self.redactor.clean(&drawn).into_owned();
-        for (kind, path, text) in [
-            ("JUnit", &self.reports.junit, &rendered.junit),
-            ("JSON", &self.reports.json, &rendered.json),
-            ("Findings", &self.findings, &findings),
-        ] {
+        let texts = [&rendered.junit, &rendered.json, &page, &summary];
+        let files = self.reports.all().into_iter().zip(texts).map(|((kind, _, path), text)| (kind, path, text));
+        for (kind, path, text) in files.chain([("Findings", &self.findings, &findings)]) {
             let Some(path) = path else { continue };
             match file::write(path, text) {
                 Ok(()) => written.push((kind, path.as_path())),
@@ -138,6 +184,18 @@ impl Frame {
         }
         terminal.finish(&rendered, &written);
         rendered.exit
+    }
+
+    /// What is drawn of the JSON report, where it is wanted: the page and the summary.
+    fn drawn(&self, rendered: &Rendered) -> Result<(String, String), String> {
+        let ReportFiles { html: page, summary, .. } = &self.reports;
+        if page.is_none() && summary.is_none() {
+            return Ok(Default::default());
+        }
+        let record: Report = serde_json::from_str(&rendered.json).map_err(|error| error.to_string())?;
+        let page = page.as_ref().map(|_| html::page(&record)).transpose().map_err(|error| error.to_string())?;
+        let summary = summary.as_ref().map(|_| job_summary::markdown(&record, Place::default().limit()));
+        Ok((page.unwrap_or_default(), summary.unwrap_or_default()))
     }
 
     /// Shows what happens. What is denied fails from its first line on.

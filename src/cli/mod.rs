@@ -12,6 +12,7 @@ mod list;
 mod logging;
 mod page;
 mod print;
+mod report;
 mod run;
 mod say;
 mod self_test;
@@ -66,6 +67,8 @@ enum Command {
     SelfTest(self_test::Arguments),
     /// Print the rights that a check of your own cluster and Vault needs, or that check as a Job
     Print(print::Arguments),
+    /// Draw pages, summaries, differences and matrices of the JSON reports of runs that are over
+    Report(report::Arguments),
     /// Remove what a killed run left, or a kept testbed
     Cleanup(cleanup::Arguments),
     /// What runs in the pod
@@ -112,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Images(arguments) => runtime.block_on(images::images(arguments)),
         Command::SelfTest(arguments) => runtime.block_on(self_test::self_test(arguments, runs, redactor)),
         Command::Print(arguments) => print::print(&arguments),
+        Command::Report(arguments) => report::report(arguments, &redactor),
         Command::Cleanup(arguments) => runtime.block_on(cleanup::cleanup(&arguments, &runs)),
         Command::Probe => match runtime.block_on(crate::probe::run()) {
             Ok(()) => Exit::Passed,

@@ -52,6 +52,9 @@ pub struct Arguments {
     /// Write what is wrong with the page there, for those who write it, as Markdown
     #[arg(long, value_name = "FILE")]
     findings: Option<PathBuf>,
+    /// Let the failures pass that this file knows, each with an owner and until a day
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
     #[command(flatten)]
     tested: Tested,
     /// Time limit of the whole run, clean-up left out, such as `20m`
@@ -97,7 +100,9 @@ pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit {
         Err(error) => return fail(Exit::Usage, &error),
     };
     let frame = Frame::new(arguments.reports, runs, redactor);
-    let frame = match frame.and_then(|frame| frame.with_findings(arguments.findings)) {
+    let knows = |id: &str| catalogue.scenarios.iter().any(|scenario| scenario.id == id);
+    let frame = frame.and_then(|frame| frame.with_findings(arguments.findings));
+    let frame = match frame.and_then(|frame| frame.with_baseline(arguments.baseline.as_deref(), knows)) {
         Ok(frame) => frame,
         Err(error) => return fail(Exit::Usage, &error),
     };

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rows::{FaultRow, Score, Stability};
+use super::span::Span;
 use crate::ledger::Request;
 use crate::page::Names;
 use crate::verdict::result::ScenarioResult;
@@ -85,6 +86,9 @@ pub struct RunResult {
     pub problems: Vec<String>,
     /// Milliseconds by phase: `testbed`, `scenarios`, `clean-up`, `total`.
     pub timings: BTreeMap<String, u64>,
+    /// What began and ended when, in the order in which it began.
+    #[serde(default)]
+    pub timeline: Vec<Span>,
     /// On a customer's cluster: every request that was made there and to Vault.
     #[serde(default)]
     pub ledger: Vec<Request>,

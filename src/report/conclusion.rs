@@ -2,7 +2,7 @@
 
 use super::answer::Answer;
 use super::paint::plural;
-use super::render::Rendered;
+use super::rendered::Rendered;
 use super::summary::{self, Counts};
 use super::text::one_line;
 use crate::event::{Exit, RunKind};
@@ -13,6 +13,16 @@ use crate::verdict::result::{ScenarioResult, Subject};
 
 /// The sentence, and the verdict in whose colour it is.
 pub(super) fn sentence(rendered: &Rendered, counts: &Counts) -> (Verdict, String) {
+    let known = rendered.result.scenarios.iter().filter(|scenario| scenario.known.is_some()).count();
+    let (verdict, mut sentence) = of_what_counts(rendered, counts, known);
+    if known > 0 {
+        sentence += &format!(" {} left out, as the baseline says.", plural(known, "known failure"));
+    }
+    (verdict, sentence)
+}
+
+/// Without the failures that are known.
+fn of_what_counts(rendered: &Rendered, counts: &Counts, known: usize) -> (Verdict, String) {
     let result = &rendered.result;
     match (rendered.exit, result.facts.kind) {
         (Exit::Interrupted, _) => (Verdict::Inconclusive, "The run was interrupted.".to_owned()),
@@ -33,12 +43,12 @@ pub(super) fn sentence(rendered: &Rendered, counts: &Counts) -> (Verdict, String
             let defects = plural(summary::defects(&result.scenarios).len(), "known defect");
             (Verdict::Conformant, format!("Everything that was observed is as the page says, but for {defects} of it."))
         }
-        (Exit::Failed, RunKind::Page) if counts.nonconformant == 0 => {
+        (Exit::Failed, RunKind::Page) if counts.nonconformant == known => {
             (Verdict::Nonconformant, "The page does not hold: known deviations are denied.".to_owned())
         }
         (Exit::Failed, RunKind::Page) => (
             Verdict::Nonconformant,
-            format!("What was observed is not as recorded in {}.", plural(counts.nonconformant, "scenario")),
+            format!("What was observed is not as recorded in {}.", plural(counts.nonconformant - known, "scenario")),
         ),
         (Exit::Usage | Exit::Inconclusive, kind) => {
             let reason = match (summary::without_proof(result), counts.inconclusive) {
@@ -90,6 +100,7 @@ fn reads(rendered: &Rendered) -> String {
 fn passed(rendered: &Rendered) -> String {
     match of_the_app(rendered) {
         Some((app, _)) if app.verdict == Verdict::Conformant => format!("{}.", reads(rendered)),
+        Some((app, _)) if app.known.is_some() => "Nothing is wrong that is not known.".to_owned(),
         _ => "Everything that was asked is as it should be; the app's own way was not.".to_owned(),
     }
 }
@@ -97,9 +108,12 @@ fn passed(rendered: &Rendered) -> String {
 fn failed(rendered: &Rendered) -> String {
     let app = of_the_app(rendered);
     let (scenarios, answers) = (&rendered.result.scenarios, &rendered.answers);
-    let mut wrong = scenarios.iter().zip(answers).filter(|(scenario, _)| scenario.verdict == Verdict::Nonconformant);
+    let mut wrong = scenarios
+        .iter()
+        .zip(answers)
+        .filter(|(scenario, _)| scenario.verdict == Verdict::Nonconformant && scenario.known.is_none());
     match app {
-        Some((app, answer)) if app.verdict == Verdict::Nonconformant && !could_read(app) => {
+        Some((app, answer)) if app.verdict == Verdict::Nonconformant && !could_read(app) && app.known.is_none() => {
             format!("The app cannot read its credentials: {}.", what(app, answer))
         }
         _ => {

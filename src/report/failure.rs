@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::answer::{Answer, Answers, Said, failed};
 use super::fold::WHOLE;
 use super::paint::{Paint, word};
-use super::render::Rendered;
+use super::rendered::Rendered;
 use super::summary;
 use super::text::{one_line, plain};
 use crate::event::RunResult;
@@ -29,6 +29,9 @@ pub(super) fn failures(text: &mut String, rendered: &Rendered, paint: Paint) {
             possible(text, scenario, answer);
         }
         evidence(text, scenario);
+        if let Some(known) = &scenario.known {
+            row(text, "known", &format!("until {}, owner {}: {}", known.expires, known.owner, known.why));
+        }
         if let Some(answer) = answer {
             besides(text, answer);
         }

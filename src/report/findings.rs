@@ -1,6 +1,7 @@
 //! What a documentation team can act on, as Markdown: where the page does not hold, what happens, and the smallest
 //! change that would make it true.
 
+use super::markdown::escaped;
 use super::summary::defects;
 use crate::event::{Ending, RunResult};
 use crate::scenario::load::Catalogue;
@@ -78,18 +79,6 @@ fn rows<'a>(text: &mut String, title: &str, scenarios: impl Iterator<Item = &'a 
     }
 }
 
-/// A text on one line in which nothing means anything to Markdown.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for sign in text.split_whitespace().collect::<Vec<_>>().join(" ").chars() {
-        if matches!(sign, '\\' | '`' | '*' | '_' | '<' | '>' | '[' | ']' | '#' | '|' | '~' | '&' | '!') {
-            safe.push('\\');
-        }
-        safe.push(sign);
-    }
-    safe
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,10 +124,5 @@ mod tests {
         let catalogue = Catalogue::embedded().unwrap();
         let text = markdown(&RunResult { ending: Ending::Interrupted, ..RunResult::default() }, &catalogue);
         assert!(text.contains("did not come to its end") && text.contains("No claim of the page was seen"), "{text}");
-    }
-
-    #[test]
-    fn what_a_server_says_is_text_and_stays_on_its_line() {
-        assert_eq!(escaped("a\nb <script> `x` [y](z)"), "a b \\<script\\> \\`x\\` \\[y\\](z)");
     }
 }

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, Answers, Said};
 use super::summary::{self, Counts, Defect};
-use crate::event::{Ending, Exit, FaultRow, RunKind, RunResult, Score, Stability};
+use crate::event::{Ending, Exit, FaultRow, RunKind, RunResult, Score, Span, Stability};
 use crate::ledger::Request;
 use crate::page::{CauseId, Names, Stage};
 use crate::probe::observation::KeyState;
 use crate::scenario::model::Evidence;
 use crate::verdict::Verdict;
-use crate::verdict::result::{Case, Finding, Observed, ScenarioResult, Subject, Timings};
+use crate::verdict::result::{Case, Finding, Known, Observed, ScenarioResult, Subject, Timings};
 
 /// The version of [`Report`]'s shape: raised when a field goes or changes its
 /// meaning, not when one comes.
@@ -38,6 +38,9 @@ pub struct Report {
     pub ending: Ending,
     /// What the process ended with.
     pub exit_code: u8,
+    /// The run in one sentence, as the terminal ends with it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub conclusion: String,
     /// How often each verdict was given.
     pub summary: Summary,
     /// Why the run proves nothing, or not enough, although no scenario says so.
@@ -50,6 +53,9 @@ pub struct Report {
     pub scenarios: Vec<Scenario>,
     /// Milliseconds by phase.
     pub timings: BTreeMap<String, u64>,
+    /// What began and ended when, in the order in which it began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<Span>,
     /// On a customer's cluster: every request that was made to its API server
     /// and to Vault, by the harness and by its probes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -121,6 +127,9 @@ pub struct Scenario {
     /// Of what holds and should be mended all the same: each cause once, with what to do and what to type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub to_mend: Vec<Said>,
+    /// Of a failure that the baseline knows, and that does not count therefore: who mends it, and until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
     /// What must follow.
     pub expected: String,
     /// What was observed.
@@ -131,6 +140,10 @@ pub struct Scenario {
     pub control: Option<String>,
     /// Whether it ran only because another scenario needs it as its control.
     pub selected_as_control: bool,
+    /// What was set up: the documented example (`base`), and each field in which it was changed, as scenario files name
+    /// them. With a check and a self-test there is nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// The stages of the way.
     pub stages: Vec<StageCase>,
     /// Every key of the catalogue.
@@ -220,6 +233,7 @@ impl Report {
             images: facts.images,
             ending: result.ending,
             exit_code: exit.code(),
+            conclusion: String::new(),
             summary: Summary {
                 scenarios: Counts::of_scenarios(&result.scenarios),
                 cases: Counts::of_cases(&result.scenarios),
@@ -229,6 +243,7 @@ impl Report {
             defects: summary::defects(&result.scenarios),
             scenarios: result.scenarios.iter().map(|scenario| Scenario::new(scenario, answers)).collect(),
             timings: result.timings.clone(),
+            timeline: result.timeline.clone(),
             ledger: result.ledger.clone(),
             scores: result.scores.clone(),
             faults: result.faults.clone(),
@@ -247,11 +262,13 @@ impl Scenario {
             reason: result.reason.clone(),
             answer: answers.of(result),
             to_mend: answers.of_warnings(result),
+            known: result.known.clone(),
             expected: result.expected.clone(),
             observed: result.observed.clone(),
             evidence: result.evidence,
             control: result.control.clone(),
             selected_as_control: result.selected_as_control,
+            settings: result.settings.clone(),
             stages: Vec::new(),
             keys: Vec::new(),
             commands: Vec::new(),

@@ -16,7 +16,7 @@ use quick_xml::{Reader, Writer};
 use super::answer::Answer;
 use super::summary;
 use super::text::{identity, one_line, xml, xml_line};
-use crate::event::{RunFacts, RunResult};
+use crate::event::RunResult;
 use crate::verdict::Verdict;
 use crate::verdict::result::{Case, ScenarioResult};
 
@@ -56,13 +56,21 @@ pub enum JunitError {
 /// # Errors
 /// Where a library refuses to write; no text that a result holds leads to it.
 pub fn render(result: &RunResult, answers: &[Option<Answer>], outside: Option<&str>) -> Result<String, JunitError> {
-    let started = started(&result.facts);
+    let started = instant(&result.facts.started);
     let answers = answers.iter().map(Option::as_ref).chain(std::iter::repeat(None));
     let scenarios = result.scenarios.iter().zip(answers);
     let mut suites: Vec<TestSuite> = scenarios.map(|(scenario, answer)| suite(scenario, answer, started)).collect();
     suites.extend(outside.map(|reason| outside_suite(reason, started)));
-    let totals = Totals::of(&suites);
     let properties: Vec<_> = suites.iter().enumerate().map(|(index, _)| properties(result, index)).collect();
+    draw(suites, properties)
+}
+
+/// Suites as text, each with its properties.
+///
+/// # Errors
+/// Where a library refuses to write; no text that is harmless in XML leads to it.
+pub fn draw(suites: Vec<TestSuite>, properties: Vec<Vec<(String, String)>>) -> Result<String, JunitError> {
+    let totals = Totals::of(&suites);
     let skipped: Vec<usize> = suites.iter().map(TestSuite::skipped).collect();
 
     let mut report = Report::new();
@@ -120,15 +128,23 @@ fn test_case(scenario: &ScenarioResult, answer: Option<&Answer>, case: &Case) ->
         Some(what) => format!("{what} {own}"),
         None => own,
     };
+    let message = match &scenario.known {
+        Some(known) if case.verdict == Verdict::Nonconformant => {
+            format!("known until {} ({}): {message}", xml_line(&known.expires), xml_line(&known.owner))
+        }
+        _ => message,
+    };
     let cause = case.cause.as_ref().map(|cause| xml_line(cause.as_str()));
     let type_ = cause.unwrap_or_else(|| case.verdict.as_str().to_owned());
     // GitLab reads only the text, others only the attribute.
     let text = Some(xml(&explanation(scenario, answer.filter(|_| what.is_some()), &message)));
     test.result = match case.verdict {
         Verdict::Conformant => TestResult::Success,
-        Verdict::Nonconformant => TestResult::Failure { type_, message, cause: text },
+        Verdict::Nonconformant if scenario.known.is_none() => TestResult::Failure { type_, message, cause: text },
         Verdict::Inconclusive => TestResult::Error { type_, message, cause: text },
-        Verdict::KnownDeviation | Verdict::Skipped => TestResult::SkippedWithCause { type_, message, cause: text },
+        Verdict::Nonconformant | Verdict::KnownDeviation | Verdict::Skipped => {
+            TestResult::SkippedWithCause { type_, message, cause: text }
+        }
     };
     test
 }
@@ -157,9 +173,10 @@ fn seen(scenario: &ScenarioResult) -> String {
     lines
 }
 
-fn started(facts: &RunFacts) -> OffsetDateTime {
-    facts
-        .started
+/// A run's start, `YYYY-MM-DDTHH:MM:SS` in UTC; the epoch where it is none.
+#[must_use]
+pub fn instant(started: &str) -> OffsetDateTime {
+    started
         .parse::<jiff::civil::DateTime>()
         .ok()
         .and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC).ok())
@@ -184,6 +201,9 @@ fn properties(result: &RunResult, suite: usize) -> Vec<(String, String)> {
         properties.push(("evidence".to_owned(), scenario.evidence.name().to_owned()));
         properties.push(("title".to_owned(), scenario.title.clone()));
         properties.push(("page".to_owned(), scenario.page.clone()));
+        properties.extend(scenario.known.iter().flat_map(|known| {
+            [("known-owner".to_owned(), known.owner.clone()), ("known-until".to_owned(), known.expires.clone())]
+        }));
         properties.extend(scenario.control.iter().map(|control| ("control".to_owned(), control.clone())));
         properties.extend(scenario.findings.iter().map(|finding| ("defect".to_owned(), finding.defect.clone())));
     }

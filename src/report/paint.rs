@@ -48,7 +48,7 @@ pub(super) fn word(verdict: Verdict) -> &'static str {
 }
 
 /// `1 scenario`, `2 scenarios`.
-pub(super) fn plural(count: usize, noun: &str) -> String {
+pub fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 

@@ -2,27 +2,15 @@
 //! result, with the exit code that the process must end with.
 
 use super::answer::{Answer, Answers};
-use super::{json, junit, summary, text};
-use crate::event::{Exit, RunResult};
+use super::rendered::Rendered;
+use super::summary::Counts;
+use super::text::clean_strings;
+use super::{conclusion, json, junit, summary};
+use crate::event::RunResult;
 use crate::page::{CauseCatalogue, Stage};
 use crate::redact::{REPLACEMENT, Redactor};
 use crate::verdict::result::{Case, ScenarioResult, Subject};
 use crate::verdict::{Deny, Verdict};
-
-/// A run's reports, ready to be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rendered {
-    /// The result without secrets, as the reports say it.
-    pub result: RunResult,
-    /// For each of its scenarios: the answer, if it failed.
-    pub answers: Vec<Option<Answer>>,
-    /// What the process must end with.
-    pub exit: Exit,
-    /// The JSON report.
-    pub json: String,
-    /// The JUnit report.
-    pub junit: String,
-}
 
 /// Why reports could not be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -77,11 +65,15 @@ fn draw(clean: &RunResult, causes: &CauseCatalogue, replacements: usize, deny: D
     let outside = summary::outside_scenarios(clean, replacements);
     let answering = Answers::new(causes, &result);
     let answers: Vec<Option<Answer>> = result.scenarios.iter().map(|scenario| answering.of(scenario)).collect();
-    let report = json::Report::new(&result, &answering, exit, outside.clone());
-    let mut json = serde_json::to_string_pretty(&report)?;
-    json.push('\n');
     let junit = junit::render(&result, &answers, outside.as_deref())?;
-    Ok(Rendered { result, answers, exit, json, junit })
+    let mut rendered = Rendered { result, answers, exit, json: String::new(), junit };
+    let report = json::Report {
+        conclusion: conclusion::sentence(&rendered, &Counts::of_scenarios(&rendered.result.scenarios)).1,
+        ..json::Report::new(&rendered.result, &answering, exit, outside)
+    };
+    rendered.json = serde_json::to_string_pretty(&report)?;
+    rendered.json.push('\n');
+    Ok(rendered)
 }
 
 /// JUnit knows cases only. A scenario that did not pass must have one that did
@@ -98,21 +90,5 @@ fn show_in_cases(scenario: &mut ScenarioResult) {
             first.message = message;
         }
         None => scenario.cases.push(Case::new(Subject::Stage(Stage::Pod), verdict, message)),
-    }
-}
-
-/// Control characters go first: they could hide a token, and their escapes in
-/// JSON could be taken for a part of one.
-fn clean_strings(value: &mut serde_json::Value, redactor: &Redactor) {
-    match value {
-        serde_json::Value::String(string) => *string = redactor.clean(&text::plain(string)).into_owned(),
-        serde_json::Value::Array(values) => values.iter_mut().for_each(|value| clean_strings(value, redactor)),
-        serde_json::Value::Object(fields) => {
-            for (name, mut value) in std::mem::take(fields) {
-                clean_strings(&mut value, redactor);
-                fields.insert(redactor.clean(&text::plain(&name)).into_owned(), value);
-            }
-        }
-        _ => {}
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::bars::{Bars, Progress};
 use super::fold::fold;
 use super::paint::{Paint, plural, seconds, word};
-use super::render::Rendered;
+use super::rendered::Rendered;
 use super::terminal_end;
 use super::text::one_line;
 use crate::event::{Event, RunFacts};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::answer::Answers;
 use super::paint::{Paint, seconds};
-use super::render::Rendered;
+use super::rendered::Rendered;
 use super::summary::{self, Counts};
 use super::text::one_line;
 use super::{conclusion, failure};

@@ -1,6 +1,10 @@
 //! What is done to texts of others (Vault's, Kubernetes', a client's) before
 //! they go into a report.
 
+use serde_json::Value;
+
+use crate::redact::Redactor;
+
 /// The text without ANSI sequences, without control characters other than line
 /// breaks and tabs, and without those that turn the direction of what follows,
 /// so that nobody's message can steer a terminal.
@@ -65,4 +69,20 @@ pub fn xml_line(text: &str) -> String {
 #[must_use]
 pub fn identity(text: &str, longest: usize) -> String {
     text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '_' }).take(longest).collect()
+}
+
+/// Cleans every text of a value, names of fields included. Control characters go first: they could hide a token, and their escapes in
+/// JSON could be taken for a part of one.
+pub fn clean_strings(value: &mut Value, redactor: &Redactor) {
+    match value {
+        Value::String(string) => *string = redactor.clean(&plain(string)).into_owned(),
+        Value::Array(values) => values.iter_mut().for_each(|value| clean_strings(value, redactor)),
+        Value::Object(fields) => {
+            for (name, mut value) in std::mem::take(fields) {
+                clean_strings(&mut value, redactor);
+                fields.insert(redactor.clean(&plain(&name)).into_owned(), value);
+            }
+        }
+        _ => {}
+    }
 }

@@ -144,12 +144,14 @@ impl Work for Scenarios<'_> {
             .planned
             .iter()
             .map(|planned| {
-                done.remove(&planned.scenario.id).unwrap_or_else(|| {
-                    let scenario = &planned.scenario;
+                let scenario = &planned.scenario;
+                let mut result = done.remove(&scenario.id).unwrap_or_else(|| {
                     let mut missing = skipped(scenario, oracle).unwrap_or_else(|| not_run(scenario, oracle, reason));
                     missing.selected_as_control = planned.selected_as_control;
                     missing
-                })
+                });
+                result.settings = scenario.settings();
+                result
             })
             .collect();
         control::apply(&mut result.scenarios);

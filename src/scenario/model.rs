@@ -1,9 +1,10 @@
 //! What a file below `scenarios/` says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::block::BlockCatalogue;
 use super::configuration::{Base, Change, Configuration, Stored};
@@ -129,6 +130,22 @@ impl Scenario {
         let names: BTreeSet<String> = page.keys.iter().map(|key| stored.name_of(&key.name)).collect();
         let moved = names.iter().filter(|name| !page.lists(name)).count();
         self.on_page = OnPage { lacks, unlisted, moved };
+    }
+
+    /// The base, and each field in which it is changed, by their names in scenario files and in words.
+    #[must_use]
+    pub fn settings(&self) -> BTreeMap<String, String> {
+        let words = |value: Value| match value {
+            Value::String(word) => word,
+            other => other.to_string(),
+        };
+        // Both are made of words and booleans alone.
+        let change = match serde_json::to_value(&self.change) {
+            Ok(Value::Object(fields)) => fields,
+            _ => serde_json::Map::new(),
+        };
+        let base = ("base".to_owned(), serde_json::to_value(self.base).unwrap_or_default());
+        change.into_iter().chain([base]).map(|(name, value)| (name, words(value))).collect()
     }
 
     /// The base with the changes applied.

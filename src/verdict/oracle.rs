@@ -1,5 +1,7 @@
 //! The verdict on one question.
 
+use std::collections::BTreeMap;
+
 use super::question::{Expected, Question, Servers, Wanted};
 use super::result::{Finding, Observed, ScenarioResult, Timings, Verdict};
 use super::sighting::{Seen, Sighting};
@@ -49,11 +51,13 @@ impl Oracle<'_> {
             page: self.page.at(question.page),
             verdict,
             reason,
+            known: None,
             expected: question.expected.phrase(self.page),
             observed,
             evidence: question.evidence,
             control: question.control.map(str::to_owned),
             selected_as_control: false,
+            settings: BTreeMap::new(),
             cases,
             findings,
             timings,

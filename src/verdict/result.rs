@@ -1,5 +1,6 @@
 //! What a run says of one scenario. Reports are drawn from these alone.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -153,6 +154,18 @@ pub struct Finding {
     pub page: String,
 }
 
+/// Who has a failure in hand, and until when it is let pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Known {
+    /// Who mends it.
+    pub owner: String,
+    /// The last day on which it is let pass, `YYYY-MM-DD` in UTC.
+    pub expires: String,
+    /// Why it is let pass, or where that is written.
+    pub why: String,
+}
+
 /// Milliseconds of one scenario.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -179,6 +192,9 @@ pub struct ScenarioResult {
     pub verdict: Verdict,
     /// One sentence: why.
     pub reason: String,
+    /// Of a failure that the run's baseline knows: who mends it, and until when. Then it fails no run.
+    #[serde(default)]
+    pub known: Option<Known>,
     /// What the scenario says must follow, as a phrase such as `stops at login: login.role-not-found`.
     pub expected: String,
     /// What was observed.
@@ -189,6 +205,10 @@ pub struct ScenarioResult {
     pub control: Option<String>,
     /// Whether it was not selected itself, only needed as a control.
     pub selected_as_control: bool,
+    /// What was set up: the documented example, and each field in which it was changed, as scenario files name them.
+    /// Empty where no scenario file says it.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
     /// Every stage, then every key of the catalogue, then commands and steps.
     pub cases: Vec<Case>,
     /// What it says of the page.
@@ -209,11 +229,13 @@ impl ScenarioResult {
             page: String::new(),
             verdict: best.map_or(Verdict::Skipped, |case| case.verdict),
             reason: best.map(|case| case.message.clone()).unwrap_or_default(),
+            known: None,
             expected: expected.to_owned(),
             observed: Observed { complete: true, ..Observed::default() },
             evidence: Evidence::Real,
             control: None,
             selected_as_control: false,
+            settings: BTreeMap::new(),
             cases,
             findings: Vec::new(),
             timings: Timings::default(),

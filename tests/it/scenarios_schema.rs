@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use pmp_vault_conformance::page::{CauseCatalogue, Page};
+use pmp_vault_conformance::report::baseline::Baseline;
+use pmp_vault_conformance::report::diff::Diff;
 use pmp_vault_conformance::scenario::block::BlockCatalogue;
 use pmp_vault_conformance::scenario::command::CommandCatalogue;
 use pmp_vault_conformance::scenario::defect::DefectCatalogue;
@@ -24,6 +26,8 @@ fn generated(name: &str) -> Value {
         "blocks" => schema_for!(BlockCatalogue),
         "commands" => schema_for!(CommandCatalogue),
         "defects" => schema_for!(DefectCatalogue),
+        "baseline" => schema_for!(Baseline),
+        "diff" => schema_for!(Diff),
         "self-test" => schema_for!(SelfTestCatalogue),
         _ => schema_for!(Scenario),
     };
@@ -38,6 +42,8 @@ fn generated(name: &str) -> Value {
 #[case("commands")]
 #[case("defects")]
 #[case("self-test")]
+#[case("baseline")]
+#[case("diff")]
 fn the_committed_schema_is_that_of_the_types(#[case] name: &str) {
     let mut text = serde_json::to_string_pretty(&generated(name)).unwrap();
     text.push('\n');

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use pmp_vault_conformance::event::{Ending, RunFacts, RunKind, RunResult, Score, Stability};
+use pmp_vault_conformance::event::{Ending, RunFacts, RunKind, RunResult, Score, Span, SpanKind, Stability};
 use pmp_vault_conformance::ledger::{Request, Server};
 use pmp_vault_conformance::page::{CauseCatalogue, CauseId, Page, Stage};
 use pmp_vault_conformance::probe::observation::KeyState;
@@ -56,11 +56,13 @@ pub fn scenario(id: &str, title: &str, verdict: Verdict, reason: &str) -> Scenar
         page: at("#configure-k8s-auth"),
         verdict,
         reason: reason.to_owned(),
+        known: None,
         expected: "reads all keys".to_owned(),
         observed: Observed { complete: true, ..Observed::default() },
         evidence: Evidence::Real,
         control: None,
         selected_as_control: false,
+        settings: BTreeMap::from([("base".to_owned(), "custom".to_owned())]),
         cases: cases(verdict, if verdict == Verdict::Conformant { "" } else { reason }),
         findings: Vec::new(),
         timings: Timings { configure_ms: 200, observe_ms: 1000, total_ms: 1234 },
@@ -183,6 +185,10 @@ fn stand_in() -> ScenarioResult {
     operator
 }
 
+fn span(kind: SpanKind, name: &str, from_ms: u64, to_ms: u64, done: bool) -> Span {
+    Span { kind, name: name.to_owned(), from_ms, to_ms, done }
+}
+
 /// Every verdict, every kind of case.
 pub fn run() -> RunResult {
     let pairs = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -219,6 +225,12 @@ pub fn run() -> RunResult {
         ending: Ending::Complete,
         problems: Vec::new(),
         timings: BTreeMap::from([("testbed".to_owned(), 20_000), ("total".to_owned(), 45_600)]),
+        timeline: vec![
+            span(SpanKind::Step, "start Vault", 0, 4_000, true),
+            span(SpanKind::Step, "start the API server", 100, 9_000, true),
+            span(SpanKind::Scenario, "service-account.custom-automount-on", 9_100, 10_400, true),
+            span(SpanKind::Scenario, "binding.wrong-namespace", 9_200, 15_000, false),
+        ],
         ledger: Vec::new(),
         scores: Vec::new(),
         faults: Vec::new(),

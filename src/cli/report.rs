@@ -1,0 +1,178 @@
+//! `report`: what is drawn of the JSON records of runs that are over.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Subcommand, ValueEnum};
+
+use super::say;
+use super::shared::fail;
+use crate::event::Exit;
+use crate::redact::Redactor;
+use crate::report::diff::{self, FailOn};
+use crate::report::job_summary::{self, Place};
+use crate::report::json::Report;
+use crate::report::{file, html, merge, record};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Draw one page for a browser, which needs no network
+    Html {
+        /// The JSON report of a run or of a check
+        #[arg(value_name = "FILE")]
+        record: PathBuf,
+        /// Write the page there
+        #[arg(long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Say what changed from one run to another, as Markdown; ends with exit code 1 where something became worse
+    Diff {
+        /// The JSON report of the run before
+        base: PathBuf,
+        /// The JSON report of the run after
+        new: PathBuf,
+        /// Which difference ends with exit code 1
+        #[arg(long, value_name = "WHAT", value_enum, default_value_t = Fails::Worse)]
+        fail_on: Fails,
+        /// Write the difference there as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Write the Markdown there in place of the standard output
+        #[arg(long, value_name = "FILE")]
+        markdown: Option<PathBuf>,
+    },
+    /// Put many runs into one matrix, as Markdown or in files
+    Merge {
+        /// The JSON reports, in the order of the columns; `NAME=FILE` names a column
+        #[arg(value_name = "FILE", required = true, num_args = 1..)]
+        records: Vec<String>,
+        /// Write a page for a browser there
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+        /// Write Markdown there
+        #[arg(long, value_name = "FILE")]
+        markdown: Option<PathBuf>,
+        /// Write a JUnit report there: a suite for each run, a case for each scenario
+        #[arg(long, value_name = "FILE")]
+        junit: Option<PathBuf>,
+    },
+    /// Say what a run found as Markdown, for the page of a CI's job or a comment at a merge request
+    Summary {
+        /// The JSON report of a run or of a check
+        #[arg(value_name = "FILE")]
+        record: PathBuf,
+        /// Where it is to fit in
+        #[arg(long = "for", value_name = "PLACE", value_enum, default_value_t = For::GithubComment)]
+        place: For,
+        /// Write it there in place of the standard output
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Fails {
+    /// Something became worse
+    Worse,
+    /// Anything changed
+    Changed,
+    /// None
+    Nothing,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum For {
+    /// 65,536 characters, which fit everywhere
+    GithubComment,
+    /// 1 MiB
+    GithubSummary,
+    /// 1,000,000 characters
+    Gitlab,
+}
+
+/// Draws it. A record that cannot be read, or a path that cannot be written, is wrong use.
+pub fn report(arguments: Arguments, redactor: &Redactor) -> Exit {
+    drawn(arguments.what, redactor).unwrap_or_else(|error| fail(Exit::Usage, &error))
+}
+
+fn drawn(what: What, redactor: &Redactor) -> Result<Exit, String> {
+    match what {
+        What::Html { record, output } => {
+            let page = html::page(&read(&record, redactor)?).map_err(|error| error.to_string())?;
+            write(&output, &page)?;
+        }
+        What::Summary { record, place, output } => {
+            let place = match place {
+                For::GithubComment => Place::GithubComment,
+                For::GithubSummary => Place::GithubSummary,
+                For::Gitlab => Place::Gitlab,
+            };
+            let text = job_summary::markdown(&read(&record, redactor)?, place.limit());
+            write_or_say(output.as_deref(), &text)?;
+        }
+        What::Diff { base, new, fail_on, json, markdown } => {
+            let diff = diff::compare(&read(&base, redactor)?, &read(&new, redactor)?);
+            if let Some(path) = json {
+                let text = serde_json::to_string_pretty(&diff).map_err(|error| error.to_string())?;
+                write(&path, &(text + "\n"))?;
+            }
+            write_or_say(markdown.as_deref(), &diff::markdown(&diff, Place::default().limit()))?;
+            let fail_on = match fail_on {
+                Fails::Worse => FailOn::Worse,
+                Fails::Changed => FailOn::Changed,
+                Fails::Nothing => FailOn::Nothing,
+            };
+            if fail_on.fails(&diff) {
+                return Ok(Exit::Failed);
+            }
+        }
+        What::Merge { records, html: page, markdown, junit } => {
+            let runs: Vec<(Option<String>, Report)> =
+                records.iter().map(|named| named_record(named, redactor)).collect::<Result<_, _>>()?;
+            let merged = merge::merge(&runs);
+            if let Some(path) = &page {
+                write(path, &html::matrix(&merged).map_err(|error| error.to_string())?)?;
+            }
+            if let Some(path) = &junit {
+                write(path, &merge::junit(&merged).map_err(|error| error.to_string())?)?;
+            }
+            if markdown.is_some() || page.is_none() && junit.is_none() {
+                write_or_say(markdown.as_deref(), &merge::markdown(&merged, Place::default().limit()))?;
+            }
+        }
+    }
+    Ok(Exit::Passed)
+}
+
+fn read(path: &Path, redactor: &Redactor) -> Result<Report, String> {
+    record::read(path, redactor).map_err(|error| format!("{error}; {}", error.remedy()))
+}
+
+/// `NAME=FILE`, or a file alone, which may have such a sign in its path.
+fn named_record(named: &str, redactor: &Redactor) -> Result<(Option<String>, Report), String> {
+    match named.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !name.contains('/') && !Path::new(named).exists() => {
+            Ok((Some(name.to_owned()), read(Path::new(path), redactor)?))
+        }
+        _ => Ok((None, read(Path::new(named), redactor)?)),
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    file::write(path, text).map_err(|error| format!("{error}; {}", error.remedy()))
+}
+
+fn write_or_say(path: Option<&Path>, text: &str) -> Result<(), String> {
+    match path {
+        Some(path) => write(path, text),
+        None => {
+            say::text(format_args!("{text}"));
+            Ok(())
+        }
+    }
+}
