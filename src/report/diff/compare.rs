@@ -287,6 +287,7 @@ fn texts((base, run_base): (&Scenario, &str), (new, run_new): (&Scenario, &str))
             ("title", it.title.clone()),
             ("reason", it.reason.clone()),
             ("expected", it.expected.clone()),
+            ("evidence", it.evidence.name().to_owned()),
             ("observed.text", it.observed.text.clone()),
             ("observed.server", it.observed.server.clone().unwrap_or_default()),
             ("answer.what", it.answer.as_ref().map(|answer| answer.what.clone()).unwrap_or_default()),

@@ -1,7 +1,7 @@
 //! Two records against each other: what became worse, what became better, what else changed.
 //!
-//! - [`compare`]: the difference, as JSON has it.
-//! - [`markdown`]: the same for people.
+//! - [`compare()`]: the difference, as JSON has it.
+//! - [`markdown()`]: the same for people.
 //! - `alike`: whether two texts say the same but for what differs in every run.
 
 mod alike;

@@ -106,8 +106,8 @@ pub struct Entry {
     pub rows: Vec<(&'static str, String)>,
     /// Its control, with its place on the page.
     pub control: Option<(String, String)>,
-    /// Whether a stand-in decided it.
-    pub stand_in: bool,
+    /// Where it does not rest on real servers alone: on what.
+    pub stand_in: Option<&'static str>,
     /// The place of the page whose claim it tests.
     pub page: Option<String>,
     /// Keys that are as they should be: read, and not read.
@@ -182,7 +182,7 @@ fn entry(scenario: &Scenario) -> Entry {
         settings: scenario.settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         rows,
         control: scenario.control.as_ref().map(|control| (control.clone(), anchor(control))),
-        stand_in: scenario.evidence == Evidence::StandIn,
+        stand_in: (scenario.evidence != Evidence::Real).then(|| scenario.evidence.name()),
         page: link(&scenario.page),
         keys: (!scenario.keys.is_empty()).then(|| (fine(true), fine(false))),
         cases: lines(scenario),

@@ -1,7 +1,7 @@
 //! Many records as one matrix: a row for each scenario, a column for each run.
 //!
 //! - [`matrix`]: the rows and columns, and what the columns are called.
-//! - [`markdown`], [`junit`]: what is drawn of them; a page for a browser is drawn by `html`.
+//! - [`markdown()`], [`junit()`]: what is drawn of them; a page for a browser is drawn by `html`.
 
 mod junit;
 mod markdown;
