@@ -76,6 +76,8 @@ pub async fn start(
         request = request.with_env_var(name, value);
     }
     let request = request
+        // As kind-config/cluster.yaml has it for the control plane.
+        .with_env_var("GOGC", "400")
         .with_container_name(&name)
         .with_network(network)
         .with_label(LABEL, &journal.run)
