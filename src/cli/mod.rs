@@ -10,6 +10,7 @@ mod hints;
 mod images;
 mod list;
 mod logging;
+mod operator;
 mod page;
 mod print;
 mod report;
@@ -74,6 +75,9 @@ enum Command {
     /// What runs in the pod
     #[command(hide = true)]
     Probe,
+    /// Our stand-in for the operator, in a pod
+    #[command(hide = true)]
+    Operator,
 }
 
 /// The command line, with everything that it refuses.
@@ -117,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Print(arguments) => print::print(&arguments),
         Command::Report(arguments) => report::report(arguments, &redactor),
         Command::Cleanup(arguments) => runtime.block_on(cleanup::cleanup(&arguments, &runs)),
+        Command::Operator => runtime.block_on(operator::operator()),
         Command::Probe => match runtime.block_on(crate::probe::run()) {
             Ok(()) => Exit::Passed,
             Err(error) => fail(Exit::Inconclusive, &error),

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use super::frame::{Frame, ReportFiles};
 use super::shared::{Tested, fail};
+use crate::cluster::manifests::Manifests;
 use crate::event::Exit;
 use crate::journal::Runs;
 use crate::redact::Redactor;
@@ -41,6 +42,10 @@ pub struct Arguments {
     /// The longest life that the new cluster's API server gives a token, such as `24h`, as hosted clusters have it
     #[arg(long, value_name = "D", value_parser = longest_token, conflicts_with = "reuse")]
     service_account_max_token_expiration: Option<Duration>,
+    /// A folder with the manifests of the Mendix Operator, definitions of custom resources included: it is installed, and
+    /// decides what otherwise our stand-in decides
+    #[arg(long, value_name = "DIR", conflicts_with = "reuse")]
+    operator_manifests: Option<PathBuf>,
     /// Also end with exit code 1 where this is observed
     #[arg(long, value_name = "VERDICT", value_enum)]
     deny: Option<Denied>,
@@ -119,9 +124,19 @@ pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit {
         Ok(reuse) => reuse,
         Err(error) => return fail(Exit::Usage, &error.to_string()),
     };
+    let operator = match arguments.operator_manifests.as_deref().map(Manifests::read).transpose() {
+        Ok(operator) => operator,
+        Err(error) => return fail(Exit::Usage, &format!("--operator-manifests: {error}")),
+    };
+    let wanted = super::shared::made_of(arguments.made_of, &frame.runs, reuse.as_ref())
+        .with_longest_token(arguments.service_account_max_token_expiration);
+    if operator.is_some() && wanted.which() != testbed::Which::Kind {
+        let reason = "its kubelet runs no program but the probe and Vault";
+        let error = format!("--operator-manifests cannot be used with --testbed {}: {reason}", wanted.which().name());
+        return fail(Exit::Usage, &error);
+    }
     let options = Options {
-        testbed: super::shared::made_of(arguments.made_of, &frame.runs, reuse.as_ref())
-            .with_longest_token(arguments.service_account_max_token_expiration),
+        testbed: wanted.with_operator(operator),
         keep: arguments.keep,
         reuse,
         timeout: arguments.timeout,

@@ -227,8 +227,15 @@ impl State {
     }
 
     fn get(&mut self, path: &str, query: &str) -> (u16, Answer) {
-        const LISTS: [&str; 6] =
-            ["/pods", "/serviceaccounts", "/deployments", "/runtimes", "/operatorconfigurations", "/namespaces"];
+        const LISTS: [&str; 7] = [
+            "/pods",
+            "/serviceaccounts",
+            "/deployments",
+            "/replicasets",
+            "/runtimes",
+            "/operatorconfigurations",
+            "/namespaces",
+        ];
         if LISTS.iter().any(|list| path.ends_with(list)) {
             return self.list(path, query);
         }
@@ -307,7 +314,7 @@ fn selects(selector: &str, object: &Value) -> bool {
 /// Where a thing in the namespace is.
 pub fn path(plural: &str, name: &str) -> String {
     let group = match plural {
-        "deployments" => "/apis/apps/v1",
+        "deployments" | "replicasets" => "/apis/apps/v1",
         "runtimes" | "operatorconfigurations" => "/apis/privatecloud.mendix.com/v1alpha1",
         _ => "/api/v1",
     };

@@ -8,7 +8,7 @@ use kube::config::{Config, InClusterError, KubeConfigOptions, Kubeconfig, Kubeco
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::patience::{self, Whose};
+use super::patience::{self, Outages, Whose};
 use crate::ledger::Ledger;
 
 /// Which cluster.
@@ -69,6 +69,14 @@ pub async fn cluster(choice: &ClusterChoice, ledger: &Ledger) -> Result<Client, 
         }
     };
     patience::client(config, Whose::Customers(ledger)).map_err(Error::Client)
+}
+
+/// A client for the cluster that this pod is in.
+///
+/// # Errors
+/// This is no pod, or one without a Service Account.
+pub fn own_cluster() -> Result<Client, Error> {
+    patience::client(Config::incluster_env()?, Whose::Ours(&Outages::default())).map_err(Error::Client)
 }
 
 /// Why the API server did not answer; its own words where it did.

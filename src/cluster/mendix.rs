@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 
 use super::objects::Owner;
 use super::pod_spec::{PodOptions, PodTemplate, Size};
-use super::{RUN_LABEL, SCENARIO_LABEL};
 
 /// The name of the `OperatorConfiguration` that the page edits.
 pub const OPERATOR_CONFIGURATION: &str = "mendix-operator-configuration";
@@ -171,13 +170,14 @@ pub fn deployment_name(environment: &str) -> String {
 
 /// What the stand-in makes of a `Runtime`: a Deployment of its pod template, with the operator's public name and labels,
 /// whose `automountServiceAccountToken` is the operator's setting, `false`
-/// where that is unset (its documented default).
+/// where that is unset (its documented default). `copied` are labels of the `Runtime` that all of it carries, too.
 ///
 /// # Errors
 /// The template is not a pod's.
 pub fn deployment(
     runtime: &Runtime,
     configuration: Option<&OperatorConfiguration>,
+    copied: &[&str],
 ) -> Result<Deployment, serde_json::Error> {
     let from_operator = configuration.and_then(|c| c.spec.runtime_automount_service_account_token).unwrap_or(false);
     let automount = match runtime.annotations().get(POD_AUTOMOUNT_ANNOTATION).map(String::as_str) {
@@ -191,9 +191,9 @@ pub fn deployment(
         pod["automountServiceAccountToken"] = json!(automount);
     }
     let mut labels = json!({ "app": runtime.name_any(), "component": "mendix-app", "node-type": "master" });
-    for label in [RUN_LABEL, SCENARIO_LABEL] {
-        if let Some(value) = runtime.labels().get(label) {
-            labels[label] = json!(value);
+    for label in copied {
+        if let Some(value) = runtime.labels().get(*label) {
+            labels[*label] = json!(value);
         }
     }
     serde_json::from_value(json!({
@@ -225,6 +225,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::cluster::{RUN_LABEL, SCENARIO_LABEL};
 
     fn owner() -> Owner {
         Owner { run: "run".to_owned(), scenario: "scenario".to_owned() }
@@ -247,7 +248,7 @@ mod tests {
             custom_resource_definitions().unwrap(),
             &configuration,
             annotated(None),
-            deployment(&annotated(None), Some(&configuration)).unwrap(),
+            deployment(&annotated(None), Some(&configuration), &[RUN_LABEL, SCENARIO_LABEL]).unwrap(),
         ));
     }
 
@@ -264,7 +265,7 @@ mod tests {
         #[case] pod: Option<bool>,
     ) {
         let configuration = operator_configuration(&owner(), "feature-test", operator);
-        let made = deployment(&annotated(annotation), Some(&configuration)).unwrap();
+        let made = deployment(&annotated(annotation), Some(&configuration), &[]).unwrap();
         let spec = made.spec.unwrap().template.spec.unwrap();
         assert_eq!(spec.automount_service_account_token, pod);
     }

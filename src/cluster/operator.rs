@@ -1,5 +1,5 @@
 //! The stand-in for the Mendix Operator: a controller that turns each `Runtime`
-//! of one run into its Deployment, and again whenever the `Runtime` or its
+//! of one run, or in a pod every `Runtime`, into its Deployment, and again whenever the `Runtime` or its
 //! namespace's `OperatorConfiguration` changes.
 
 use std::collections::HashMap;
@@ -16,8 +16,8 @@ use kube::{Client, ResourceExt};
 use thiserror::Error;
 use tokio::task::JoinHandle;
 
-use super::RUN_LABEL;
 use super::mendix::{OPERATOR_CONFIGURATION, OperatorConfiguration, Runtime, deployment};
+use super::{RUN_LABEL, SCENARIO_LABEL};
 
 /// Why a `Runtime` has no Deployment yet; it is tried again.
 #[derive(Debug, Error)]
@@ -32,16 +32,30 @@ enum Error {
 /// then no pod will ever come. By namespace.
 pub type Refusals = Arc<Mutex<HashMap<String, String>>>;
 
+/// Whose `Runtime`s become Deployments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose<'a> {
+    /// Those of the run with this id. Their Deployments carry its labels.
+    Run(&'a str),
+    /// Everybody's, as an operator in the cluster does it, which knows nothing of our labels.
+    Everybody,
+}
+
 /// What the controller works with.
 struct Context {
     client: Client,
+    copied: &'static [&'static str],
     refusals: Refusals,
 }
 
 /// Starts the controller. It ends when the handle is aborted.
 #[must_use]
-pub fn start(client: Client, run: &str, refusals: Refusals) -> JoinHandle<()> {
-    let ours = watcher::Config::default().labels(&format!("{RUN_LABEL}={run}"));
+pub fn start(client: Client, whose: Whose<'_>, refusals: Refusals) -> JoinHandle<()> {
+    let all = watcher::Config::default();
+    let (ours, copied): (_, &[&str]) = match whose {
+        Whose::Run(run) => (all.labels(&format!("{RUN_LABEL}={run}")), &[RUN_LABEL, SCENARIO_LABEL]),
+        Whose::Everybody => (all, &[]),
+    };
     let controller = Controller::new(Api::<Runtime>::all(client.clone()), ours.clone());
     let runtimes = controller.store();
     let controller = controller.watches(
@@ -64,7 +78,7 @@ pub fn start(client: Client, run: &str, refusals: Refusals) -> JoinHandle<()> {
                     tracing::debug!(%error, "stand-in operator tries again");
                     Action::requeue(Duration::from_millis(500))
                 },
-                Arc::new(Context { client, refusals }),
+                Arc::new(Context { client, copied, refusals }),
             )
             .for_each(|_| std::future::ready(()))
             .await;
@@ -79,7 +93,7 @@ async fn reconcile(runtime: Arc<Runtime>, context: Arc<Context>) -> Result<Actio
     let namespace = runtime.namespace().unwrap_or_default();
     let configurations = Api::<OperatorConfiguration>::namespaced(context.client.clone(), &namespace);
     let configuration = configurations.get_opt(OPERATOR_CONFIGURATION).await?;
-    let made = deployment(&runtime, configuration.as_ref())?;
+    let made = deployment(&runtime, configuration.as_ref(), context.copied)?;
     let deployments = Api::<Deployment>::namespaced(context.client.clone(), &namespace);
     let apply = PatchParams::apply("mendix-operator-stand-in").force();
     let taken = deployments.patch(&made.name_any(), &apply, &Patch::Apply(&made)).await;
@@ -125,7 +139,7 @@ mod tests {
     impl Working {
         fn on(scenario: Scenario) -> Self {
             let (server, refusals) = (ApiServer::playing(scenario), Refusals::default());
-            let handle = start(server.client(), RUN, refusals.clone());
+            let handle = start(server.client(), Whose::Run(RUN), refusals.clone());
             Self { server, refusals, handle }
         }
 
@@ -209,7 +223,7 @@ mod tests {
         let server = ApiServer::playing(Scenario::RuntimeLeaving);
         let client = server.client();
         let runtime = Api::<Runtime>::namespaced(client.clone(), NAMESPACE).get(RUNTIME).await.unwrap();
-        let context = Context { client, refusals: Refusals::default() };
+        let context = Context { client, copied: &[], refusals: Refusals::default() };
         reconcile(Arc::new(runtime), Arc::new(context)).await.unwrap();
         assert!(server.asked(&Method::PATCH).is_empty());
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, LogParams};
 use kube::runtime::reflector::{self, Store};
@@ -15,7 +15,9 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::SCENARIO_LABEL;
+use super::mendix::Runtime;
 use super::operator::Refusals;
+use super::owners::Owners;
 use super::patience::why;
 use crate::probe;
 use crate::probe::observation::Observation;
@@ -67,6 +69,8 @@ pub struct Apps {
     client: Client,
     pods: Store<Pod>,
     deployments: Store<Deployment>,
+    /// Where no label tells whose a pod is.
+    owners: Option<Owners>,
     watches: Vec<JoinHandle<()>>,
     /// Why nothing is seen of the pods at the moment.
     trouble: Trouble,
@@ -91,17 +95,43 @@ impl Apps {
             client: client.clone(),
             pods,
             deployments,
+            owners: None,
             watches: vec![watch_pods, watch_deployments],
             trouble,
             refusals,
         }
     }
 
+    /// The same for apps that an operator makes which is not ours, of the Runtimes with these labels.
+    #[must_use]
+    pub fn watch_by_owner(client: &Client, labels: &str) -> Self {
+        let mut apps = Self::watch(client, "", Refusals::default());
+        let (runtimes, watch_runtimes) = store::<Runtime>(client, labels, Trouble::default());
+        let (replica_sets, watch_sets) = store::<ReplicaSet>(client, "", Trouble::default());
+        apps.owners = Some(Owners { runtimes, deployments: apps.deployments.clone(), replica_sets });
+        apps.watches.extend([watch_runtimes, watch_sets]);
+        apps
+    }
+
+    fn is_pod_of(&self, pod: &Pod, scenario: &str) -> bool {
+        match &self.owners {
+            Some(owners) => owners.is_pod_of(pod, scenario),
+            // The Runtime's name, whatever it is, is in the label that a Vault's pod lacks.
+            None => pod.labels().contains_key("app") && is_of(pod, scenario),
+        }
+    }
+
+    fn is_deployment_of(&self, deployment: &Deployment, scenario: &str) -> bool {
+        match &self.owners {
+            Some(owners) => owners.is_deployment_of(deployment, scenario),
+            None => is_of(deployment, scenario),
+        }
+    }
+
     /// The newest pod of a scenario's app that is not on its way out. In the
     /// documented namespace, an earlier scenario's may be there still.
     fn newest(&self, namespace: &str, scenario: &str) -> Option<Arc<Pod>> {
-        // The Runtime's name, whatever it is, is in the label that a Vault's pod lacks.
-        let app = |pod: &Pod| pod.labels().contains_key("app") && is_of(pod, scenario);
+        let app = |pod: &Pod| self.is_pod_of(pod, scenario);
         self.pods
             .state()
             .into_iter()
@@ -158,7 +188,8 @@ impl Apps {
         if refused.is_some() {
             return refused;
         }
-        let ours = |it: &Deployment| it.namespace().as_deref() == Some(namespace) && is_of(it, scenario);
+        let ours =
+            |it: &Deployment| it.namespace().as_deref() == Some(namespace) && self.is_deployment_of(it, scenario);
         let deployment = self.deployments.state().into_iter().find(|deployment| ours(deployment))?;
         let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
         conditions.iter().find(|c| c.type_ == "ReplicaFailure" && c.status == "True")?.message.clone()
@@ -178,7 +209,7 @@ where
     K::DynamicType: Default + Eq + std::hash::Hash + Clone + Send + Sync,
 {
     let (reader, writer) = reflector::store::<K>();
-    let events = watcher(Api::<K>::all(client.clone()), watcher::Config::default().labels(labels)).default_backoff();
+    let events = watcher(Api::<K>::all(client.clone()), selected(labels)).default_backoff();
     let fill = reflector::reflector(writer, events).for_each(move |event| {
         let mut trouble = trouble.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
@@ -190,6 +221,12 @@ where
         std::future::ready(())
     });
     (reader, tokio::spawn(fill))
+}
+
+/// What has these labels; everything where there are none.
+fn selected(labels: &str) -> watcher::Config {
+    let all = watcher::Config::default();
+    if labels.is_empty() { all } else { all.labels(labels) }
 }
 
 /// Waits for the observation of the app in a namespace.
@@ -219,7 +256,11 @@ pub async fn observe(
             let Some(message) = apps.refusal(namespace, scenario) else {
                 refused_since.set(None);
                 let trouble = apps.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                return Look::NotYet(trouble.unwrap_or_else(|| "no pod yet".to_owned()));
+                let missing = || match &apps.owners {
+                    Some(owners) => owners.missing(namespace, scenario),
+                    None => "no pod yet".to_owned(),
+                };
+                return Look::NotYet(trouble.unwrap_or_else(missing));
             };
             let since = refused_since.get().unwrap_or_else(Instant::now);
             refused_since.set(Some(since));

@@ -14,6 +14,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::ObjectMeta;
+use serde_json::{Value, json};
 
 use super::inherited::Inherited;
 
@@ -262,6 +263,19 @@ impl PodTemplate {
                 ..SecurityContext::default()
             }),
             ..Container::default()
+        }
+    }
+}
+
+/// Sets a variable in every container of a pod that somebody else made, unless it is set there.
+pub fn with_variable(pod: &mut Value, name: &str, value: &str) {
+    for kind in ["containers", "initContainers"] {
+        for container in pod.get_mut(kind).and_then(Value::as_array_mut).into_iter().flatten() {
+            let Some(container) = container.as_object_mut() else { continue };
+            let env = container.entry("env").or_insert_with(|| json!([]));
+            if let Some(env) = env.as_array_mut().filter(|env| env.iter().all(|it| it["name"] != name)) {
+                env.push(json!({ "name": name, "value": value }));
+            }
         }
     }
 }

@@ -141,9 +141,11 @@ fn scenario(result: &ScenarioResult, paint: Paint) -> String {
     if result.selected_as_control {
         line.push_str(" (control)");
     }
-    if result.evidence == Evidence::StandIn {
-        line.push_str(" [stand-in]");
-    }
+    line.push_str(match result.evidence {
+        Evidence::Real | Evidence::StandInKubelet => "",
+        Evidence::StandIn => " [stand-in]",
+        Evidence::OperatorManifests => " [operator-manifests]",
+    });
     line
 }
 

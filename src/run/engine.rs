@@ -11,7 +11,7 @@ use super::literal::Turns;
 use super::way::Way;
 use crate::cleanup;
 use crate::cluster::RUN_LABEL;
-use crate::cluster::operator::{self, Refusals};
+use crate::cluster::operator::{self, Refusals, Whose};
 use crate::cluster::pod::Apps;
 use crate::configure::Run;
 use crate::event::{Events, RunFacts, RunKind, RunResult, millis};
@@ -93,6 +93,14 @@ impl<'a, W: Work> OnTestbed<'a, W> {
         Self { catalogue, options, events, redactor, work, testbed: None, kubelet: None }
     }
 
+    /// What stands in for what is not public or not there, in words.
+    fn stand_ins(&self, has_operator: bool) -> Vec<String> {
+        let operator = "the Mendix Operator, which is not public: its defaults are our stand-in's";
+        let app = "the Mendix app: the probe takes its Secret Name URL apart";
+        let operator = (!has_operator).then(|| operator.to_owned());
+        operator.into_iter().chain([app.to_owned()]).chain(self.work.stand_ins()).collect()
+    }
+
     /// The run whose testbed is used again.
     fn owner(&self) -> Option<&str> {
         self.options.reuse.as_ref().map(|(owner, _)| owner.as_str())
@@ -138,6 +146,7 @@ impl<'a, W: Work> OnTestbed<'a, W> {
         result.timings.insert("testbed".to_owned(), millis(started));
         result.facts.versions = testbed.versions.clone();
         result.facts.images = testbed.origins.clone();
+        result.facts.stand_ins = self.stand_ins(testbed.operator.is_some());
         result.facts.stand_ins.extend(testbed.stand_ins().into_iter().map(|it| it.told().to_owned()));
         let _ = self.events.send(crate::event::Event::TestbedReady { facts: Box::new(result.facts.clone()) });
         let started = Instant::now();
@@ -177,8 +186,15 @@ impl<'a, W: Work> OnTestbed<'a, W> {
 
     async fn scenarios(&self, testbed: &Testbed, journal: &Journal, result: &mut RunResult) {
         let ours = format!("{RUN_LABEL}={}", journal.run);
-        let apps = Apps::watch(&testbed.kube, &ours, Refusals::default());
-        let _operator = AbortOnDrop(operator::start(testbed.kube.clone(), &journal.run, apps.refusals.clone()));
+        // Where there is an operator of somebody's own, none of ours is beside it.
+        let (apps, _operator) = if testbed.operator.is_some() {
+            (Apps::watch_by_owner(&testbed.kube, &ours), None)
+        } else {
+            let apps = Apps::watch(&testbed.kube, &ours, Refusals::default());
+            let whose = Whose::Run(&journal.run);
+            let operator = operator::start(testbed.kube.clone(), whose, apps.refusals.clone());
+            (apps, Some(AbortOnDrop(operator)))
+        };
         let run = Run {
             testbed,
             journal,
@@ -213,13 +229,7 @@ impl<W: Work> Job for OnTestbed<'_, W> {
             key_revision: self.catalogue.page.id.clone(),
             testbed: self.options.testbed.which().name().to_owned(),
             reused: self.owner().map(str::to_owned),
-            stand_ins: [
-                "the Mendix Operator, which is not public: its defaults are our stand-in's".to_owned(),
-                "the Mendix app: the probe takes its Secret Name URL apart".to_owned(),
-            ]
-            .into_iter()
-            .chain(self.work.stand_ins())
-            .collect(),
+            stand_ins: self.stand_ins(self.options.testbed.operator().is_some()),
             ..RunFacts::default()
         }
     }

@@ -12,7 +12,7 @@ use super::way::Way;
 use crate::cleanup;
 use crate::event::{Event, RunKind, RunResult};
 use crate::scenario::block::Distribution;
-use crate::scenario::configuration::{Literal, UrlForm, VaultPlace};
+use crate::scenario::configuration::{Literal, PodAutomount, UrlForm, VaultPlace};
 use crate::scenario::load::Catalogue;
 use crate::scenario::select::Planned;
 use crate::testbed::{Special, StandIn};
@@ -35,12 +35,20 @@ pub struct Scenarios<'a> {
     pub only_real: bool,
 }
 
+/// Why a scenario is left out that sets what an operator sets.
+const PAST_OPERATOR: &str =
+    "only our stand-in for the operator lets a pod have what its settings do not say, and another is installed";
+
 impl Scenarios<'_> {
     /// One scenario, in one of the rounds. Where there are more than one, it
     /// makes room for the next.
     async fn one(&self, way: &Way<'_>, jobs: &Semaphore, planned: &Planned, round: u32) -> ScenarioResult {
         let _place = jobs.acquire().await;
-        let scenario = &planned.scenario;
+        let mut scenario = planned.scenario.clone();
+        if way.run.testbed.operator.is_some() {
+            scenario.decided_by_operator();
+        }
+        let scenario = &scenario;
         if let Some(mut skipped) = skipped(scenario, way.oracle) {
             skipped.selected_as_control = planned.selected_as_control;
             return skipped;
@@ -73,6 +81,9 @@ impl Scenarios<'_> {
 /// What a scenario needs of the testbed and that cannot give, in words.
 fn lacks(way: &Way<'_>, planned: &Planned) -> Option<String> {
     let configuration = planned.scenario.configuration();
+    if way.run.testbed.operator.is_some() && configuration.pod_automount != PodAutomount::FromOperator {
+        return Some(PAST_OPERATOR.to_owned());
+    }
     let mut needs = match configuration.vault {
         VaultPlace::Outside => vec![],
         VaultPlace::OutsideOnPort80 => vec![Special::LowPort],

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::block::BlockCatalogue;
-use super::configuration::{Base, Change, Configuration, Stored};
+use super::configuration::{Base, Change, Configuration, EditedWhileRunning, Stored, Switch};
 use crate::page::{CauseId, Page, Reads, Stage};
 
 /// Which runs include a scenario.
@@ -32,6 +32,8 @@ pub enum Evidence {
     /// Real servers, and our stand-in for the kubelet: no scenario says it of itself, the testbed decides it.
     #[serde(rename = "stand-in (kubelet)")]
     StandInKubelet,
+    /// A decision of the operator whose manifests somebody has. No file says so, only a run's report.
+    OperatorManifests,
 }
 
 impl Evidence {
@@ -42,6 +44,7 @@ impl Evidence {
             Self::Real => "real",
             Self::StandIn => "stand-in",
             Self::StandInKubelet => "stand-in (kubelet)",
+            Self::OperatorManifests => "operator-manifests",
         }
     }
 }
@@ -91,6 +94,17 @@ pub struct OnPage {
 }
 
 impl Scenario {
+    /// Where an operator of somebody's own is at work: what our stand-in for it would have decided, it decides. Our
+    /// stand-ins for the app and for the command lines of distributions stay what they are.
+    pub fn decided_by_operator(&mut self) {
+        let configuration = self.configuration();
+        let operators = configuration.operator_automount == Switch::Unset
+            || configuration.edited_while_running != EditedWhileRunning::Nothing;
+        if self.evidence == Evidence::StandIn && operators {
+            self.evidence = Evidence::OperatorManifests;
+        }
+    }
+
     /// The folder of the file.
     #[must_use]
     pub fn group(&self) -> &str {

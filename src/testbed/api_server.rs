@@ -1,6 +1,7 @@
 //! An API server on its way up: the client, our definitions, the node, and what
 //! a Vault must be told of it.
 
+use std::fmt::Debug;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{Api, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, ResourceExt};
+use serde::Serialize;
 use thiserror::Error;
 
 use super::terms::ApiServer;
@@ -110,21 +112,29 @@ pub async fn takes_pods(kube: &Client, node: &str) -> Result<(), Error> {
     Ok(ready.await?)
 }
 
-/// Makes the definitions of our custom resources.
+/// Makes our definitions of the custom resources.
 ///
 /// # Errors
 /// The API server refuses.
 pub async fn apply_definitions(kube: &Client) -> Result<(), Error> {
+    let ours = mendix::custom_resource_definitions().map_err(cannot("take the custom resource definitions"))?;
+    establish(kube, &ours).await
+}
+
+/// Makes these definitions of custom resources, and waits until the API server serves them.
+///
+/// # Errors
+/// The API server refuses.
+pub async fn establish(kube: &Client, wanted: &[impl ResourceExt + Serialize + Debug]) -> Result<(), Error> {
     let definitions = Api::<CustomResourceDefinition>::all(kube.clone());
-    let wanted = mendix::custom_resource_definitions().map_err(cannot("take the custom resource definitions"))?;
-    for definition in &wanted {
+    for definition in wanted {
         let apply = PatchParams::apply("pmp-vault-conformance").force();
         definitions
             .patch(&definition.name_any(), &apply, &Patch::Apply(definition))
             .await
             .map_err(cannot("take the custom resource definitions"))?;
     }
-    for definition in &wanted {
+    for definition in wanted {
         let name = definition.name_any();
         wait::until(&format!("definition {name}"), Duration::from_secs(30), Duration::from_millis(100), || async {
             let found = definitions.get(&name).await;

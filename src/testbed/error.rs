@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::{api_server, kind, local};
+use crate::cluster::install;
 use crate::journal;
 
 /// What a testbed could not do.
@@ -19,6 +20,9 @@ pub enum Error {
     /// Its API server could not.
     #[error(transparent)]
     ApiServer(#[from] api_server::Error),
+    /// The operator of somebody's manifests does not run.
+    #[error(transparent)]
+    Operator(#[from] install::Error),
     /// Its Vault does not answer.
     #[error(transparent)]
     Vault(#[from] crate::vault::Error),

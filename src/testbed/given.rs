@@ -82,6 +82,8 @@ pub struct Testbed {
     pub vault: VaultSite,
     /// What a pod names to run the probe.
     pub probe: String,
+    /// The folder of the operator's manifests, where it is not our stand-in.
+    pub operator: Option<PathBuf>,
     /// Such as `vault` → `1.21.0`.
     pub versions: BTreeMap<String, String>,
     /// Where its parts come from, such as `vault` → a reference with its digest.

@@ -15,6 +15,7 @@ use super::given::{Testbed, VaultSite};
 use super::machine::Machine;
 use super::terms::{ApiServer, Creation, VaultWanted};
 use super::wanted::Wanted;
+use crate::cluster::install;
 use crate::cluster::patience::Outages;
 use crate::event::{Events, step};
 use crate::journal::Journal;
@@ -101,6 +102,11 @@ impl<'a> Start<'a> {
         let mut origins = self.origins.clone();
         origins.extend(more_origins);
         origins.insert("probe".to_owned(), probe.origin);
+        let operator = wanted.operator().map(|manifests| manifests.folder.clone());
+        if let Some(folder) = &operator {
+            let told = "its pods are told of the API server by KUBERNETES_SERVICE_HOST";
+            origins.insert("operator".to_owned(), format!("manifests in {} ({told})", folder.display()));
+        }
         Ok(Testbed {
             owner: journal.run.clone(),
             kube,
@@ -109,6 +115,7 @@ impl<'a> Start<'a> {
             schedulable: self.schedulable.subscribe(),
             vault: VaultSite::of(machine, vault),
             probe: probe.reference,
+            operator,
             versions,
             origins,
             kubeconfig,
@@ -126,7 +133,16 @@ impl<'a> Start<'a> {
                 let (host, port) = self.machine.api_server().await?;
                 Ok::<_, Error>(api_server::describe(&kube, kubeconfig, &host, port).await?)
             };
-            let definitions = async { Ok(api_server::apply_definitions(&kube).await?) };
+            let definitions = async {
+                let Some(manifests) = self.wanted.operator() else {
+                    return Ok(api_server::apply_definitions(&kube).await?);
+                };
+                let definitions: Vec<_> = manifests.definitions.iter().map(|it| &it.object).cloned().collect();
+                api_server::establish(&kube, &definitions).await?;
+                let (host, port) = self.machine.api_server().await?;
+                let manifests = manifests.clone().told_of(&host, port);
+                Ok(step(self.events, "install the operator", install::install(&kube, &manifests)).await?)
+            };
             let ((), described) = tokio::try_join!(definitions, described)?;
             Ok((kube, described))
         };
@@ -151,10 +167,13 @@ impl<'a> Start<'a> {
     /// Waits until pods are scheduled, and lets the apps start then.
     ///
     /// # Errors
-    /// The node is not ready within the time limit.
+    /// The node or the operator is not ready within the time limit.
     pub async fn schedule(&self, testbed: &Testbed) -> Result<(), Error> {
         let node = self.machine.node();
         step(self.events, "wait for the node", api_server::takes_pods(&testbed.kube, &node)).await?;
+        if let Some(manifests) = self.wanted.operator() {
+            step(self.events, "wait for the operator", install::running(&testbed.kube, manifests)).await?;
+        }
         self.schedulable.send_replace(true);
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
@@ -14,6 +15,7 @@ use super::server::Server;
 use super::terms::{Exported, Need, Origin};
 use super::which::Which;
 use super::{kind, local};
+use crate::cluster::manifests::Manifests;
 
 /// The flags.
 #[derive(Debug, Clone, clap::Args)]
@@ -37,6 +39,8 @@ pub struct Wanted {
     pub(super) server: Server,
     pub(super) kind: kind::images::Images,
     pub(super) local: local::binaries::Programs,
+    /// The operator that is to be there, in place of our stand-in.
+    operator: Option<Arc<Manifests>>,
 }
 
 impl Args for Wanted {
@@ -65,7 +69,7 @@ impl FromArgMatches for Wanted {
             );
             return Err(clap::Error::raw(ErrorKind::ArgumentConflict, text));
         }
-        Ok(Self { testbed, server, kind, local })
+        Ok(Self { testbed, server, kind, local, operator: None })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -103,6 +107,19 @@ impl Wanted {
     #[must_use]
     pub const fn server(&self) -> Server {
         self.server
+    }
+
+    /// The same with the operator of these manifests, where there are some, in place of our stand-in.
+    #[must_use]
+    pub fn with_operator(mut self, operator: Option<Manifests>) -> Self {
+        self.operator = operator.map(Arc::new);
+        self
+    }
+
+    /// The operator's manifests, where it is not our stand-in.
+    #[must_use]
+    pub fn operator(&self) -> Option<&Manifests> {
+        self.operator.as_deref()
     }
 
     /// Which kind of testbed is wanted.

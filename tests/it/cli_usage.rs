@@ -135,6 +135,9 @@ fn the_version_is_the_packages() {
 #[case::a_revision_that_is_not_there(&["page", "diff", "seed", "nothing"], "they are 25-keys")]
 #[case::scenarios_of_a_list_of_revisions(&["list", "--pages", "--scenario", "x"], "cannot be used with")]
 #[case::two_reports_in_one_file(&["run", "--json", "x", "--findings", "x"], "give each its own")]
+#[case::an_operator_on_a_testbed_that_is_there(&["run", "--operator-manifests", "x", "--reuse", "rabc"], "cannot be used with")]
+#[case::an_operator_of_no_folder(&["run", "--operator-manifests", "/no/such"], "cannot read /no/such")]
+#[case::an_operator_without_definitions(&["run", "--operator-manifests", "scenarios/url"], "is no object of Kubernetes")]
 #[case::nothing_to_explain(&["explain"], "<ID>")]
 #[case::no_file_to_export_to(&["images", "export"], "<FILE>")]
 fn wrong_use_is_exit_code_2_with_a_hint_at_what_is_right(#[case] arguments: &[&str], #[case] hint: &str) {

@@ -165,6 +165,12 @@ expect: {stops-at: token, cause: token.not-mounted}",
 )]
 #[case::a_field_twice("expect: {reads: all}\nbase: default", 7, "duplicate", "scenarios/schema")]
 #[case::a_word_for_true("change:\n  enable-again: yes\nexpect: {reads: all}", 7, "boolean", "scenarios/schema")]
+#[case::evidence_of_an_operator(
+    "expect: {reads: all}\nevidence: operator-manifests",
+    7,
+    "known when a run has one",
+    "evidence: stand-in"
+)]
 #[case::broken_yaml("expect: {reads: all", 6, "unclosed bracket", "scenarios/schema")]
 #[case::reads_and_stops_at(
     "expect:\n  reads: all\n  stops-at: login\n  cause: login.role-not-found\nknown-deviation: {defect: d, claim: c, happens: h, stops-at: read, cause: read.secret-not-found, seen-on: []}",

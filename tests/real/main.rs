@@ -22,6 +22,7 @@ mod kind_field;
 mod kind_image;
 mod kind_matrix;
 mod kind_old_plugin;
+mod kind_operator;
 mod kind_outage;
 mod kind_pages;
 mod kind_raft;

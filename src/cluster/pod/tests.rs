@@ -1,8 +1,10 @@
 use rstest::rstest;
+use serde_json::{Value, json};
 
 use super::*;
-use crate::cluster::RUN_LABEL;
-use crate::cluster::api_server::{ApiServer, NAMESPACE, POD, REFUSAL, RUN, SCENARIO_ID, Scenario};
+use crate::cluster::api_server::{ApiServer, NAMESPACE, POD, REFUSAL, RUN, SCENARIO_ID, Scenario, path};
+use crate::cluster::mendix::{RUNTIME, deployment_name};
+use crate::cluster::{RUN_LABEL, SCENARIO_LABEL};
 
 /// What comes of the app, as its scenario waits for it.
 async fn app(server: &ApiServer, refusals: Refusals, limit: Duration) -> Result<Outcome, Error> {
@@ -114,4 +116,54 @@ async fn another_scenarios_pod_in_the_same_namespace_is_not_the_apps() {
     let apps = Apps::watch(&server.client(), &format!("{RUN_LABEL}={RUN}"), Refusals::default());
     let error = observe(&apps, NAMESPACE, RUN, "group.another", SHORT).await.unwrap_err().to_string();
     assert!(error.ends_with("no pod yet"), "{error}");
+}
+
+/// A Runtime with this many of its Deployment, its ReplicaSet and its pod, made by an operator that is not ours.
+async fn anothers(made: usize) -> ApiServer {
+    let server = ApiServer::playing(Scenario::Observed);
+    let pod = Api::<Pod>::namespaced(server.client(), NAMESPACE).get(POD).await.unwrap();
+    let mut pod = serde_json::to_value(pod).unwrap();
+    let object = |version: &str, kind: &str, name: &str, owner: &str| {
+        let owners = json!([{ "apiVersion": "x/v1", "kind": owner, "name": "x", "uid": owner }]);
+        let metadata = json!({ "name": name, "namespace": NAMESPACE, "uid": kind, "ownerReferences": owners });
+        json!({ "apiVersion": version, "kind": kind, "metadata": metadata })
+    };
+    let mut runtime = object("privatecloud.mendix.com/v1alpha1", "Runtime", RUNTIME, "MendixApp");
+    runtime["metadata"]["labels"] = json!({ RUN_LABEL: RUN, SCENARIO_LABEL: SCENARIO_ID });
+    runtime["spec"] = json!({});
+    server.put(&path("runtimes", RUNTIME), runtime);
+    let deployment = deployment_name(RUNTIME);
+    pod["metadata"]["labels"] = Value::Null;
+    if made > 2 {
+        pod["metadata"]["ownerReferences"] =
+            object("v1", "Pod", POD, "ReplicaSet")["metadata"]["ownerReferences"].take();
+    }
+    server.put(&path("pods", POD), pod);
+    if made > 0 {
+        server.put(&path("deployments", &deployment), object("apps/v1", "Deployment", &deployment, "Runtime"));
+    }
+    if made > 1 {
+        server.put(&path("replicasets", "set"), object("apps/v1", "ReplicaSet", "set", "Deployment"));
+    }
+    server
+}
+
+#[tokio::test]
+async fn a_pod_without_our_labels_is_the_apps_whose_runtime_it_goes_back_to() {
+    let apps = Apps::watch_by_owner(&anothers(3).await.client(), &format!("{RUN_LABEL}={RUN}"));
+    let outcome = observe(&apps, NAMESPACE, RUN, SCENARIO_ID, LONG).await.unwrap();
+    assert!(matches!(&outcome, Outcome::Observed(seen) if seen.run == RUN), "{outcome:?}");
+    let another = observe(&apps, NAMESPACE, RUN, "group.another", SHORT).await.unwrap_err().to_string();
+    assert!(another.ends_with("no Runtime yet"), "{another}");
+}
+
+#[rstest]
+#[case::no_deployment(0, "the operator has made no Deployment of Runtime mxplatform")]
+#[case::no_replica_set(1, "Deployment mxplatform-master has no pod yet")]
+#[case::no_pod(2, "Deployment mxplatform-master has no pod yet")]
+#[tokio::test]
+async fn what_another_operator_has_not_made_is_told(#[case] made: usize, #[case] told: &str) {
+    let apps = Apps::watch_by_owner(&anothers(made).await.client(), &format!("{RUN_LABEL}={RUN}"));
+    let error = observe(&apps, NAMESPACE, RUN, SCENARIO_ID, SHORT).await.unwrap_err().to_string();
+    assert!(error.ends_with(told), "{error}");
 }

@@ -9,7 +9,7 @@ use crate::page::{Cause, CauseCatalogue, CauseId, Names, Reads, Stage};
 use crate::scenario::block::{BlockCatalogue, Shown};
 use crate::scenario::command::{CommandCatalogue, Effect};
 use crate::scenario::configuration::{Change, Literal};
-use crate::scenario::model::Scenario;
+use crate::scenario::model::{Evidence, Scenario};
 use crate::scenario::near::near;
 
 /// What a scenario may refer to. A catalogue file that was refused itself is absent.
@@ -203,6 +203,13 @@ pub(super) fn scenario(file: &File<Scenario>, references: &References<'_>, probl
     let scenario = &file.value;
     identity(&mut report, references);
     report.anchor(&["page"], &scenario.page, references.anchors);
+    if scenario.evidence == Evidence::OperatorManifests {
+        report.refuse(
+            &["evidence"],
+            "which operator decides is known when a run has one",
+            "Write `evidence: stand-in`: a run with --operator-manifests says in its report that the operator decided.",
+        );
+    }
     expectation(&mut report, references);
     deviation(&mut report, references);
     control(&mut report, references);
