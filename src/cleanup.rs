@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
-use kube::api::{Api, DeleteParams, ListParams, Preconditions, PropagationPolicy};
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, ListParams, PartialObjectMeta, Preconditions, PropagationPolicy,
+};
 use kube::{Client, Resource as _, ResourceExt};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
@@ -412,7 +414,7 @@ pub async fn clean_namespaces(kube: &Client, namespaces: &[String], run: &str) -
     Ok(removed)
 }
 
-/// Finds what a run left by its label alone, where its journal is lost, and
+/// Finds what a run left by its label, or by its id in a name where a label cannot be, where its journal is lost, and
 /// removes it. Gives how many things it removed.
 ///
 /// # Errors
@@ -433,43 +435,40 @@ pub async fn clean_by_label(runs: &Runs, run: &str) -> Result<usize, Error> {
 }
 
 async fn clean_objects(kube: &Client, run: &str) -> usize {
-    let ours = ListParams::default().labels(&format!("{RUN_LABEL}={run}"));
-    let mut removed = 0;
-    let bindings = Api::<ClusterRoleBinding>::all(kube.clone());
-    for object in bindings.list_metadata(&ours).await.map(|list| list.items).unwrap_or_default() {
-        removed += usize::from(remove_known(&bindings, &object.name_any(), Known::by_label(run)).await.is_ok());
-    }
-    let roles = Api::<ClusterRole>::all(kube.clone());
-    for object in roles.list_metadata(&ours).await.map(|list| list.items).unwrap_or_default() {
-        removed += usize::from(remove_known(&roles, &object.name_any(), Known::by_label(run)).await.is_ok());
-    }
-    for object in
-        Api::<ServiceAccount>::all(kube.clone()).list_metadata(&ours).await.map(|l| l.items).unwrap_or_default()
-    {
-        let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), &object.namespace().unwrap_or_default());
-        removed += usize::from(remove_known(&accounts, &object.name_any(), Known::by_label(run)).await.is_ok());
-    }
+    let labelled = Known::by_label(run);
     // What was typed has no label; a reviewer that is one scenario's own has the run in its name.
     let typed = Known { run, uid: None, typed: true };
-    let theirs = |name: &str| name.starts_with(&format!("{REVIEWER}-{run}-"));
-    for object in bindings.list_metadata(&ListParams::default()).await.map(|list| list.items).unwrap_or_default() {
-        if theirs(&object.name_any()) {
-            removed += usize::from(remove_known(&bindings, &object.name_any(), typed).await.is_ok());
+    let of_a_typed_reviewer = |object: &PartialObjectMeta<DynamicObject>| {
+        object.name_any().starts_with(&format!("{REVIEWER}-{run}-"))
+            && object.namespace().is_none_or(|namespace| namespace == REVIEWER_NAMESPACE)
+    };
+    let kinds = [
+        (ApiResource::erase::<ClusterRoleBinding>(&()), labelled),
+        (ApiResource::erase::<ClusterRole>(&()), labelled),
+        (ApiResource::erase::<ServiceAccount>(&()), labelled),
+        (ApiResource::erase::<ClusterRoleBinding>(&()), typed),
+        (ApiResource::erase::<ServiceAccount>(&()), typed),
+        (ApiResource::erase::<Node>(&()), labelled),
+        (ApiResource::erase::<Namespace>(&()), labelled),
+    ];
+    let mut removed = 0;
+    for (kind, known) in kinds {
+        let all = Api::<DynamicObject>::all_with(kube.clone(), &kind);
+        let wanted = if known.typed {
+            ListParams::default()
+        } else {
+            ListParams::default().labels(&format!("{RUN_LABEL}={run}"))
+        };
+        for object in all.list_metadata(&wanted).await.map(|list| list.items).unwrap_or_default() {
+            if known.typed && !of_a_typed_reviewer(&object) {
+                continue;
+            }
+            let api = match object.namespace() {
+                Some(namespace) => Api::namespaced_with(kube.clone(), &namespace, &kind),
+                None => all.clone(),
+            };
+            removed += usize::from(matches!(remove_known(&api, &object.name_any(), known).await, Ok(Some(_))));
         }
-    }
-    let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), REVIEWER_NAMESPACE);
-    for object in accounts.list_metadata(&ListParams::default()).await.map(|list| list.items).unwrap_or_default() {
-        if theirs(&object.name_any()) {
-            removed += usize::from(remove_known(&accounts, &object.name_any(), typed).await.is_ok());
-        }
-    }
-    let nodes = Api::<Node>::all(kube.clone());
-    for object in nodes.list_metadata(&ours).await.map(|list| list.items).unwrap_or_default() {
-        removed += usize::from(remove_known(&nodes, &object.name_any(), Known::by_label(run)).await.is_ok());
-    }
-    let namespaces = Api::<Namespace>::all(kube.clone());
-    for object in namespaces.list_metadata(&ours).await.map(|list| list.items).unwrap_or_default() {
-        removed += usize::from(remove_known(&namespaces, &object.name_any(), Known::by_label(run)).await.is_ok());
     }
     removed
 }

@@ -63,11 +63,13 @@ async fn one(runs: &Runs, run: &str) -> Exit {
         }
         Err(Error::Journal(journal::Error::Unknown { .. })) => match clean_by_label(runs, run).await {
             Ok(0) => {
-                say!("run {run}: nothing is left of it, neither a journal nor anything with its label");
+                say!(
+                    "run {run}: nothing is left of it, neither a journal nor anything with its label or its id in the name"
+                );
                 Exit::Passed
             }
             Ok(count) => {
-                say!("run {run}: its journal is lost; {count} things with its label removed");
+                say!("run {run}: its journal is lost; {count} things with its label or its id in their name removed");
                 Exit::Passed
             }
             Err(error) => fail(Exit::Inconclusive, &error.to_string()),
