@@ -182,7 +182,7 @@ impl CauseCatalogue {
         let pool = |clues: &Clues<'_>| -> Vec<(&Cause, &Signature)> {
             let of_causes = self.causes.iter().filter(possible);
             let all = of_causes.flat_map(|cause| cause.signatures.iter().map(move |signature| (cause, signature)));
-            all.filter(|(_, signature)| signature.may_hold(clues).is_some()).collect()
+            all.filter(|(_, signature)| signature.may_hold(clues)).collect()
         };
         let told: Vec<_> = pool(clues).into_iter().filter(|(_, signature)| signature.tells(clues)).collect();
         let unexplained = clues.stage == Stage::Login && clues.line().is_some() && told.is_empty();
@@ -237,19 +237,18 @@ struct Fitting<'a> {
     hinted: bool,
 }
 
-/// The most particular of the signatures that were seen to hold, and those that would be more particular still.
+/// The most particular of the signatures that were seen to hold, and those that would say the same and more; where none
+/// was seen to hold, all that may.
 fn best<'a>(pool: Vec<(&'a Cause, &'a Signature)>, clues: &Clues<'_>) -> Vec<Fitting<'a>> {
-    let best = pool.iter().filter_map(|(_, signature)| signature.holds(clues)).max().unwrap_or(0);
-    let fits = |signature: &Signature| match signature.holds(clues) {
-        Some(conditions) => conditions == best,
-        None => signature.may_hold(clues).is_some_and(|conditions| conditions > best),
+    let most = pool.iter().filter_map(|(_, signature)| signature.holds(clues)).max();
+    let best = |signature: &Signature| most.is_some() && signature.holds(clues) == most;
+    let seen: Vec<&Signature> = pool.iter().map(|(_, signature)| *signature).filter(|one| best(one)).collect();
+    // How many conditions it has says nothing of a signature that speaks of something else than what was seen.
+    let joins = |signature: &Signature| {
+        signature.holds(clues).is_none() && (seen.is_empty() || seen.iter().any(|shown| signature.refines(shown)))
     };
-    pool.into_iter()
-        .filter(|(_, signature)| fits(signature))
-        .map(|(cause, signature)| Fitting {
-            cause,
-            shown: signature.holds(clues).is_some(),
-            hinted: signature.hinted(clues),
-        })
+    pool.iter()
+        .filter(|(_, signature)| best(signature) || joins(signature))
+        .map(|(cause, signature)| Fitting { cause, shown: best(signature), hinted: signature.hinted(clues) })
         .collect()
 }

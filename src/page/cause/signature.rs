@@ -92,11 +92,26 @@ impl Signature {
         (count > 0 && self.conditions(clues).all(|holds| holds == Some(true))).then_some(count)
     }
 
-    /// How many conditions there are, where none was seen not to hold.
-    #[must_use]
-    pub fn may_hold(&self, clues: &Clues<'_>) -> Option<usize> {
-        let count = self.conditions(clues).count();
-        (count > 0 && self.conditions(clues).all(|holds| holds != Some(false))).then_some(count)
+    /// Whether there are conditions, and none was seen not to hold.
+    pub(super) fn may_hold(&self, clues: &Clues<'_>) -> bool {
+        *self != Self::default() && self.conditions(clues).all(|holds| holds != Some(false))
+    }
+
+    /// Whether it says all that the other says, and more. Of texts it counts only where they stand, because one line may have
+    /// both, and there is a line only where Vault told the client nothing.
+    pub(super) fn refines(&self, other: &Self) -> bool {
+        self.implies(other) && !other.implies(self)
+    }
+
+    fn implies(&self, other: &Self) -> bool {
+        let Self { status, client, log, log_lacks, fact, unless, hint } = other;
+        (status.is_none() || self.status == *status)
+            && (client.is_none() || self.client.is_some() || self.log.is_some())
+            && (log.is_none() || self.log.is_some())
+            && (log_lacks.is_none() || self.log_lacks == *log_lacks)
+            && (fact.is_none() || self.fact == *fact)
+            && (unless.is_none() || self.unless == *unless)
+            && (hint.is_none() || self.hint == *hint)
     }
 
     /// Whether its hint was seen.
