@@ -26,7 +26,9 @@ const KINDS: usize = 3;
 pub enum Source {
     /// The running pod of this name.
     Pod(String),
-    /// The Runtime, because no pod of the app runs.
+    /// The pod of this name, which was admitted and does not run yet.
+    WaitingPod(String),
+    /// The Runtime, because the app has no pod.
     Runtime,
     /// `--service-account`.
     Flag,
@@ -131,7 +133,8 @@ fn decide(target: &Target, declared: &Declared, pods: &[Pod]) -> Result<App, Err
         let account = spec.and_then(|spec| spec.service_account_name.as_deref()).unwrap_or("default");
         let automount = spec.and_then(|spec| spec.automount_service_account_token);
         let automount = found.like.as_ref().and_then(Likeness::automount).or(automount);
-        let app = App::new(account, automount, Source::Pod(pod.name_any()));
+        let source = if runs(pod) { Source::Pod } else { Source::WaitingPod };
+        let app = App::new(account, automount, source(pod.name_any()));
         let further = found.other_kinds.split_off(found.other_kinds.len().min(KINDS));
         return Ok(App {
             notes,
@@ -248,7 +251,7 @@ async fn custom(
     objects.get_opt(name).await.map_err(Error::not_read(object))
 }
 
-/// The running pods of the app, the newest first. Those of checks, which may have the app's labels, are not the app's; and
+/// The app's pods that run, the newest first, and behind them those that were admitted and wait. Those of checks, which may have the app's labels, are not the app's; and
 /// where some have the operator's label for an app, others are something else of the same name.
 async fn running(kube: &Client, target: &Target) -> Result<Vec<Pod>, Error> {
     let pods = Api::<Pod>::namespaced(kube.clone(), &target.namespace);
@@ -259,18 +262,26 @@ async fn running(kube: &Client, target: &Target) -> Result<Vec<Pod>, Error> {
 }
 
 fn of_the_app(pods: Vec<Pod>) -> Vec<Pod> {
-    let runs = |pod: &Pod| {
+    let counts = |pod: &Pod| {
         pod.metadata.deletion_timestamp.is_none()
-            && pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Running")
+            && matches!(phase(pod), Some("Running" | "Pending"))
             && !pod.labels().contains_key(RUN_LABEL)
     };
     let named = |pod: &Pod| pod.labels().get(COMPONENT.0).is_some_and(|value| value == COMPONENT.1);
-    let mut pods: Vec<Pod> = pods.into_iter().filter(runs).collect();
+    let mut pods: Vec<Pod> = pods.into_iter().filter(counts).collect();
     if pods.iter().any(named) {
         pods.retain(named);
     }
-    pods.sort_by_key(|pod| std::cmp::Reverse(pod.metadata.creation_timestamp.clone()));
+    pods.sort_by_key(|pod| (!runs(pod), std::cmp::Reverse(pod.metadata.creation_timestamp.clone())));
     pods
+}
+
+fn phase(pod: &Pod) -> Option<&str> {
+    pod.status.as_ref()?.phase.as_deref()
+}
+
+fn runs(pod: &Pod) -> bool {
+    phase(pod) == Some("Running")
 }
 
 #[cfg(test)]
@@ -283,7 +294,7 @@ mod tests {
 
     fn pod(account: Option<&str>, automount: Option<bool>) -> Pod {
         serde_json::from_value(json!({
-            "metadata": { "name": "mxplatform-1" },
+            "metadata": { "name": "mxplatform-1" }, "status": { "phase": "Running" },
             "spec": { "containers": [], "serviceAccountName": account, "automountServiceAccountToken": automount },
         }))
         .unwrap()
@@ -299,6 +310,22 @@ mod tests {
         let app = app.unwrap();
         assert_eq!((&*app.service_account, app.automount), ("default", Some(false)));
         assert_eq!(app.notes.iter().map(|(cause, _)| cause.as_str()).collect::<Vec<_>>(), ["pod.not-as-runtime"; 2]);
+    }
+
+    #[test]
+    fn a_pod_that_waits_counts_before_the_runtime_and_behind_those_that_run() {
+        let of = |name: &str, phase: &str, made: &str| -> Pod {
+            serde_json::from_value(json!({ "metadata": { "name": name, "creationTimestamp": made },
+                "spec": { "containers": [] }, "status": { "phase": phase } }))
+            .unwrap()
+        };
+        let [older, newer] = ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"];
+        let names = |pods: Vec<Pod>| of_the_app(pods).iter().map(|pod| pod.name_any()).collect::<Vec<_>>();
+        let all = vec![of("waits", "Pending", newer), of("runs", "Running", older), of("over", "Succeeded", newer)];
+        assert_eq!(names(all), ["runs", "waits"]);
+        let waiting = [of("waits", "Pending", newer)];
+        let app = decide(&target(), &declared(Some("default"), None), &waiting).unwrap();
+        assert_eq!(app.source, Source::WaitingPod("waits".to_owned()));
     }
 
     #[rstest]

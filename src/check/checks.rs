@@ -23,7 +23,7 @@ pub(super) fn cases(
     observation: Option<&Observation>,
     observed: &Observed,
 ) -> Vec<Case> {
-    const IDS: [&str; 22] = [
+    const IDS: [&str; 23] = [
         "vault-name",
         "vault-tcp",
         "vault-tls",
@@ -33,6 +33,7 @@ pub(super) fn cases(
         "vault-authority",
         "vault-namespace",
         "auth-method",
+        "secret-name",
         "kv-version-2",
         "secret-age",
         "secret-ends",
@@ -57,6 +58,7 @@ pub(super) fn cases(
     };
     let mut cases = reach::cases(target, asked, observed, now);
     cases.push(auth_method(observation, observed));
+    cases.push(secret_name(target, asked));
     cases.push(kv_version(asked));
     cases.push(age(asked, now));
     cases.push(ends(target, observation, now));
@@ -83,6 +85,21 @@ fn auth_method(observation: &Observation, observed: &Observed) -> Case {
             Some(400) => check(id, Verdict::Skipped, "the answer does not tell which method is enabled there"),
             _ => check(id, Verdict::Skipped, "the login got no usable answer"),
         },
+    }
+}
+
+/// Whether the Secret Name is the secret's, and no address of Vault's API or web interface.
+fn secret_name(target: &Target, asked: &Asked) -> Case {
+    let id = "secret-name";
+    match &asked.meant {
+        Some(path) => {
+            let name = path.replacen("/data/", "/", 1);
+            let text =
+                format!("the app's token may read {path}: the Secret Name for it is {}/{name}", target.secret.address);
+            failed(id, ids::read::SECRET_NAME_COPIED, text)
+        }
+        None if asked.capabilities.is_none() => check(id, Verdict::Skipped, "no login succeeded"),
+        None => check(id, Verdict::Conformant, ""),
     }
 }
 

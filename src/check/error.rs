@@ -13,7 +13,7 @@ pub enum Error {
     #[error(transparent)]
     Connect(#[from] connect::Error),
     /// The API server does not say its version.
-    #[error("the cluster does not answer: {}", connect::why(.0))]
+    #[error("the cluster cannot be asked: {}", connect::why(.0))]
     NoAnswer(#[source] kube::Error),
     /// The caller may not do everything that a check does.
     #[error(
@@ -62,8 +62,9 @@ pub enum Error {
     },
     /// Nothing tells which Service Account the app has.
     #[error(
-        "namespace {namespace} has neither a running pod with {selector} nor Runtime {runtime}: name the Service Account \
-         that the app will have with --service-account, or find its pod with --app-selector"
+        "namespace {namespace}, if there is one, has neither a running pod with {selector} nor Runtime {runtime}: name the \
+         Runtime with --runtime (`kubectl get runtimes.privatecloud.mendix.com --namespace {namespace}` lists those there \
+         are), find the app's pod with --app-selector, or name the Service Account that it will have with --service-account"
     )]
     NoApp {
         /// Where it was looked for.

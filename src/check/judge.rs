@@ -12,6 +12,7 @@ use crate::check::{checks, pods, setup};
 use crate::page::cause::{CauseCatalogue, CauseId, Fact, Step, ids};
 use crate::page::{Page, Stage};
 use crate::probe::observation::Answer;
+use crate::probe::stages::WRAPPED;
 use crate::scenario::revisions::Revisions;
 use crate::verdict::oracle::Oracle;
 use crate::verdict::question::{Expected, Question, Servers};
@@ -215,7 +216,7 @@ impl Judge<'_> {
         let case = match answer {
             _ if !app.complete => check(id, Verdict::Inconclusive, app.text.clone()),
             None => check(id, Verdict::Skipped, "Vault was not reached, so nothing was asked of it"),
-            Some(Answer { status: Some(200), .. }) => {
+            Some(Answer { status: Some(200), text, .. }) if text != WRAPPED => {
                 failed(id, ids::read::OPEN_WITHOUT_TOKEN, "the secret was given without a Vault token")
             }
             Some(Answer { status: Some(400 | 403), .. }) => check(id, Verdict::Conformant, ""),

@@ -5,6 +5,7 @@ use crate::check::inspect::{Inspection, strings};
 use crate::check::target::Target;
 use crate::page::Names;
 use crate::page::names::UNKNOWN_ACCOUNT;
+use crate::probe::observation::Observation;
 
 /// The policy that every token has besides, which no remedy is about.
 const EVERY_TOKENS: &str = "default";
@@ -56,6 +57,15 @@ pub(super) fn seen(target: &Target, app: &App, inspection: &Inspection) -> Names
         names.policy = policy;
     }
     names
+}
+
+/// With mount and secret as they were meant, where the Secret Name is an address of Vault's API or web interface.
+pub(super) fn meant(names: Names, target: &Target, observation: Option<&Observation>) -> Names {
+    let asked = observation.and_then(|observation| observation.asked.as_ref());
+    match target.secret.meant().filter(|_| asked.is_some_and(|asked| asked.meant.is_some())) {
+        Some((mount, secret)) => Names { mount, secret, ..names },
+        None => names,
+    }
 }
 
 #[cfg(test)]

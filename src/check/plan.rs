@@ -98,7 +98,8 @@ pub fn text(target: &Target, catalogue: &Catalogue, app: &App) -> Result<String,
     }
     let from = match &app.source {
         Source::Pod(name) => format!("pod {name}"),
-        Source::Runtime => format!("Runtime {} (no pod of the app runs)", target.runtime),
+        Source::WaitingPod(name) => format!("pod {name} (which does not run yet)"),
+        Source::Runtime => format!("Runtime {} (the app has no pod)", target.runtime),
         Source::Flag => "--service-account".to_owned(),
     };
     let _ = writeln!(text, "---\n# Service Account and token are those of {from}.");

@@ -20,7 +20,7 @@ pub(super) fn cases(sighted: &Sighted, kinds: &[ScenarioResult], now: i64) -> Ve
     vec![twin(&sighted.app, sighted.twin.observation()), token(sighted, now), others(&sighted.app, kinds)]
 }
 
-const NO_POD: &str = "no pod of the app runs";
+const NO_POD: &str = "the app has no pod";
 
 /// What the probe's pod had of the app's, and what not.
 fn twin(app: &App, observation: Option<&Observation>) -> Case {

@@ -18,6 +18,9 @@ use crate::probe;
 use crate::verdict::sighting::Seen;
 use crate::wait::{self, Look};
 
+/// What the API server says where a webhook must be asked before a pod is taken, and does not answer.
+const UNASKED_WEBHOOK: &str = "failed calling webhook";
+
 /// How often to look: each look is a request to the customer's API server.
 const INTERVAL: Duration = Duration::from_millis(400);
 
@@ -66,7 +69,10 @@ async fn create(kube: &Client, journal: &Journal, pod: &Pod) -> Result<Created, 
             journal.created(&entry, made.metadata.uid.unwrap_or_default())?;
             Ok(Created::Made { at: made.metadata.creation_timestamp.map(|time| time.0) })
         }
-        Err(kube::Error::Api(status)) if matches!(status.code, 400 | 403 | 422) => {
+        // A webhook that must be asked and cannot be lets no pod in either; the API server says 500 then.
+        Err(kube::Error::Api(status))
+            if matches!(status.code, 400 | 403 | 422) || status.message.contains(UNASKED_WEBHOOK) =>
+        {
             journal.refused(&entry)?;
             Ok(Created::Refused(status.message.clone()))
         }

@@ -107,7 +107,8 @@ impl<'a> Check<'a> {
         }
         let sighted = self.look(&target, site, journal, app).await?;
         let target = target.with_mount(sighted.mount());
-        result.facts.names = Some(names::seen(&target, &sighted.app, &sighted.inspection));
+        let names = names::seen(&target, &sighted.app, &sighted.inspection);
+        result.facts.names = Some(names::meant(names, &target, sighted.twin.observation()));
         for probed in sighted.probes() {
             if let Seen::Observed(observation) = &probed.seen
                 && let Some(asked) = &observation.asked

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use kube::Client;
+use kube::client::AuthError;
 use kube::config::{Config, InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -41,6 +42,14 @@ pub enum Error {
     /// The context leads to nothing that can be asked.
     #[error("cannot use the kubeconfig's context: {0}")]
     Context(#[source] KubeconfigError),
+    /// The program that the kubeconfig names for signing in gives nothing to sign in with.
+    #[error("the kubeconfig lets `{command}` sign you in to the cluster, and {why}")]
+    Plugin {
+        /// The program.
+        command: String,
+        /// Why not: goes on after "and".
+        why: String,
+    },
     /// No client can be made of what the context says.
     #[error("cannot reach the cluster: {0}")]
     Client(#[source] kube::Error),
@@ -68,7 +77,26 @@ pub async fn cluster(choice: &ClusterChoice, ledger: &Ledger) -> Result<Client, 
             Config::from_custom_kubeconfig(file, &options).await.map_err(Error::Context)?
         }
     };
-    patience::client(config, Whose::Customers(ledger)).map_err(Error::Client)
+    let plugin = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone());
+    patience::client(config, Whose::Customers(ledger)).map_err(|error| match (plugin, of_a_plugin(&error)) {
+        (Some(command), Some(why)) => Error::Plugin { command, why },
+        _ => Error::Client(error),
+    })
+}
+
+/// Why a program for signing in gave nothing, where that is what went wrong. What it printed for kubectl is not repeated.
+fn of_a_plugin(error: &kube::Error) -> Option<String> {
+    match error {
+        kube::Error::Auth(AuthError::AuthExecStart(why)) => {
+            Some(format!("it cannot be started: {why}; install it, or put its folder into PATH"))
+        }
+        kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => {
+            let said = String::from_utf8_lossy(&out.stderr);
+            let said = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it says nothing");
+            Some(format!("it ended with {}: {said}", out.status))
+        }
+        _ => None,
+    }
 }
 
 /// A client for the cluster that this pod is in.
@@ -84,6 +112,10 @@ pub fn own_cluster() -> Result<Client, Error> {
 pub fn why(error: &kube::Error) -> String {
     let text = patience::why(error);
     match error {
+        kube::Error::Api(status) if status.code == 401 => format!(
+            "it does not take what the kubeconfig signs you in with ({text}): that has ended, or is for another cluster; sign \
+             in again as for kubectl"
+        ),
         kube::Error::Api(_) => text,
         _ => format!("{text} (is its address right, and a proxy in between?)"),
     }

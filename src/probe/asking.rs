@@ -178,7 +178,10 @@ async fn read(
         asked.created = metadata["created_time"].as_str().map(str::to_owned);
     }
     // Before the mount is asked about: a token with few uses may have none left for this.
-    let body = json!({ "paths": paths(&secret_name, &ask.sibling) });
+    let meant = secret_name.meant().filter(|_| matches!(read.status, Some(403 | 404)));
+    let meant = meant.map(|(mount, name)| format!("{mount}/data/{name}"));
+    let all: Vec<String> = paths(&secret_name, &ask.sibling).into_iter().chain(meant.clone()).collect();
+    let body = json!({ "paths": all });
     let result = client.send_patiently(Method::POST, "sys/capabilities-self", Some(&body)).await;
     asked.capabilities = Some(answer(&result));
     if let Ok(reply) = result {
@@ -187,6 +190,11 @@ async fn read(
             let allowed = allowed.iter().filter_map(Value::as_str).map(str::to_owned).collect();
             asked.allowed.insert(path, allowed);
         }
+        let may_read = |path: &String| {
+            let allowed = reply.body["data"][path].as_array();
+            allowed.is_some_and(|allowed| allowed.iter().any(|capability| capability == "read"))
+        };
+        asked.meant = meant.filter(may_read);
     }
 
     let SecretName { mount, name, .. } = &secret_name;

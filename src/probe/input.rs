@@ -1,6 +1,9 @@
 //! What the app is told: the Secret Name URL and the key names of the admin
 //! panel, and what the page leaves open (auth mount, role, token file).
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
 /// The environment variable that carries the input as JSON.
@@ -107,17 +110,30 @@ pub struct SecretName {
 
 impl SecretName {
     /// Takes a Secret Name URL apart. How the real app does it is not
-    /// documented; this keeps everything behind the mount as it stands.
+    /// documented; this keeps everything behind the mount, slashes included. What the URL has to write in another way, such
+    /// as a space, stands in mount and name as Vault knows it.
     ///
     /// # Errors
     /// It is not such a URL.
     pub fn parse(url: &str) -> Result<Self, String> {
-        let wrong = |why: &str| format!("Secret Name `{url}` {why}; it has the form http://ADDRESS:8200/MOUNT/NAME");
+        // Who would be logged in at a proxy on the way is nobody's to read.
+        let shown = match (url.find("://"), url.rfind('@')) {
+            (Some(scheme), Some(at)) if at > scheme => format!("{}…{}", &url[..scheme + 3], &url[at..]),
+            _ => url.to_owned(),
+        };
+        let wrong = |why: &str| format!("Secret Name `{shown}` {why}; it has the form http://ADDRESS:8200/MOUNT/NAME");
         let parsed = reqwest::Url::parse(url).map_err(|e| wrong(&format!("is not a URL ({e})")))?;
         if !matches!(parsed.scheme(), "http" | "https") {
             return Err(wrong("is neither http nor https"));
         }
-        let path = parsed.path().trim_start_matches('/');
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            return Err(wrong("has a user or password before the address, with which nobody logs in to Vault"));
+        }
+        if parsed.query().is_some() || parsed.fragment().is_some() {
+            return Err(wrong("has something behind `?` or `#`, which is no part of a secret's name"));
+        }
+        let path: Vec<String> = parsed.path().trim_start_matches('/').split('/').map(decoded).collect();
+        let path = path.join("/");
         let splits = path.match_indices('/').map(|(at, _)| (path[..at].to_owned(), path[at + 1..].to_owned()));
         let mut splits = splits.filter(|(_, name)| !name.trim_matches('/').is_empty());
         let (mount, name) = splits.next().ok_or_else(|| wrong("names no secret"))?;
@@ -143,6 +159,26 @@ impl SecretName {
         std::iter::once((self.mount.as_str(), self.name.as_str())).chain(others)
     }
 
+    /// What was meant where the path is an address of Vault's API (`v1/`, `data/`, `metadata/`) or of its web interface
+    /// (`ui/vault/secrets/…`), as mount and name; none where it is neither.
+    #[must_use]
+    pub fn meant(&self) -> Option<(String, String)> {
+        let whole = format!("{}/{}", self.mount, self.name);
+        if let Some(rest) = whole.strip_prefix("ui/vault/secrets/") {
+            let (mount, rest) = rest.split_once('/')?;
+            let name = rest.strip_prefix("kv/").or_else(|| rest.strip_prefix("show/"))?;
+            let name = ["/details", "/metadata", "/paths", "/edit"]
+                .iter()
+                .find_map(|page| name.strip_suffix(page))
+                .unwrap_or(name);
+            return Some((mount.replace("%2F", "/"), name.replace("%2F", "/")));
+        }
+        let (api, rest) = whole.strip_prefix("v1/").map_or((false, &*whole), |rest| (true, rest));
+        let of_the_api = ["/data/", "/metadata/"].iter().filter_map(|part| rest.split_once(part)).next();
+        let (mount, name) = of_the_api.or_else(|| rest.split_once('/').filter(|_| api))?;
+        (!mount.is_empty() && !name.is_empty()).then(|| (mount.to_owned(), name.to_owned()))
+    }
+
     /// The same secret in that mount.
     #[must_use]
     pub fn at(&self, mount: &str, name: &str) -> Self {
@@ -151,9 +187,55 @@ impl SecretName {
     }
 }
 
+/// A part of a URL's path as Vault knows it; as it stands where that could not be asked for again.
+fn decoded(part: &str) -> String {
+    let plain = percent_decode_str(part).decode_utf8().ok();
+    let plain = plain.filter(|plain| !plain.contains(['/', '?', '#', '%']) && !plain.contains(char::is_control));
+    plain.map_or_else(|| part.to_owned(), Cow::into_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_url_writes_in_another_way_is_as_vault_knows_it() {
+        let name = |url: &str| SecretName::parse(url).unwrap().name;
+        assert_eq!(name("http://vault/pmp-dev/my%20app"), "my app");
+        assert_eq!(name("http://vault/pmp-dev/my app"), "my app");
+        assert_eq!(name("http://vault/pmp-dev/caf\u{e9}"), "caf\u{e9}");
+        assert_eq!(name("http://vault/pmp-dev/a%2Fb"), "a%2Fb");
+        assert_eq!(name("http://vault/pmp-dev/a%3Fb"), "a%3Fb");
+    }
+
+    #[test]
+    fn a_user_a_query_and_a_fragment_are_refused_and_no_password_is_repeated() {
+        for url in ["http://me:hunter2@vault:8200/pmp-dev/admin", "http://me@vault/pmp-dev/admin"] {
+            let said = SecretName::parse(url).unwrap_err();
+            assert!(said.contains("user or password") && !said.contains("hunter2") && !said.contains("me@"), "{said}");
+        }
+        for url in ["http://vault/pmp-dev/admin?version=1", "http://vault/pmp-dev/admin#x"] {
+            assert!(SecretName::parse(url).unwrap_err().contains("no part of a secret's name"), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_vaults_api_or_web_interface_is_known_for_what_was_meant() {
+        let meant = |path: &str| SecretName::parse(&format!("http://vault:8200/{path}")).unwrap().meant();
+        let place = |mount: &str, name: &str| Some((mount.to_owned(), name.to_owned()));
+        assert_eq!(meant("pmp-dev/admin"), None);
+        assert_eq!(meant("team/pmp-dev/admin"), None);
+        assert_eq!(meant("pmp-dev/data/admin"), place("pmp-dev", "admin"));
+        assert_eq!(meant("team/pmp-dev/data/apps/admin"), place("team/pmp-dev", "apps/admin"));
+        assert_eq!(meant("v1/pmp-dev/data/admin"), place("pmp-dev", "admin"));
+        assert_eq!(meant("v1/pmp-dev/metadata/admin"), place("pmp-dev", "admin"));
+        assert_eq!(meant("v1/pmp-dev/admin"), place("pmp-dev", "admin"));
+        assert_eq!(meant("ui/vault/secrets/pmp-dev/kv/admin/details"), place("pmp-dev", "admin"));
+        assert_eq!(meant("ui/vault/secrets/pmp-dev/kv/apps%2Fadmin/details"), place("pmp-dev", "apps/admin"));
+        assert_eq!(meant("ui/vault/secrets/pmp-dev/show/apps/admin"), place("pmp-dev", "apps/admin"));
+        assert_eq!(meant("ui/vault/secrets/pmp-dev/kv/list"), place("pmp-dev", "list"));
+        assert_eq!(meant("ui/vault"), None);
+    }
 
     #[test]
     fn a_secret_name_url_is_taken_apart_as_the_page_writes_it() {

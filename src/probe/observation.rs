@@ -82,6 +82,10 @@ pub struct Asked {
     pub capabilities: Option<Answer>,
     /// What it said, by path below `/v1/`.
     pub allowed: BTreeMap<String, Vec<String>>,
+    /// The API path that was meant where the Secret Name is an address of Vault's API or web interface and the token may
+    /// read that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meant: Option<String>,
     /// `POST auth/token/revoke-self`.
     pub revoke: Option<Answer>,
     /// `GET auth/token/lookup-self` after that.

@@ -52,6 +52,7 @@ pub(super) async fn log_in(vault: &Client, input: &Input, jwt: &SecretString) ->
     }
     if login.answer.status == Some(200) && granted.token.is_none() {
         let second_factor = result.as_ref().is_ok_and(|reply| reply.body["auth"]["mfa_requirement"].is_object());
+        login.lease_duration = None;
         login.answer = match second_factor {
             true => Answer { text: "Vault asks for a second factor".to_owned(), ..Answer::default() },
             false => nobody("a login that answers 200 without a token"),
@@ -103,11 +104,17 @@ pub(super) fn vaults_answer(result: &Result<Reply, Error>) -> Answer {
     }
 }
 
+/// What is said of an answer that holds another token in the place of the secret.
+pub const WRAPPED: &str = "the answer is wrapped: it holds a token in the secret's place";
+
 /// The same of a read of the secret, which gives `data`.
 pub(super) fn read_answer(result: &Result<Reply, Error>) -> Answer {
     match result {
         Ok(reply) if reply.status == 200 && reply.body.get("data").is_none() => {
             nobody("a read that answers 200 without `data`")
+        }
+        Ok(reply) if reply.status == 200 && reply.body["wrap_info"].is_object() => {
+            Answer { text: WRAPPED.to_owned(), ..vaults_answer(result) }
         }
         result => vaults_answer(result),
     }

@@ -177,6 +177,7 @@ fn stop<'a>(
                 .fact(Fact::SecretDeleted, secret.is_some_and(|secret| secret.deleted && !secret.destroyed))
                 .fact(Fact::VersionDestroyed, secret.is_some_and(|secret| secret.destroyed))
                 .fact(Fact::TrailingSlash, observation.read_path.ends_with('/'))
+                .fact(Fact::SecretNameCopied, asked.is_some_and(|asked| asked.meant.is_some()))
                 .fact(Fact::KvVersion1, asked.is_some_and(|asked| asked.kv_version == Some(1)))
                 .fact(Fact::SecretAtDataData, asked.is_some_and(|asked| is_there(asked.at_data_data.as_ref()))),
         ));

@@ -44,7 +44,7 @@ It goes into a file of `tests/field/`, and takes no Rust. `PMP_TEST_FIELD='a par
 | `vault: {method, path, body, keep}` | a request to Vault's API, by its administrator; `keep: {name: /json/pointer}` |
 | `kubernetes: {method, path, body, keep}` | the same to the API server |
 | `apply: {…}`, `delete: {object, namespace}`, `patch: {object, namespace, with}` | as kubectl does it |
-| `app: {pod, container, beside}` | starts a pod of the app (without it there is none): merge patches of the pod, of its container, and of more containers |
+| `app: {pod, container, beside, made-by}` | starts a pod of the app (without it there is none): merge patches of the pod, of its container, and of more containers; `made-by` names the kind of a controller that makes it, such as StatefulSet |
 | `wait: seconds` | for caches: the API server keeps a verdict on a token for about ten seconds |
 
 Beside `make` it may have `secret-name`, `flags`, `environment`, `files` (`{file.NAME}` is the path) and `servers`: what
@@ -53,8 +53,8 @@ stands in for the API server or Vault, or in front of them, with a `certificate`
 becomes of everything else: `otherwise: api-server` or `vault` passes it on, `tunnel` passes on the API server's TLS, too;
 `reset`, `close`, `silence`, `html`, `json`, `not-found`, `unauthorized`. Its address is `{server.NAME.url}`, its authority `{server.NAME.ca}`.
 
-What must be said: `way`, `fails` and `warns` beside it, `code` where it is not 1 for what fails and 0 else, `shows` and
-`never`: what the screen must have, and what nothing may have. Plugins of the auth method up to 0.14 do not tell whether a
+What must be said: `way`, `fails` and `warns` beside it, `code` where it is not 1 for what fails and 0 else, `problem`
+for what ends it before anything is checked, `shows` and `never`: what the screen must have, and what nothing may have. Plugins of the auth method up to 0.14 do not tell whether a
 reviewer is configured; `of-old-plugins` is what must be said there in the place of `says` (`tests/real/kind_old_plugin.rs`).
 
 Names of the customer and of the testbed stand in braces: ";

@@ -25,7 +25,7 @@ use serde_json::json;
 use crate::support::existing::*;
 
 /// What is checked around the app's way and of the set-up, as docs/customers.md has it.
-const AROUND: [&str; 25] = [
+const AROUND: [&str; 26] = [
     "vault-name",
     "vault-tcp",
     "vault-tls",
@@ -35,6 +35,7 @@ const AROUND: [&str; 25] = [
     "vault-authority",
     "vault-namespace",
     "auth-method",
+    "secret-name",
     "kv-version-2",
     "secret-age",
     "secret-ends",

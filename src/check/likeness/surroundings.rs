@@ -8,12 +8,14 @@ use kube::ResourceExt;
 use super::part::Part;
 use crate::cluster::inherited::Inherited;
 
-/// The label by which a Deployment's ReplicaSet knows its pods. A pod without it is never taken for one of them.
-const OF_REPLICA_SET: &str = "pod-template-hash";
+/// The labels by which a ReplicaSet of a Deployment, or of an Argo Rollout, knows its pods. A pod without it is never taken
+/// for one of them.
+const OF_REPLICA_SETS: [&str; 2] = ["pod-template-hash", "rollouts-pod-template-hash"];
 
 /// Labels by which Kubernetes' controllers know their pods, and those that a service mesh sets by itself.
-const NOT_LABELS: [&str; 10] = [
-    OF_REPLICA_SET,
+const NOT_LABELS: [&str; 11] = [
+    OF_REPLICA_SETS[0],
+    OF_REPLICA_SETS[1],
     "controller-revision-hash",
     "statefulset.kubernetes.io/",
     "apps.kubernetes.io/",
@@ -76,7 +78,10 @@ pub(super) fn of(pod: &Pod, spec: &PodSpec, container: &Container, without: &BTr
         annotations(pod, &mut around);
     }
     if wanted(Part::Placement) {
-        placement(spec, &mut around);
+        match nowhere_yet(pod) {
+            true => around.left.push("its placement, because there is no node for it yet".to_owned()),
+            false => placement(spec, &mut around),
+        }
     }
     if wanted(Part::Names) {
         names(spec, &mut around);
@@ -91,15 +96,15 @@ pub(super) fn of(pod: &Pod, spec: &PodSpec, container: &Container, without: &BTr
     around
 }
 
-/// Of a pod that a Deployment made. Other controllers take a pod with their labels for one of theirs.
+/// Of a pod that nobody takes ours for one of: a Deployment's or Rollout's goes by a label that ours lacks, a StatefulSet's
+/// by the pod's name too. Other controllers take a pod with their labels for one of theirs.
 fn labels(pod: &Pod, around: &mut Around) {
     if pod.labels().is_empty() {
         return;
     }
-    let of_a_deployment = pod.owner_references().iter().any(|owner| owner.kind == "ReplicaSet")
-        && pod.labels().contains_key(OF_REPLICA_SET);
-    let owned = !pod.owner_references().is_empty();
-    if owned && !of_a_deployment {
+    let labelled = || OF_REPLICA_SETS.iter().any(|label| pod.labels().contains_key(*label));
+    let goes_by_more = |kind: &str| kind == "StatefulSet" || (kind == "ReplicaSet" && labelled());
+    if !pod.owner_references().iter().all(|owner| goes_by_more(&owner.kind)) {
         around
             .apart
             .push("its labels, because its controller would take the pod of the check for one of its own".to_owned());
@@ -122,6 +127,12 @@ fn annotations(pod: &Pod, around: &mut Around) {
         let names: Vec<&str> = around.inherited.annotations.keys().map(String::as_str).collect();
         around.taken.push(format!("annotations {}", names.join(", ")));
     }
+}
+
+/// Whether it waits for a node: then a pod of ours would wait for the same.
+fn nowhere_yet(pod: &Pod) -> bool {
+    let waits = pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Pending");
+    waits && pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_none())
 }
 
 fn placement(spec: &PodSpec, around: &mut Around) {

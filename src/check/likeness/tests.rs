@@ -146,14 +146,36 @@ fn labels_are_taken_over_without_those_by_which_a_controller_knows_its_pods() {
     let like = &all(&pod(json!([]), json!([])))[0];
     let labels: Vec<&str> = like.inherited.labels.keys().map(String::as_str).collect();
     assert_eq!(labels, ["app", "component"]);
-    let mut of_a_set = pod(json!([]), json!([]));
-    of_a_set.metadata.owner_references.as_mut().unwrap()[0].kind = "StatefulSet".to_owned();
-    let like = &all(&of_a_set)[0];
+    // A StatefulSet's pods have its name, too; a DaemonSet takes whatever has its labels.
+    for (kind, taken) in [("StatefulSet", true), ("DaemonSet", false), ("Job", false)] {
+        let mut of_another = pod(json!([]), json!([]));
+        of_another.metadata.owner_references.as_mut().unwrap()[0].kind = kind.to_owned();
+        let like = &all(&of_another)[0];
+        assert_eq!(
+            like.inherited.labels.keys().map(String::as_str).collect::<Vec<_>>(),
+            if taken { labels.clone() } else { Vec::new() }
+        );
+        assert_eq!(like.apart.iter().any(|text| text.contains("labels")), !taken, "{kind}: {:?}", like.apart);
+    }
+    let mut of_a_rollout = pod(json!([]), json!([]));
+    let own = of_a_rollout.metadata.labels.as_mut().unwrap();
+    let hash = own.remove("pod-template-hash").unwrap();
+    own.insert("rollouts-pod-template-hash".to_owned(), hash);
+    assert_eq!(all(&of_a_rollout)[0].inherited.labels, like.inherited.labels);
+}
+
+#[test]
+fn a_pod_that_waits_for_a_node_says_nothing_of_where_the_probe_is_to_be() {
+    let mut waiting = full();
+    waiting.status = serde_json::from_value(json!({ "phase": "Pending" })).unwrap();
+    let like = &all(&waiting)[0];
     assert!(
-        like.inherited.labels.is_empty() && like.apart.iter().any(|text| text.contains("labels")),
+        like.inherited.node_selector.is_empty() && like.left.iter().any(|text| text.contains("no node")),
         "{:?}",
-        like.apart
+        like.left
     );
+    waiting.spec.as_mut().unwrap().node_name = Some("node-1".to_owned());
+    assert!(!all(&waiting)[0].inherited.node_selector.is_empty());
 }
 
 /// A pod with one of everything.

@@ -29,7 +29,10 @@ pub(super) fn app_pod(sighted: &Sighted) -> Case {
     let account = &sighted.app.service_account;
     noted(sighted, id, ids::pod::NOT_AS_RUNTIME).unwrap_or_else(|| match &sighted.app.source {
         Source::Pod(name) => check(id, Verdict::Conformant, format!("pod {name} runs as {account}")),
-        Source::Runtime => check(id, Verdict::Skipped, format!("no pod of the app runs; the Runtime says {account}")),
+        Source::WaitingPod(name) => {
+            check(id, Verdict::Conformant, format!("pod {name} does not run yet, and is to run as {account}"))
+        }
+        Source::Runtime => check(id, Verdict::Skipped, format!("the app has no pod; the Runtime says {account}")),
         Source::Flag => check(id, Verdict::Skipped, format!("--service-account names {account}")),
     })
 }
@@ -78,7 +81,7 @@ fn since(inspection: &Inspection) -> String {
 /// automount may decide.
 pub(super) fn next_pod(sighted: &Sighted) -> Case {
     let id = "next-pod";
-    let Some(like) = &sighted.app.like else { return check(id, Verdict::Skipped, "no pod of the app runs") };
+    let Some(like) = &sighted.app.like else { return check(id, Verdict::Skipped, "the app has no pod") };
     if sighted.app.source == Source::Flag {
         return check(id, Verdict::Skipped, "the account is that of --service-account, not a pod's");
     }

@@ -56,9 +56,14 @@ fn vault_cases(target: &Target, sighted: &Sighted, vault: &VaultSide, way: Way<'
             cases
         }
     };
-    cases.push(policy::case(target, sighted, vault, way));
-    cases.push(mount::case(target, vault, way));
-    cases.push(secret::case(target, vault, way, now));
+    if way.names_another_path() {
+        let reason = "the Secret Name is not the secret's, so nothing is compared with it";
+        cases.extend(["policy", "mount", "secret"].map(|id| check(id, Verdict::Skipped, reason)));
+    } else {
+        cases.push(policy::case(target, sighted, vault, way));
+        cases.push(mount::case(target, vault, way));
+        cases.push(secret::case(target, vault, way, now));
+    }
     cases.push(match vault.too_strong.as_slice() {
         [] => check("check-token", Verdict::Conformant, ""),
         more => warning(

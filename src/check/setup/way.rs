@@ -2,6 +2,7 @@
 
 use crate::check::case::{check, failed, warning};
 use crate::check::inspect::Found;
+use crate::page::cause::ids;
 use crate::page::{CauseId, Stage};
 use crate::verdict::Verdict;
 use crate::verdict::result::{Case, Observed};
@@ -32,6 +33,11 @@ impl Way<'_> {
     /// looks at policies first, and says 404 only to a token that may read.
     pub(super) fn may_read(self) -> bool {
         self.works(Stage::Read) || (self.0.stage == Some(Stage::Read) && self.0.status == Some(404))
+    }
+
+    /// Whether it is known that the Secret Name's path is not that of the secret that was meant.
+    pub(super) fn names_another_path(self) -> bool {
+        [ids::read::SECRET_NAME_COPIED, ids::read::TRAILING_SLASH].iter().any(|id| self.0.cause.as_ref() == Some(id))
     }
 
     /// The cause for which the secret that was read lacks what the app needs.

@@ -72,6 +72,10 @@ pub enum Fact {
     PolicyMissing,
     /// The path asked for ends with a slash.
     TrailingSlash,
+    /// The Secret Name is an address of Vault's API or web interface, and the token may read the secret that was meant.
+    SecretNameCopied,
+    /// The entity that Vault knows the Service Account as is disabled.
+    EntityDisabled,
     /// A key is missing.
     KeyMissing,
     /// A key is missing, and its value lies elsewhere in the secret.
@@ -149,6 +153,7 @@ impl Fact {
                 | Self::BoundCidrs
                 | Self::MountMissing
                 | Self::ReadGranted
+                | Self::EntityDisabled
         )
     }
 }

@@ -90,6 +90,8 @@ ids! {
         NO_POLICY = "read.no-policy";
         POLICY_NAME_ODD = "read.policy-name-odd";
         POLICY_CONDITIONS = "read.policy-conditions";
+        SECRET_NAME_COPIED = "read.secret-name-copied";
+        TRAILING_SLASH = "read.trailing-slash";
         SECRET_DELETED = "read.secret-deleted";
         VERSION_DESTROYED = "read.version-destroyed";
         MOUNT_MISSING = "read.mount-missing";

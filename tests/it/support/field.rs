@@ -77,6 +77,9 @@ pub struct Says {
     /// The exit code; where it is left out, 1 where something fails and else 0.
     #[serde(default)]
     pub code: Option<i32>,
+    /// Why it ends before anything is checked: a part of what it says then.
+    #[serde(default)]
+    pub problem: Option<String>,
     /// What the screen must have.
     #[serde(default)]
     pub shows: Vec<String>,
@@ -156,6 +159,9 @@ pub struct App {
     /// More containers, each by what differs from that one.
     #[serde(default)]
     pub beside: Vec<Value>,
+    /// What makes it: a controller of `apps/v1` by its kind, such as `StatefulSet`; else nothing does.
+    #[serde(default)]
+    pub made_by: Option<String>,
 }
 
 /// A server on the network that Vault and the pods reach.
@@ -311,7 +317,7 @@ impl Says {
 
 /// Names that stand for something of the customer or of the testbed. With a point behind it, one of `servers`, `files`
 /// or `keep` is named.
-pub const PLACEHOLDERS: [&str; 23] = [
+pub const PLACEHOLDERS: [&str; 24] = [
     "name",
     "mount",
     "auth",
@@ -332,6 +338,7 @@ pub const PLACEHOLDERS: [&str; 23] = [
     "issuer",
     "api-server-ca",
     "foreign-ca",
+    "image",
     "server.",
     "file.",
     "kept.",

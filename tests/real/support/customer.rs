@@ -191,8 +191,31 @@ impl Customer {
 
     /// Starts such a pod, and waits until it runs.
     pub fn start_pod(&self, pod: &Value, container: &Value, beside: &[Value]) {
-        let pod = self.pod(pod, container, beside);
-        apply(std::slice::from_ref(&pod));
+        self.start(&self.pod(pod, container, beside));
+    }
+
+    /// Starts a controller of `apps/v1` with that pod as its template, and waits until the pod runs.
+    pub fn start_controller(&self, kind: &str, pod: &Value) {
+        let labels = &pod["metadata"]["labels"];
+        let mut spec = json!({ "selector": { "matchLabels": labels },
+            "template": { "metadata": { "labels": labels }, "spec": pod["spec"] } });
+        if kind == "StatefulSet" {
+            spec["serviceName"] = json!("mxplatform");
+        }
+        let metadata = json!({ "name": "mxplatform-master", "namespace": self.namespace });
+        apply(&[json!({ "apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec })]);
+        let selector =
+            labels.as_object().unwrap().iter().map(|(name, value)| format!("{name}={}", value.as_str().unwrap()));
+        let selector = selector.collect::<Vec<_>>().join(",");
+        eventually("the app's pod runs", LIMIT, || {
+            let ready = "jsonpath={.items[*].status.containerStatuses[*].ready}";
+            kubectl(&["get", "pods", "-l", &selector, "-n", &self.namespace, "-o", ready]).contains("true")
+        });
+    }
+
+    /// Starts a pod, and waits until it runs.
+    pub fn start(&self, pod: &Value) {
+        apply(std::slice::from_ref(pod));
         let name = pod["metadata"]["name"].as_str().unwrap();
         eventually("the app's pod runs", LIMIT, || {
             let ready = "jsonpath={.status.containerStatuses[*].ready}";

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use super::check::Running;
 use super::customer::{ACCOUNT, Customer, ROLE};
 use super::field::{App, Object, Patch, Request, Situation, Step, filled, filled_json};
-use super::servers::{Admin, apply, context, kubeconfig, kubectl_with};
+use super::servers::{Admin, apply, context, image, kubeconfig, kubectl_with};
 use super::stand_in::StandIn;
 use super::testbed::{eventually, kubectl, record};
 
@@ -80,6 +80,7 @@ impl<'a> Made<'a> {
             "reviewer" => customer.reviewer.clone(),
             "reviewer-token" => customer.reviewer_token(),
             "vault-host" => text(&record["vault-pod-host"])?,
+            "image" => image().to_owned(),
             "vault-port" => "8200".to_owned(),
             "api-server" => text(&server["address"])?,
             "api-server-host" => text(&server["address"])?.split_once("//")?.1.to_owned(),
@@ -153,9 +154,13 @@ impl<'a> Made<'a> {
                 let namespace = self.namespace(namespace.as_deref());
                 kubectl(&["patch", &object, "-n", &namespace, "--type=merge", "-p", &with]);
             }
-            Step::App(App { pod, container, beside }) => {
+            Step::App(App { pod, container, beside, made_by }) => {
                 let beside: Vec<Value> = beside.iter().map(|container| self.json(container)).collect();
-                self.customer.start_pod(&self.json(pod), &self.json(container), &beside);
+                let pod = self.customer.pod(&self.json(pod), &self.json(container), &beside);
+                match made_by {
+                    Some(kind) => self.customer.start_controller(kind, &pod),
+                    None => self.customer.start(&pod),
+                }
             }
             Step::Wait(seconds) => std::thread::sleep(Duration::from_secs(*seconds)),
         }
