@@ -89,6 +89,7 @@ fn seen_as(signature: &Signature, stage: Stage, facts: &Value) -> String {
     parts.extend(signature.status.map(|status| format!("HTTP {status}")));
     parts.extend(signature.client.as_ref().map(|text| format!("the client's text has `{text}`")));
     parts.extend(signature.log.as_ref().map(|text| format!("{server} has `{text}`")));
+    parts.extend(signature.log_lacks.as_ref().map(|text| format!("{server} lacks `{text}`")));
     parts.extend(signature.fact.map(|fact| about(fact, facts)));
     parts.extend(signature.unless.map(|fact| format!("not {}", about(fact, facts))));
     parts.extend(signature.hint.map(|fact| format!("likelier with {}", about(fact, facts))));
