@@ -229,7 +229,7 @@ fn a_cluster_that_does_not_answer_is_no_verdict_and_reported() {
     let report = place.state().join("report.json");
     let json = format!("--json={}", report.display());
     let flags = ["--context=customer", "--namespace=app", "--probe-image=i", SECRET_NAME, &config, &json];
-    place.check(&flags).code(3).stdout(contains("the cluster does not answer"));
+    place.check(&flags).code(3).stdout(contains("the cluster cannot be asked"));
     let report = std::fs::read_to_string(report).unwrap_or_else(|error| panic!("{error}"));
     let report: Value = serde_json::from_str(&report).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(report["exit-code"], 3);

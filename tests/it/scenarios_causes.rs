@@ -100,7 +100,9 @@ fn a_pod_that_is_not_admitted_shows_its_service_account() {
     assert_eq!(identify(Stage::Pod, None, message, Some(message), &[]), "pod.service-account-not-found");
     let quota = r#"pods "p" is forbidden: exceeded quota: q"#;
     assert_eq!(identify(Stage::Pod, None, quota, Some(quota), &[]), "pod.admission-refused");
-    let other = r#"pods "p" is forbidden: something that nobody has seen yet"#;
+    let plugin = r#"pods "p" is forbidden: what an admission plugin of tomorrow says"#;
+    assert_eq!(identify(Stage::Pod, None, plugin, Some(plugin), &[]), "pod.admission-refused");
+    let other = r#"pods "p" is invalid: something that nobody has seen yet"#;
     assert_eq!(identify(Stage::Pod, None, other, Some(other), &[]), "unknown");
 }
 
