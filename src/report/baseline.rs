@@ -136,7 +136,7 @@ mod tests {
 
     fn failing(causes: &[&str]) -> ScenarioResult {
         let case = |(number, cause): (usize, &&str)| Case {
-            cause: Some(CauseId::new(cause)),
+            cause: Some(CauseId::new(*cause)),
             ..Case::new(Subject::Check(format!("check-{number}")), Verdict::Nonconformant, "it is not")
         };
         ScenarioResult::of_checks("a.one", "", "", causes.iter().enumerate().map(case).collect())
