@@ -149,8 +149,8 @@ pub fn compare(base: &Report, new: &Report) -> Diff {
     let count = |effect| scenarios.iter().filter(|change| change.effect == effect).count();
     Diff {
         schema_version: SCHEMA_VERSION,
-        base: Of::of(base),
-        new: Of::of(new),
+        base: Of::new(base),
+        new: Of::new(new),
         worse: count(Effect::Worse),
         better: count(Effect::Better),
         changed: count(Effect::Changed),
@@ -160,7 +160,7 @@ pub fn compare(base: &Report, new: &Report) -> Diff {
 }
 
 impl Of {
-    fn of(report: &Report) -> Self {
+    fn new(report: &Report) -> Self {
         Self {
             run: report.run.id.clone(),
             started: report.run.started.clone(),
