@@ -6,7 +6,7 @@ def turned($verdict; $why):
 def counted($verdicts):
   {total: ($verdicts | length)}
   + ([("conformant", "known-deviation", "nonconformant", "inconclusive", "skipped")
-      | {(.): . as $one | [$verdicts[] | select(. == $one)] | length}] | add);
+      | {(.): (. as $one | [$verdicts[] | select(. == $one)] | length)}] | add);
 .scenarios |= [
   to_entries[] | .key as $at | .value |
   if $at % 17 == 3 then turned("nonconformant"; "expected \(.expected); observed: something else")
