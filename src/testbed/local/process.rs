@@ -202,7 +202,9 @@ impl Process {
     #[must_use]
     pub fn last_words(&self) -> String {
         let text = end_of(&self.log, 16_384).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        // A Go program that panics says why before it says where, and where goes on for a screen.
+        let lines = text.lines().take_while(|line| !line.starts_with("goroutine "));
+        let lines: Vec<&str> = lines.map(str::trim).filter(|line| !line.is_empty()).collect();
         match &lines[lines.len().saturating_sub(5)..] {
             [] => "it printed nothing".to_owned(),
             last => format!("the end of its log: {}", last.join(" | ")),
@@ -371,5 +373,9 @@ mod tests {
         let name = format!("pvc-{}", crate::random::random(12));
         let process = sleeper(folder.path(), &name, "echo one; echo two >&2; exit 3");
         assert!(process.ended().await.ends_with("has ended; the end of its log: one | two"));
+        let why =
+            "echo 'panic: no space left'; echo; echo 'goroutine 1 [running]:'; for i in 1 2 3 4 5 6; do echo at; done";
+        let panicking = sleeper(folder.path(), &name, why);
+        assert!(panicking.ended().await.ends_with("one | two | panic: no space left"));
     }
 }
