@@ -16,7 +16,7 @@ esac
   PMP_KUBERNETES_VERSION=v1.37.2
   PMP_ETCD_VERSION=v3.7.3
   PMP_CONTAINERD_VERSION=v2.4.2
-  PMP_VAULT_VERSION=v1.21.0
+  PMP_VAULT_VERSION=v1.21.4
   PMP_OPENBAO_VERSION=v2.7.2
   # Of Vault's Kubernetes auth method: that of Vault 1.10, and the last that refuses some tokens with 500.
   PMP_OLD_PLUGINS="v0.12.0 v0.14.1"

@@ -21,6 +21,11 @@ go_step() { # NAME SECONDS FOLDER MODULE TAGS LDFLAGS PROGRAM=PACKAGE…
   step "$name" "$seconds" "$outputs" "go $module/go.mod $module/go.sum" ./compile "$module" "$folder" "$@"
 }
 
+vault_step() { # NAME FOLDER MODULE
+  step "$1" 280 "$2/vault" "go $3 compile vault/registry_min.go" \
+    ./compile-vault "$3" "$2" minimal "" vault=github.com/hashicorp/vault
+}
+
 kubernetes_step() { # NAME SECONDS FOLDER [MODULE VERSION]
   local variable=k8s.io/component-base/version version=${5:-$PMP_KUBERNETES_VERSION} minor program=${1%-v1.*}
   minor=${version#v1.}
@@ -55,7 +60,7 @@ all_steps() { # SERVER
 }
 
 vault_steps() {
-  go_step vault 850 bin vault "" "" vault=github.com/hashicorp/vault
+  vault_step vault bin vault
   step vault-image 10 "image:$PMP_LOCAL_VAULT_IMAGE" "@vault vault/Dockerfile make-image" \
     ./server-image vault bin/vault "$PMP_LOCAL_VAULT_IMAGE"
 }
@@ -121,7 +126,7 @@ all_servers() {
       done
       ;;
     vault)
-      go_step "vault-$version" 850 "servers/vault-$version" "$folder" "" "" vault=github.com/hashicorp/vault
+      vault_step "vault-$version" "servers/vault-$version" "$folder"
       server "vault-$version" "servers/vault-$version/vault" "hashicorp/vault:${version#v}" /bin/vault "vault-$version"
       ;;
     *) fail "scripts/servers.d/${folder##*/} is of no kind that is known" ;;

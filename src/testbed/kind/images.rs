@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::server::Server;
 
 /// Vault's official image. Its tags are not moved once they are published.
-pub const VAULT: &str = "hashicorp/vault:1.21.0";
+pub const VAULT: &str = "hashicorp/vault:1.21.4";
 
 /// OpenBao's official image.
 pub const OPENBAO: &str = "openbao/openbao:2.7.2";
@@ -21,7 +21,7 @@ pub const OF_A_NEW_ONE: [&str; 2] = ["vault_image", "node_image"];
 /// The images of a run.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Images {
-    /// Image of Vault, or of the server that --server names [env: PMP_VAULT_IMAGE, PMP_OPENBAO_IMAGE] [default: hashicorp/vault:1.21.0, openbao/openbao:2.7.2]
+    /// Image of Vault, or of the server that --server names [env: PMP_VAULT_IMAGE, PMP_OPENBAO_IMAGE] [default: hashicorp/vault:1.21.4, openbao/openbao:2.7.2]
     #[arg(long, value_name = "REF")]
     pub vault_image: Option<String>,
     /// Image of the cluster's node [env: PMP_NODE_IMAGE]

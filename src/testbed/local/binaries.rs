@@ -31,7 +31,7 @@ const fn kept(program: &str) -> Option<&'static str> {
     Some(match program.as_bytes() {
         b"etcd" => "servers/etcd-v3.7.3",
         b"kube-apiserver" | b"kube-controller-manager" => "servers/kubernetes-v1.37.2",
-        b"vault" => "servers/vault-v1.21.0",
+        b"vault" => "servers/vault-v1.21.4",
         b"bao" => "servers/openbao-v2.7.2",
         b"kubectl" => "bin",
         _ => return None,
