@@ -60,6 +60,12 @@ enum What {
         /// Write a JUnit report there: a suite for each run, a case for each scenario
         #[arg(long, value_name = "FILE")]
         junit: Option<PathBuf>,
+        /// Write the matrix there as JSON, with all that is otherwise than in the first run
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Leave scenarios that are alike in all runs out of the Markdown
+        #[arg(long)]
+        only_differences: bool,
     },
     /// Say what a run found as Markdown, for the page of a CI's job or a comment at a merge request
     Summary {
@@ -118,8 +124,7 @@ fn drawn(what: What, redactor: &Redactor) -> Result<Exit, String> {
         What::Diff { base, new, fail_on, json, markdown } => {
             let diff = diff::compare(&read(&base, redactor)?, &read(&new, redactor)?);
             if let Some(path) = json {
-                let text = serde_json::to_string_pretty(&diff).map_err(|error| error.to_string())?;
-                write(&path, &(text + "\n"))?;
+                write(&path, &pretty(&diff)?)?;
             }
             write_or_say(markdown.as_deref(), &diff::markdown(&diff, Place::default().limit()))?;
             let fail_on = match fail_on {
@@ -131,7 +136,7 @@ fn drawn(what: What, redactor: &Redactor) -> Result<Exit, String> {
                 return Ok(Exit::Failed);
             }
         }
-        What::Merge { records, html: page, markdown, junit } => {
+        What::Merge { records, html: page, markdown, junit, json, only_differences } => {
             let runs: Vec<(Option<String>, Report)> =
                 records.iter().map(|named| named_record(named, redactor)).collect::<Result<_, _>>()?;
             let merged = merge::merge(&runs);
@@ -141,12 +146,20 @@ fn drawn(what: What, redactor: &Redactor) -> Result<Exit, String> {
             if let Some(path) = &junit {
                 write(path, &merge::junit(&merged).map_err(|error| error.to_string())?)?;
             }
-            if markdown.is_some() || page.is_none() && junit.is_none() {
-                write_or_say(markdown.as_deref(), &merge::markdown(&merged, Place::default().limit()))?;
+            if let Some(path) = &json {
+                write(path, &pretty(&merged)?)?;
+            }
+            if only_differences || markdown.is_some() || page.is_none() && junit.is_none() && json.is_none() {
+                let shown = if only_differences { merge::Shown::Differing } else { merge::Shown::All };
+                write_or_say(markdown.as_deref(), &merge::markdown(&merged, shown, Place::default().limit()))?;
             }
         }
     }
     Ok(Exit::Passed)
+}
+
+fn pretty(what: &impl serde::Serialize) -> Result<String, String> {
+    serde_json::to_string_pretty(what).map(|text| text + "\n").map_err(|error| error.to_string())
 }
 
 fn read(path: &Path, redactor: &Redactor) -> Result<Report, String> {

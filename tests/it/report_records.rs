@@ -194,9 +194,11 @@ fn no_text_of_a_record_is_more_than_text_in_markdown() {
     let report = record_of(&result);
     let merged = merge::merge(&[(None, report.clone()), (None, report.clone())]);
     let compared = compare(&record_of(&support::run()), &report);
-    for text in
-        [job_summary::markdown(&report, 65_536), merge::markdown(&merged, 65_536), diff::markdown(&compared, 65_536)]
-    {
+    for text in [
+        job_summary::markdown(&report, 65_536),
+        merge::markdown(&merged, merge::Shown::All, 65_536),
+        diff::markdown(&compared, 65_536),
+    ] {
         for line in text.lines() {
             assert!(!line.starts_with("# heading") && !line.trim_start().starts_with("<img"), "{line}");
             let prose = without_code(line);
@@ -364,6 +366,8 @@ fn the_command_line_draws_files_and_ends_with_1_where_something_became_worse() {
                 "m.md",
                 "--junit",
                 "m.xml",
+                "--json",
+                "m.json",
             ],
             0,
         ),
@@ -379,6 +383,9 @@ fn the_command_line_draws_files_and_ends_with_1_where_something_became_worse() {
     assert_eq!((&compared["worse"], &compared["schema-version"]), (&1.into(), &1.into()));
     assert!(read("diff.md").contains("1 scenario worse") && read("s.md").contains("✗"));
     assert!(read("m.md").contains("1 scenario in 2 runs: 1 needs a look") && read("m.md").contains("before"));
+    assert!(read("m.md").contains("### Otherwise than in before"), "{}", read("m.md"));
+    let merged: serde_json::Value = serde_json::from_str(&read("m.json")).unwrap();
+    assert_eq!((&merged["schema-version"], merged["columns"].as_array().unwrap().len()), (&1.into(), 2));
     assert!(read("m.xml").contains("tests=\"2\" failures=\"1\" errors=\"0\""), "{}", read("m.xml"));
     is_harmless(&read("m.html"));
     is_harmless(&read("p.html"));
@@ -400,6 +407,31 @@ fn many_runs_are_one_matrix_whose_columns_are_called_by_what_sets_them_apart() {
     let rows: Vec<_> =
         merged.rows.iter().map(|row| (row.id.as_str(), row.wrong(), row.cells.iter().flatten().count())).collect();
     assert_eq!(rows, [("group.s0", true, 3), ("group.s1", false, 2)]);
+}
+
+#[test]
+fn what_is_otherwise_than_in_the_first_run_is_said_once_for_all_that_agree_and_without_a_runs_own_names() {
+    let run = |text: &str| {
+        let mut result = support::run_of(&[Verdict::Conformant, Verdict::Conformant]);
+        for scenario in &mut result.scenarios {
+            scenario.observed.text = text.to_owned();
+        }
+        record_of(&result)
+    };
+    let [a, b, c, d] = ["no route to 127.3.4.5:6443", "no route to 127.0.0.9:6443", "no token", "no token"].map(run);
+    let merged = merge::merge(&[a, b, c, d].map(|report| (None, report)));
+    let found: Vec<_> = merged
+        .differences
+        .iter()
+        .map(|it| (it.scenario.as_str(), it.what.as_str(), it.first.as_deref(), it.other.as_deref(), it.on.len()))
+        .collect();
+    let same = |scenario| (scenario, "observed.text", Some("no route to #:#"), Some("no token"), 2);
+    assert_eq!(found, [same("group.s0"), same("group.s1")]);
+    let text = merge::markdown(&merged, merge::Shown::Differing, 65_536);
+    assert!(text.contains("2 scenarios alike in verdict and stage in every run"), "{text}");
+    assert!(text.contains("| `group.s0`, `group.s1` | observed.text | `no route to #:#` | `no token` |"), "{text}");
+    let alone = merge::merge(&[(None, record_of(&support::run_of(&[Verdict::Conformant])))]);
+    assert!(alone.differences.is_empty());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use pmp_vault_conformance::page::{CauseCatalogue, Page};
 use pmp_vault_conformance::report::baseline::Baseline;
 use pmp_vault_conformance::report::diff::Diff;
+use pmp_vault_conformance::report::merge::Matrix;
 use pmp_vault_conformance::scenario::block::BlockCatalogue;
 use pmp_vault_conformance::scenario::command::CommandCatalogue;
 use pmp_vault_conformance::scenario::defect::DefectCatalogue;
@@ -28,6 +29,7 @@ fn generated(name: &str) -> Value {
         "defects" => schema_for!(DefectCatalogue),
         "baseline" => schema_for!(Baseline),
         "diff" => schema_for!(Diff),
+        "matrix" => schema_for!(Matrix),
         "self-test" => schema_for!(SelfTestCatalogue),
         _ => schema_for!(Scenario),
     };
@@ -44,6 +46,7 @@ fn generated(name: &str) -> Value {
 #[case("self-test")]
 #[case("baseline")]
 #[case("diff")]
+#[case("matrix")]
 fn the_committed_schema_is_that_of_the_types(#[case] name: &str) {
     let mut text = serde_json::to_string_pretty(&generated(name)).unwrap();
     text.push('\n');

@@ -6,6 +6,9 @@ replace github.com/99designs/keyring => github.com/Jeffail/keyring v1.2.3
 
 replace github.com/ma314smith/signedxml v1.1.1 => github.com/moov-io/signedxml v1.1.1
 
+// The sdk in the repository of 1.19.5 was never published; this is the next after the one that it names that has what it calls.
+replace github.com/hashicorp/vault/sdk => github.com/hashicorp/vault/sdk v0.17.0
+
 tool github.com/hashicorp/vault
 
 require (

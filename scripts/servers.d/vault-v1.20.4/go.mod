@@ -6,6 +6,12 @@ replace github.com/99designs/keyring => github.com/Jeffail/keyring v1.2.3
 
 replace github.com/ma314smith/signedxml v1.1.1 => github.com/moov-io/signedxml v1.1.1
 
+// The sdk and the api in the repository of 1.20.4 were never published; these are the next after those that it names
+// which have what it calls.
+replace github.com/hashicorp/vault/sdk => github.com/hashicorp/vault/sdk v0.19.0
+
+replace github.com/hashicorp/vault/api => github.com/hashicorp/vault/api v1.22.0
+
 tool github.com/hashicorp/vault
 
 require (
@@ -398,7 +404,7 @@ require (
 	github.com/oracle/oci-go-sdk/v60 v60.0.0 // indirect
 	github.com/packethost/packngo v0.1.1-0.20180711074735-b9cb5096f54c // indirect
 	github.com/patrickmn/go-cache v2.1.0+incompatible // indirect
-	github.com/petermattis/goid v0.0.0-20240813172612-4fcff4a6cae7 // indirect
+	github.com/petermattis/goid v0.0.0-20250721140440-ea1c0173183e // indirect
 	github.com/pierrec/lz4 v2.6.1+incompatible // indirect
 	github.com/pierrec/lz4/v4 v4.1.22 // indirect
 	github.com/pires/go-proxyproto v0.8.0 // indirect

@@ -8,5 +8,6 @@ mod alike;
 mod compare;
 mod markdown;
 
+pub use alike::lasting;
 pub use compare::{Change, Diff, Effect, FailOn, Of, Pair, Presence, compare};
 pub use markdown::markdown;

@@ -2,6 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::differences::{Difference, differences};
 use crate::page::{CauseId, Stage};
 use crate::report::json::{Report, Scenario};
 use crate::report::overview::{counts, headline};
@@ -9,17 +13,26 @@ use crate::report::summary::Counts;
 use crate::verdict::Verdict;
 use crate::verdict::result::Known;
 
+/// The version of [`Matrix`]'s shape: raised when a field goes or changes its meaning.
+const SCHEMA_VERSION: u32 = 1;
+
 /// Many runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub struct Matrix {
+    /// The version of this shape.
+    pub schema_version: u32,
     /// One for each run, in the order in which they were given.
     pub columns: Vec<Column>,
     /// One for each scenario of any run, in the order of the first run that has it.
     pub rows: Vec<Row>,
+    /// What ended or was said otherwise than in the first run.
+    pub differences: Vec<Difference>,
 }
 
 /// A run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub struct Column {
     /// What it is called; no two are called the same.
     pub name: String,
@@ -40,7 +53,8 @@ pub struct Column {
 }
 
 /// A scenario in all runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub struct Row {
     /// Its id.
     pub id: String,
@@ -51,7 +65,8 @@ pub struct Row {
 }
 
 /// A scenario in one run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub struct Cell {
     /// What came of it.
     pub verdict: Verdict,
@@ -138,7 +153,9 @@ pub fn merge(runs: &[(Option<String>, Report)]) -> Matrix {
             rows[row].cells[at] = Some(Cell::of(scenario));
         }
     }
-    Matrix { columns, rows }
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let differences = differences(runs.iter().map(|(_, report)| report).zip(names));
+    Matrix { schema_version: SCHEMA_VERSION, columns, rows, differences }
 }
 
 fn facts(report: &Report) -> BTreeMap<String, String> {
