@@ -11,7 +11,7 @@ use crate::check::error::Error;
 use crate::check::objects::{CONTAINER, DEADLINE_SECONDS};
 use crate::check::sighted::Probed;
 use crate::cluster::patience;
-use crate::cluster::pod::{cannot_run, ended, last_line, state};
+use crate::cluster::pod::{LateLog, cannot_run, ended, last_line, state};
 use crate::event::millis;
 use crate::journal::{Item, Journal, Resource};
 use crate::probe;
@@ -86,6 +86,7 @@ async fn wait_for(kube: &Client, run: &str, scenario: &str, pod: &Pod, limit: Du
     let subject = format!("observation of pod {namespace}/{name}");
     let of_its_container = LogParams { container: Some(CONTAINER.to_owned()), ..LogParams::default() };
     let nothing = |reason: String| Look::Done(Seen::Nothing(format!("pod {namespace}/{name}: {reason}")));
+    let late_log = LateLog::default();
     let found = wait::until(&subject, limit, INTERVAL, || async {
         let pod = match pods.get(name).await {
             Ok(pod) => of_the_probe(pod),
@@ -104,6 +105,7 @@ async fn wait_for(kube: &Client, run: &str, scenario: &str, pod: &Pod, limit: Du
         };
         match probe::from_log(&log, run, scenario) {
             Ok(Some(observation)) => Look::Done(Seen::Observed(Box::new(observation))),
+            Ok(None) if !late_log.is_over() => Look::NotYet("its log has no whole observation".to_owned()),
             Ok(None) => nothing(format!("it ended without an observation; its log: {}", last_line(&log))),
             Err(reason) => nothing(reason),
         }
@@ -160,6 +162,12 @@ mod tests {
         let (seen, left) = seen(&ApiServer::playing(Scenario::Observed)).await;
         assert!(matches!(&seen, Seen::Observed(observation) if observation.run == RUN), "{seen:?}");
         assert_eq!(left.iter().map(|entry| entry.uid.as_deref()).collect::<Vec<_>>(), [Some(UID)]);
+    }
+
+    #[tokio::test]
+    async fn a_log_that_comes_after_the_end_is_waited_for() {
+        let (seen, _) = seen(&ApiServer::playing(Scenario::LogComesLate)).await;
+        assert!(matches!(&seen, Seen::Observed(_)), "{seen:?}");
     }
 
     #[tokio::test]

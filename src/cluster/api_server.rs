@@ -79,6 +79,8 @@ pub enum Scenario {
     CannotRun,
     /// Its container ended and said something else.
     EndedWithoutObservation,
+    /// Its container ended, and its log is empty the first two times.
+    LogComesLate,
     /// It says what was seen in another run.
     ObservationOfAnotherRun,
     /// It runs, and the kubelet does not give its log.
@@ -126,7 +128,7 @@ struct State {
     meanwhile: Option<Scenario>,
     /// How often a deleted pod is still there.
     lingers: usize,
-    /// How often an object is not there yet.
+    /// How often an object, or `log`, is not there yet.
     unseen: BTreeMap<String, usize>,
     asked: Vec<Asked>,
     watches: Vec<(String, String, mpsc::UnboundedSender<Bytes>)>,
@@ -199,6 +201,13 @@ impl ApiServer {
 }
 
 impl State {
+    /// Whether it was asked for often enough.
+    fn is_seen(&mut self, what: &str) -> bool {
+        let Some(unseen @ 1..) = self.unseen.get_mut(what) else { return true };
+        *unseen -= 1;
+        false
+    }
+
     fn answer(&mut self, asked: &Asked) -> (u16, Answer) {
         let Asked { method, path, query, body } = asked;
         let fails = |(of, end, ..): &&(Method, &str, u16, &str)| of == method && path.ends_with(end);
@@ -206,7 +215,8 @@ impl State {
             return refused(*status, message);
         }
         if path.ends_with("/log") {
-            return (200, Answer::from(self.log.clone()));
+            let comes = self.is_seen("log");
+            return (200, Answer::from(if comes { self.log.clone() } else { String::new() }));
         }
         match *method {
             Method::GET => self.get(path, query),
@@ -240,8 +250,7 @@ impl State {
             return self.list(path, query);
         }
         let Some(object) = self.objects.get(path).cloned() else { return refused(404, "not found") };
-        if let Some(unseen @ 1..) = self.unseen.get_mut(path) {
-            *unseen -= 1;
+        if !self.is_seen(path) {
             return refused(404, "not found");
         }
         match self.meanwhile {
@@ -407,6 +416,7 @@ fn pod(state: &mut State, scenario: Scenario) {
             state.failures.push((Method::GET, "/log", 400, "the container waits to start"));
         }
         Scenario::EndedWithoutObservation => state.log = "hello\nsomething else\n".to_owned(),
+        Scenario::LogComesLate => _ = state.unseen.insert("log".to_owned(), 2),
         Scenario::ObservationOfAnotherRun => state.log = said("r2"),
         Scenario::LogUnreadable | Scenario::EndedLogUnreadable => {
             pod["status"] = if scenario == Scenario::LogUnreadable { running } else { terminated };

@@ -243,7 +243,7 @@ pub async fn observe(
 ) -> Result<Outcome, Error> {
     let pods = Api::<Pod>::namespaced(apps.client.clone(), namespace);
     let refused_since = std::cell::Cell::new(None::<Instant>);
-    let log = Asking::default();
+    let (log, late_log) = (Asking::default(), LateLog::default());
     // What its log said when it was last asked for.
     let log_said = std::cell::RefCell::new(None::<String>);
     let with_log = |pod: &Pod| match &*log_said.borrow() {
@@ -283,7 +283,7 @@ pub async fn observe(
             Ok(log) => match probe::from_log(&log, run, scenario) {
                 Ok(Some(observation)) => return Look::Done(Ok(Outcome::Observed(Box::new(observation)))),
                 Err(reason) => return Look::Done(unusable(reason)),
-                Ok(None) if ended(&pod) => {
+                Ok(None) if ended(&pod) && late_log.is_over() => {
                     return Look::Done(unusable(format!(
                         "it ended without an observation; its log: {}",
                         last_line(&log)
@@ -300,6 +300,22 @@ pub async fn observe(
     })
     .await;
     found?
+}
+
+/// What a container wrote last may come to its log after its end: on a busy node a log was seen that was still empty.
+#[derive(Default)]
+pub struct LateLog(std::cell::Cell<Option<Instant>>);
+
+impl LateLog {
+    const COMES_WITHIN: Duration = Duration::from_secs(3);
+
+    /// Whether a log that lacks something has got all that it will get: some seconds after the first call, which is
+    /// made when the container has ended.
+    pub fn is_over(&self) -> bool {
+        let since = self.0.get().unwrap_or_else(Instant::now);
+        self.0.set(Some(since));
+        since.elapsed() >= Self::COMES_WITHIN
+    }
 }
 
 /// When to ask for a pod's log.

@@ -40,6 +40,12 @@ async fn a_deployment_that_the_operator_is_refused_has_pods_that_are_not_admitte
 }
 
 #[tokio::test]
+async fn a_log_that_comes_after_the_end_is_waited_for() {
+    let outcome = comes_to(Scenario::LogComesLate, LONG).await;
+    assert!(matches!(outcome, Ok(Outcome::Observed(_))), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn a_refusal_that_passes_is_no_verdict() {
     let refusals = Refusals::default();
     refusals.lock().unwrap().insert(NAMESPACE.to_owned(), REFUSAL.to_owned());
