@@ -67,16 +67,22 @@ pub async fn doctor(arguments: &Arguments, runs: &Runs) -> Exit {
     let found = runs.list().map(|runs| format!("runs that left something there: {}", runs.len()));
     let found = found.map_err(|error| error.to_string());
     checks.push(Check::needed("state folder", found, "name another folder with --state-dir"));
-    let mut fine = true;
+    let (mut fine, mut by_script) = (true, false);
     for check in checks {
         match check.found {
             Ok(found) => say!("ok       {}: {found}", check.what),
             Err(reason) => {
                 fine &= !check.needed;
+                by_script |= check.remedy.contains("`scripts/");
                 let word = if check.needed { "MISSING" } else { "absent" };
                 say!("{word:8} {}: {reason}\n         {}", check.what, check.remedy);
             }
         }
+    }
+    if by_script {
+        say!(
+            "`scripts/` is a folder of the program's source; docs/images.md, in a release too, says how to do without"
+        );
     }
     if fine {
         say!("{} can start", if arguments.of.is_some() { "a check" } else { "a run" });

@@ -3,6 +3,7 @@
 mod access;
 mod check;
 mod cleanup;
+mod completions;
 mod doctor;
 mod explain;
 mod frame;
@@ -10,6 +11,7 @@ mod hints;
 mod images;
 mod list;
 mod logging;
+mod man;
 mod operator;
 mod page;
 mod print;
@@ -72,6 +74,10 @@ enum Command {
     Report(report::Arguments),
     /// Remove what a killed run left, or a kept testbed
     Cleanup(cleanup::Arguments),
+    /// Print what makes a shell complete the commands and flags of this program
+    Completions(completions::Arguments),
+    /// Write a manual page of each command
+    Man(man::Arguments),
     /// What runs in the pod
     #[command(hide = true)]
     Probe,
@@ -82,16 +88,20 @@ enum Command {
 
 /// The command line, with everything that it refuses.
 fn command() -> clap::Command {
+    hints::with_hints(documented())
+}
+
+/// The command line as its help shows it.
+fn documented() -> clap::Command {
     // A policy is read with a Vault token only; `print policy` needs to be told of it without one.
     let with_token =
         |command: clap::Command| command.mut_arg("policies", |policy| policy.requires(access::VAULT_TOKEN));
     // What only looks at flags or rights can do without the probe; what starts it cannot.
     let with_probe = |command: clap::Command| command.mut_arg("probe_image", |image| image.required(true));
-    let command = Arguments::command()
+    Arguments::command()
         .mut_subcommand("check", |check| with_probe(with_token(check)))
         .mut_subcommand("doctor", |doctor| doctor.mut_subcommand("check", with_token))
-        .mut_subcommand("print", |print| print.mut_subcommand("rbac", with_token).mut_subcommand("job", with_probe));
-    hints::with_hints(command)
+        .mut_subcommand("print", |print| print.mut_subcommand("rbac", with_token).mut_subcommand("job", with_probe))
 }
 
 /// Parses, runs one command, and gives its exit code.
@@ -121,6 +131,8 @@ pub fn main() -> ExitCode {
         Command::Print(arguments) => print::print(&arguments),
         Command::Report(arguments) => report::report(arguments, &redactor),
         Command::Cleanup(arguments) => runtime.block_on(cleanup::cleanup(&arguments, &runs)),
+        Command::Completions(arguments) => completions::completions(&arguments, &documented()),
+        Command::Man(arguments) => man::man(&arguments, documented()),
         Command::Operator => runtime.block_on(operator::operator()),
         Command::Probe => match runtime.block_on(crate::probe::run()) {
             Ok(()) => Exit::Passed,

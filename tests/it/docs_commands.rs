@@ -1,33 +1,10 @@
 //! What the docs and the help show is what the program does: each command line in them is run as it stands, here or in
 //! `tests/real/kind_docs_commands.rs`, or `tests/shown-commands.yaml` says why it is not.
 
-use std::collections::BTreeMap;
-
-use crate::support::cli::NO_ENGINE;
+use crate::support::cli::{NO_ENGINE, helps};
 use crate::support::commands::{
     Entry, NAME, Shell, Shown, Where, files, in_files, in_markdown, repository, run_in, table, unmatched,
 };
-
-/// Each command of the program by its words, with its help.
-fn helps() -> BTreeMap<String, String> {
-    fn collect(words: &str, helps: &mut BTreeMap<String, String>) {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pmp-vault-conformance"));
-        let output = command.args(words.split_whitespace()).arg("--help").env("COLUMNS", "100").output().unwrap();
-        let help = String::from_utf8(output.stdout).unwrap();
-        let listed = help.split("\nCommands:\n").nth(1).unwrap_or_default().to_owned();
-        helps.insert(words.to_owned(), help);
-        for line in listed.lines().take_while(|line| !line.is_empty()) {
-            let name = line.strip_prefix("  ").and_then(|line| line.split_whitespace().next());
-            let of_its_own = !line.starts_with("   ");
-            if let Some(name) = name.filter(|name| of_its_own && *name != "help") {
-                collect(format!("{words} {name}").trim(), helps);
-            }
-        }
-    }
-    let mut helps = BTreeMap::new();
-    collect("", &mut helps);
-    helps
-}
 
 /// The command lines of a help text.
 fn in_help(words: &str, help: &str) -> Vec<Shown> {

@@ -5,6 +5,7 @@ mod causes_commands;
 mod causes_named;
 mod causes_properties;
 mod cli_existing;
+mod cli_getting;
 mod cli_images_export;
 mod cli_usage;
 mod cli_without_engine;

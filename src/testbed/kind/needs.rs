@@ -51,7 +51,8 @@ pub async fn needs(images: &Images, server: Server) -> Vec<Need> {
             what: "probe",
             found: can_be_the_probe(),
             needed: true,
-            remedy: "`scripts/build` builds a static program; --probe-image names an image of it",
+            remedy: "`scripts/build` builds a static program, as `cargo install` does in a shell with `. scripts/env.sh`; \
+                     --probe-image names an image of it",
         });
     }
     needs

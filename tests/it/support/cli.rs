@@ -1,5 +1,6 @@
 //! The built program, as a user starts it, with nothing of this machine's settings.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use assert_cmd::Command;
@@ -31,4 +32,25 @@ pub fn left_in(state: &Path) -> Vec<String> {
         Ok(entries) => entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect(),
         Err(_) => Vec::new(),
     }
+}
+
+/// Each command of the program by its words, with its help.
+pub fn helps() -> BTreeMap<String, String> {
+    fn collect(words: &str, helps: &mut BTreeMap<String, String>) {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pmp-vault-conformance"));
+        let output = command.args(words.split_whitespace()).arg("--help").env("COLUMNS", "100").output().unwrap();
+        let help = String::from_utf8(output.stdout).unwrap();
+        let listed = help.split("\nCommands:\n").nth(1).unwrap_or_default().to_owned();
+        helps.insert(words.to_owned(), help);
+        for line in listed.lines().take_while(|line| !line.is_empty()) {
+            let name = line.strip_prefix("  ").and_then(|line| line.split_whitespace().next());
+            let of_its_own = !line.starts_with("   ");
+            if let Some(name) = name.filter(|name| of_its_own && *name != "help") {
+                collect(format!("{words} {name}").trim(), helps);
+            }
+        }
+    }
+    let mut helps = BTreeMap::new();
+    collect("", &mut helps);
+    helps
 }
