@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::say;
 use super::say::complain;
-use super::shared::fail;
+use super::shared::{JunitDetail, fail};
 use crate::cleanup::by_hand;
 use crate::event::timeline::Timeline;
 use crate::event::{Ending, Event, Events, Exit};
@@ -33,6 +33,9 @@ pub(super) struct ReportFiles {
     /// Write a JUnit report there
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// What has a case of its own there
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = JunitDetail::Key, requires = "junit")]
+    junit_detail: JunitDetail,
     /// Write a JSON report there
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -47,7 +50,7 @@ pub(super) struct ReportFiles {
 impl ReportFiles {
     /// By the words in which the terminal says that one was written: its flag, and its path.
     fn all(&self) -> [(&'static str, &'static str, &Option<PathBuf>); 4] {
-        let Self { junit, json, html, summary } = self;
+        let Self { junit, junit_detail: _, json, html, summary } = self;
         [
             ("JUnit", "--junit", junit),
             ("JSON", "--json", json),
@@ -156,7 +159,8 @@ impl Frame {
             let notes = baseline.apply(&mut result.scenarios, today);
             result.problems.extend(notes);
         }
-        let mut rendered = match report::render(&result, &catalogue.causes, &self.redactor, self.deny) {
+        let detail = self.reports.junit_detail.into();
+        let mut rendered = match report::render(&result, &catalogue.causes, &self.redactor, self.deny, detail) {
             Ok(rendered) => rendered,
             Err(error) => return fail(Exit::Inconclusive, &error.to_string()),
         };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Subcommand, ValueEnum};
 
 use super::say;
-use super::shared::fail;
+use super::shared::{JunitDetail, fail};
 use crate::event::Exit;
 use crate::redact::Redactor;
 use crate::report::diff::{self, FailOn};
@@ -57,9 +57,12 @@ enum What {
         /// Write Markdown there
         #[arg(long, value_name = "FILE")]
         markdown: Option<PathBuf>,
-        /// Write a JUnit report there: a suite for each run, a case for each scenario
+        /// Write a JUnit report there, with a suite for each run
         #[arg(long, value_name = "FILE")]
         junit: Option<PathBuf>,
+        /// What has a case of its own there
+        #[arg(long, value_name = "LEVEL", value_enum, default_value_t = JunitDetail::Scenario, requires = "junit")]
+        junit_detail: JunitDetail,
         /// Write the matrix there as JSON, with all that is otherwise than in the first run
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
@@ -136,7 +139,7 @@ fn drawn(what: What, redactor: &Redactor) -> Result<Exit, String> {
                 return Ok(Exit::Failed);
             }
         }
-        What::Merge { records, html: page, markdown, junit, json, only_differences } => {
+        What::Merge { records, html: page, markdown, junit, junit_detail, json, only_differences } => {
             let runs: Vec<(Option<String>, Report)> =
                 records.iter().map(|named| named_record(named, redactor)).collect::<Result<_, _>>()?;
             let merged = merge::merge(&runs);
@@ -144,7 +147,7 @@ fn drawn(what: What, redactor: &Redactor) -> Result<Exit, String> {
                 write(path, &html::matrix(&merged).map_err(|error| error.to_string())?)?;
             }
             if let Some(path) = &junit {
-                write(path, &merge::junit(&merged).map_err(|error| error.to_string())?)?;
+                write(path, &merge::junit(&merged, &runs, junit_detail.into()).map_err(|error| error.to_string())?)?;
             }
             if let Some(path) = &json {
                 write(path, &pretty(&merged)?)?;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::say::complain;
 use crate::event::Exit;
 use crate::journal::{Hold, Runs};
+use crate::report::detail::Detail;
 use crate::scenario::load::Catalogue;
 use crate::scenario::revisions::DEFAULT;
 use crate::testbed::{self, Wanted};
@@ -16,6 +17,27 @@ use crate::testbed::{self, Wanted};
 pub(super) fn fail(exit: Exit, text: &str) -> Exit {
     complain!("error: {text}");
     exit
+}
+
+/// What has a case of its own in a JUnit report.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(super) enum JunitDetail {
+    /// Each scenario
+    Scenario,
+    /// Each stage, command, step and check; keys count for the stage `keys`
+    Stage,
+    /// Each key as well
+    Key,
+}
+
+impl From<JunitDetail> for Detail {
+    fn from(detail: JunitDetail) -> Self {
+        match detail {
+            JunitDetail::Scenario => Self::Scenario,
+            JunitDetail::Stage => Self::Stage,
+            JunitDetail::Key => Self::Key,
+        }
+    }
 }
 
 /// Whether a terminal may be given colours: it has them, and nobody asked for none.

@@ -292,3 +292,49 @@ impl Scenario {
         scenario
     }
 }
+
+impl From<&Scenario> for ScenarioResult {
+    /// The result that was written down.
+    fn from(scenario: &Scenario) -> Self {
+        let stages = scenario.stages.iter().map(|case| Case {
+            cause: case.cause.clone(),
+            ..Case::new(Subject::Stage(case.stage), case.verdict, case.message.clone())
+        });
+        let keys = scenario.keys.iter().map(|case| Case {
+            cause: case.cause.clone(),
+            key_state: case.state,
+            warning: case.warning,
+            ..Case::new(Subject::Key(case.name.clone()), case.verdict, case.message.clone())
+        });
+        let named = |cases: &[NamedCase], subject: fn(String) -> Subject| {
+            let case = |case: &NamedCase| Case {
+                cause: case.cause.clone(),
+                warning: case.warning,
+                ..Case::new(subject(case.id.clone()), case.verdict, case.message.clone())
+            };
+            cases.iter().map(case).collect::<Vec<_>>()
+        };
+        let rest = [
+            named(&scenario.commands, Subject::Command),
+            named(&scenario.steps, Subject::Step),
+            named(&scenario.checks, Subject::Check),
+        ];
+        Self {
+            id: scenario.id.clone(),
+            title: scenario.title.clone(),
+            page: scenario.page.clone(),
+            verdict: scenario.verdict,
+            reason: scenario.reason.clone(),
+            known: scenario.known.clone(),
+            expected: scenario.expected.clone(),
+            observed: scenario.observed.clone(),
+            evidence: scenario.evidence,
+            control: scenario.control.clone(),
+            selected_as_control: scenario.selected_as_control,
+            settings: scenario.settings.clone(),
+            cases: stages.chain(keys).chain(rest.into_iter().flatten()).collect(),
+            findings: scenario.findings.clone(),
+            timings: scenario.timings,
+        }
+    }
+}

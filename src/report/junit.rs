@@ -1,9 +1,8 @@
 //! The JUnit report, in the dialect that every dashboard reads: flat, one suite
-//! a scenario, one case a stage, a key, a command or a step.
+//! a scenario, one case a stage, a key, a command or a step, or less ([`Detail`]).
 //!
 //! `junit-report` draws suites and cases; one pass over what it wrote adds what
-//! it lacks: properties, the counts of skipped cases, totals, and times that
-//! every parser takes. All text is made harmless before, because control
+//! it lacks: properties, the counts of skipped cases, and times that every parser takes. All text is made harmless before, because control
 //! characters and `]]>` would make its output malformed.
 //!
 //! A scenario is measured as a whole. Its time stands at its first case, and
@@ -14,17 +13,18 @@ use quick_xml::events::{BytesEnd, BytesStart, Event};
 use quick_xml::{Reader, Writer};
 
 use super::answer::Answer;
+use super::detail::{Detail, Part};
 use super::summary;
 use super::text::{identity, one_line, xml, xml_line};
 use crate::event::RunResult;
 use crate::verdict::Verdict;
-use crate::verdict::result::{Case, ScenarioResult};
+use crate::verdict::result::ScenarioResult;
 
 /// The first part of every class name.
 const ROOT: &str = "pmp-vault";
 
 /// The longest name that every dashboard keeps whole.
-const LONGEST_NAME: usize = 512;
+pub const LONGEST_NAME: usize = 512;
 
 /// The suite of what failed outside every scenario.
 const OUTSIDE: &str = "run";
@@ -55,11 +55,17 @@ pub enum JunitError {
 ///
 /// # Errors
 /// Where a library refuses to write; no text that a result holds leads to it.
-pub fn render(result: &RunResult, answers: &[Option<Answer>], outside: Option<&str>) -> Result<String, JunitError> {
+pub fn render(
+    result: &RunResult,
+    answers: &[Option<Answer>],
+    outside: Option<&str>,
+    detail: Detail,
+) -> Result<String, JunitError> {
     let started = instant(&result.facts.started);
     let answers = answers.iter().map(Option::as_ref).chain(std::iter::repeat(None));
     let scenarios = result.scenarios.iter().zip(answers);
-    let mut suites: Vec<TestSuite> = scenarios.map(|(scenario, answer)| suite(scenario, answer, started)).collect();
+    let mut suites: Vec<TestSuite> =
+        scenarios.map(|(scenario, answer)| suite(scenario, answer, started, detail)).collect();
     suites.extend(outside.map(|reason| outside_suite(reason, started)));
     let properties: Vec<_> = suites.iter().enumerate().map(|(index, _)| properties(result, index)).collect();
     draw(suites, properties)
@@ -70,75 +76,86 @@ pub fn render(result: &RunResult, answers: &[Option<Answer>], outside: Option<&s
 /// # Errors
 /// Where a library refuses to write; no text that is harmless in XML leads to it.
 pub fn draw(suites: Vec<TestSuite>, properties: Vec<Vec<(String, String)>>) -> Result<String, JunitError> {
-    let totals = Totals::of(&suites);
     let skipped: Vec<usize> = suites.iter().map(TestSuite::skipped).collect();
 
     let mut report = Report::new();
     report.add_testsuites(suites);
     let mut drawn = Vec::new();
     report.write_xml(&mut drawn).map_err(|error| JunitError::Draw(error.to_string()))?;
-    complete(&String::from_utf8(drawn)?, &totals, &skipped, &properties)
+    complete(&String::from_utf8(drawn)?, &skipped, &properties)
 }
 
-fn suite(scenario: &ScenarioResult, answer: Option<&Answer>, started: OffsetDateTime) -> TestSuite {
+fn suite(scenario: &ScenarioResult, answer: Option<&Answer>, started: OffsetDateTime, detail: Detail) -> TestSuite {
     let mut suite = empty_suite(&scenario.id, &format!("{ROOT}.{}", scenario.group()), started);
-    suite.testcases = scenario.cases.iter().map(|case| test_case(scenario, answer, case)).collect();
-    if let Some(first) = suite.testcases.first_mut() {
-        first.time = Duration::milliseconds(i64::try_from(scenario.timings.total_ms).unwrap_or(i64::MAX));
-    }
+    suite.testcases = test_cases(scenario, answer, &scenario.id, detail);
     let mut out = if scenario.verdict == Verdict::Conformant { String::new() } else { seen(scenario) };
     for (_, case) in summary::warnings(std::slice::from_ref(scenario)) {
         let cause = case.cause.as_ref().map_or("", |cause| cause.as_str());
         out += &format!("\nwarning: {}: {} ({cause})", case.subject, case.message);
     }
-    if !out.is_empty() {
-        suite.system_out = Some(xml(out.trim_start()));
-    }
+    suite.system_out = Some(xml(out.trim_start()));
     suite
 }
 
-fn empty_suite(name: &str, package: &str, started: OffsetDateTime) -> TestSuite {
+/// The cases of a scenario. `class` is what their class is called within ours.
+pub fn test_cases(scenario: &ScenarioResult, answer: Option<&Answer>, class: &str, detail: Detail) -> Vec<TestCase> {
+    let parts = detail.parts(scenario, answer);
+    let mut cases: Vec<TestCase> = parts.iter().map(|part| test_case(scenario, answer, class, part)).collect();
+    if let Some(first) = cases.first_mut() {
+        first.time = Duration::milliseconds(i64::try_from(scenario.timings.total_ms).unwrap_or(i64::MAX));
+    }
+    cases
+}
+
+/// A suite without cases. Ant's schema wants what it printed, where that is nothing, too.
+pub fn empty_suite(name: &str, package: &str, started: OffsetDateTime) -> TestSuite {
     let mut suite = TestSuite::new(&identity(name, LONGEST_NAME));
     suite.package = identity(package, LONGEST_NAME);
     // The machine's own name would make the same case another one on another machine.
     suite.hostname = "localhost".to_owned();
     suite.timestamp = started;
+    suite.system_out = Some(String::new());
+    suite.system_err = Some(String::new());
     suite
 }
 
 fn outside_suite(reason: &str, started: OffsetDateTime) -> TestSuite {
     let mut suite = empty_suite(OUTSIDE, &format!("{ROOT}.{OUTSIDE}"), started);
-    let mut case = TestCase::success(&format!("{OUTSIDE}: complete"), Duration::ZERO);
-    case.set_classname(&format!("{ROOT}.{OUTSIDE}"));
-    // GitLab reads only the text, others only the attribute.
-    let (message, cause) = (xml_line(reason), Some(xml_line(reason)));
-    case.result = TestResult::Error { type_: "inconclusive".to_owned(), message, cause };
-    suite.add_testcase(case);
+    suite.add_testcase(outside_case(reason, OUTSIDE));
     suite
 }
 
-fn test_case(scenario: &ScenarioResult, answer: Option<&Answer>, case: &Case) -> TestCase {
-    let name = identity(&format!("{}: {}", scenario.id, case.subject), LONGEST_NAME);
-    let mut test = TestCase::success(&name, Duration::ZERO);
-    test.set_classname(&identity(&format!("{ROOT}.{}", scenario.id), LONGEST_NAME));
-    let own = xml_line(if case.message.is_empty() { &scenario.reason } else { &case.message });
-    let answer = answer.filter(|_| matches!(case.verdict, Verdict::Nonconformant | Verdict::Inconclusive));
-    let what = answer.and_then(|answer| answer.of_case(case, &scenario.observed)).map(xml_line);
+/// The case of what makes a run inconclusive although no scenario says so.
+pub fn outside_case(reason: &str, class: &str) -> TestCase {
+    let mut case = TestCase::success(&format!("{OUTSIDE}: complete"), Duration::ZERO);
+    case.set_classname(&identity(&format!("{ROOT}.{class}"), LONGEST_NAME));
+    // GitLab reads only the text, others only the attribute.
+    let (message, cause) = (xml_line(reason), Some(xml_line(reason)));
+    case.result = TestResult::Error { type_: "inconclusive".to_owned(), message, cause };
+    case
+}
+
+fn test_case(scenario: &ScenarioResult, answer: Option<&Answer>, class: &str, part: &Part<'_>) -> TestCase {
+    let mut test = TestCase::success(&identity(&part.name, LONGEST_NAME), Duration::ZERO);
+    test.set_classname(&identity(&format!("{ROOT}.{class}"), LONGEST_NAME));
+    let own = xml_line(if part.message.is_empty() { &scenario.reason } else { &part.message });
+    let answer = answer.filter(|_| matches!(part.verdict, Verdict::Nonconformant | Verdict::Inconclusive));
+    let what = part.what.filter(|_| answer.is_some()).map(xml_line);
     let message = match &what {
         Some(what) => format!("{what} {own}"),
         None => own,
     };
     let message = match &scenario.known {
-        Some(known) if case.verdict == Verdict::Nonconformant => {
+        Some(known) if part.verdict == Verdict::Nonconformant => {
             format!("known until {} ({}): {message}", xml_line(&known.expires), xml_line(&known.owner))
         }
         _ => message,
     };
-    let cause = case.cause.as_ref().map(|cause| xml_line(cause.as_str()));
-    let type_ = cause.unwrap_or_else(|| case.verdict.as_str().to_owned());
+    let cause = part.cause.map(|cause| xml_line(cause.as_str()));
+    let type_ = cause.unwrap_or_else(|| part.verdict.as_str().to_owned());
     // GitLab reads only the text, others only the attribute.
-    let text = Some(xml(&explanation(scenario, answer.filter(|_| what.is_some()), &message)));
-    test.result = match case.verdict {
+    let text = Some(xml(&explanation(scenario, answer.filter(|_| what.is_some()), part, &message)));
+    test.result = match part.verdict {
         Verdict::Conformant => TestResult::Success,
         Verdict::Nonconformant if scenario.known.is_none() => TestResult::Failure { type_, message, cause: text },
         Verdict::Inconclusive => TestResult::Error { type_, message, cause: text },
@@ -149,8 +166,9 @@ fn test_case(scenario: &ScenarioResult, answer: Option<&Answer>, case: &Case) ->
     test
 }
 
-/// The message again, what to do and to type about it where it is the scenario's own answer, and the evidence.
-fn explanation(scenario: &ScenarioResult, answer: Option<&Answer>, message: &str) -> String {
+/// The message again, what to do and to type about it where it is the scenario's own answer, which cases it is about
+/// where it stands for several, and the evidence.
+fn explanation(scenario: &ScenarioResult, answer: Option<&Answer>, part: &Part<'_>, message: &str) -> String {
     let mut text = format!("{message}\n");
     if let Some(answer) = answer.filter(|answer| message.starts_with(&xml_line(&answer.what))) {
         let todo = [Some(&answer.todo), answer.then.as_ref()];
@@ -158,6 +176,12 @@ fn explanation(scenario: &ScenarioResult, answer: Option<&Answer>, message: &str
         text.extend(answer.commands.iter().map(|line| format!("  {line}\n")));
         text.extend(answer.one_of.iter().map(|said| format!("may be {}: {} {}\n", said.cause, said.what, said.todo)));
     }
+    // A case of its own says what else is wrong where there is one for it.
+    for said in answer.iter().filter(|_| !part.of.is_empty()).flat_map(|answer| &answer.besides) {
+        text += &format!("besides {}: {} {}\n", said.cause, said.what, said.todo);
+        text.extend(said.commands.iter().map(|line| format!("  {line}\n")));
+    }
+    text.extend(part.which().iter().map(|line| format!("{}\n", one_line(line))));
     text + &format!("expected: {}\n{}", scenario.expected, seen(scenario))
 }
 
@@ -210,34 +234,8 @@ fn properties(result: &RunResult, suite: usize) -> Vec<(String, String)> {
     properties
 }
 
-/// What stands on the root element.
-struct Totals {
-    tests: usize,
-    failures: usize,
-    errors: usize,
-    skipped: usize,
-    seconds: f64,
-}
-
-impl Totals {
-    fn of(suites: &[TestSuite]) -> Self {
-        Self {
-            tests: suites.iter().map(TestSuite::tests).sum(),
-            failures: suites.iter().map(TestSuite::failures).sum(),
-            errors: suites.iter().map(TestSuite::errors).sum(),
-            skipped: suites.iter().map(TestSuite::skipped).sum(),
-            seconds: suites.iter().map(|suite| suite.time().as_seconds_f64()).sum(),
-        }
-    }
-}
-
 /// The one pass over what the library wrote.
-fn complete(
-    drawn: &str,
-    totals: &Totals,
-    skipped: &[usize],
-    properties: &[Vec<(String, String)>],
-) -> Result<String, JunitError> {
+fn complete(drawn: &str, skipped: &[usize], properties: &[Vec<(String, String)>]) -> Result<String, JunitError> {
     let mut reader = Reader::from_str(drawn);
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
     let mut suites = skipped.iter().zip(properties);
@@ -245,12 +243,10 @@ fn complete(
         match reader.read_event()? {
             Event::Eof => break,
             Event::Start(element) => match element.name().as_ref() {
-                b"testsuites" => writer.write_event(Event::Start(root(totals)))?,
                 b"testsuite" => open_suite(&mut writer, &element, suites.next())?,
                 _ => writer.write_event(Event::Start(mended(&element)?))?,
             },
             Event::Empty(element) => match element.name().as_ref() {
-                b"testsuites" => writer.write_event(Event::Empty(root(totals)))?,
                 b"testsuite" => {
                     open_suite(&mut writer, &element, suites.next())?;
                     writer.write_event(Event::End(BytesEnd::new("testsuite")))?;
@@ -263,17 +259,6 @@ fn complete(
     let mut text = String::from_utf8(writer.into_inner())?;
     text.push('\n');
     Ok(text)
-}
-
-fn root(totals: &Totals) -> BytesStart<'static> {
-    let mut root = BytesStart::new("testsuites");
-    root.push_attribute(("name", "pmp-vault-conformance"));
-    root.push_attribute(("tests", totals.tests.to_string().as_str()));
-    root.push_attribute(("failures", totals.failures.to_string().as_str()));
-    root.push_attribute(("errors", totals.errors.to_string().as_str()));
-    root.push_attribute(("skipped", totals.skipped.to_string().as_str()));
-    root.push_attribute(("time", format!("{:.3}", totals.seconds).as_str()));
-    root
 }
 
 fn open_suite(
@@ -290,7 +275,7 @@ fn open_suite(
     writer.write_event(Event::Start(BytesStart::new("properties")))?;
     for (name, value) in properties {
         let mut property = BytesStart::new("property");
-        property.push_attribute(("name", xml_line(name).as_str()));
+        property.push_attribute(("name", identity(name, LONGEST_NAME).as_str()));
         property.push_attribute(("value", xml_line(value).as_str()));
         writer.write_event(Event::Empty(property))?;
     }

@@ -7,7 +7,8 @@
 //! - [`summary`]: counts, exit code and the findings by defect, for all reports.
 //! - [`answer`]: what is said first of what failed: what is wrong, what to do, what to type.
 //! - [`baseline`]: failures that are known, with an owner and a day on which they expire.
-//! - [`json`], [`junit`]: the two files. [`file`](mod@file): how they get to the disk whole.
+//! - [`json`], [`junit`]: the two files. [`detail`]: what has a case of its own in JUnit.
+//!   [`file`](mod@file): how they get to the disk whole.
 //! - [`findings`]: where the page does not hold, for those who write it.
 //! - [`terminal`]: what people see while a run goes on, and at its end. [`bars`]: its
 //!   progress. [`fold`](mod@fold): long lines on a terminal.
@@ -28,6 +29,7 @@ pub mod answer;
 pub mod bars;
 pub mod baseline;
 mod conclusion;
+pub mod detail;
 pub mod diff;
 mod failure;
 pub mod file;

@@ -2,6 +2,7 @@
 //! result, with the exit code that the process must end with.
 
 use super::answer::{Answer, Answers};
+use super::detail::Detail;
 use super::rendered::Rendered;
 use super::summary::Counts;
 use super::text::clean_strings;
@@ -23,7 +24,7 @@ pub enum RenderError {
     Junit(#[from] junit::JunitError),
 }
 
-/// Draws the reports. A secret that the filter finds in the result, or found
+/// Draws the reports, JUnit with the cases of that detail. A secret that the filter finds in the result, or found
 /// before in the run's log or on the terminal, makes the run inconclusive; the
 /// reports are drawn nevertheless, and say so.
 ///
@@ -34,6 +35,7 @@ pub fn render(
     causes: &CauseCatalogue,
     redactor: &Redactor,
     deny: Deny,
+    detail: Detail,
 ) -> Result<Rendered, RenderError> {
     // Cleaned before anything is drawn, so that JSON, JUnit and the exit code say the same.
     let mut value = serde_json::to_value(result)?;
@@ -43,7 +45,7 @@ pub fn render(
     clean.scenarios.iter_mut().for_each(show_in_cases);
     let mut replacements = redactor.replacements();
     loop {
-        let rendered = draw(&clean, causes, replacements, deny)?;
+        let rendered = draw(&clean, causes, replacements, deny, detail)?;
         // Nothing is left to be found here unless escaping puts together what was apart.
         let json = redactor.clean(&rendered.json).into_owned();
         let junit = redactor.clean(&rendered.junit).into_owned();
@@ -54,7 +56,13 @@ pub fn render(
     }
 }
 
-fn draw(clean: &RunResult, causes: &CauseCatalogue, replacements: usize, deny: Deny) -> Result<Rendered, RenderError> {
+fn draw(
+    clean: &RunResult,
+    causes: &CauseCatalogue,
+    replacements: usize,
+    deny: Deny,
+    detail: Detail,
+) -> Result<Rendered, RenderError> {
     let mut result = clean.clone();
     if replacements > 0 {
         result.problems.push(format!(
@@ -65,7 +73,7 @@ fn draw(clean: &RunResult, causes: &CauseCatalogue, replacements: usize, deny: D
     let outside = summary::outside_scenarios(clean, replacements);
     let answering = Answers::new(causes, &result);
     let answers: Vec<Option<Answer>> = result.scenarios.iter().map(|scenario| answering.of(scenario)).collect();
-    let junit = junit::render(&result, &answers, outside.as_deref())?;
+    let junit = junit::render(&result, &answers, outside.as_deref(), detail)?;
     let mut rendered = Rendered { result, answers, exit, json: String::new(), junit };
     let report = json::Report {
         conclusion: conclusion::sentence(&rendered, &Counts::of_scenarios(&rendered.result.scenarios)).1,

@@ -65,10 +65,12 @@ pub fn xml_line(text: &str) -> String {
 }
 
 /// For what must be the same in every run and readable by every parser: ASCII
-/// and at most so many characters.
+/// and at most so many characters. Never blank, because no schema allows that.
 #[must_use]
 pub fn identity(text: &str, longest: usize) -> String {
-    text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '_' }).take(longest).collect()
+    let text: String =
+        text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '_' }).take(longest).collect();
+    if text.trim().is_empty() { "_".to_owned() } else { text }
 }
 
 /// Cleans every text of a value, names of fields included. Control characters go first: they could hide a token, and their escapes in

@@ -122,6 +122,8 @@ fn the_version_is_the_packages() {
 #[case::an_unknown_flag(&["run", "--juint", "x"], "--junit")]
 #[case::both_a_profile_and_scenarios(&["run", "--profile", "all", "--scenario", "x"], "cannot be used with")]
 #[case::an_image_for_an_export(&["images", "--vault-image", "x", "export", "f"], "cannot be used with")]
+#[case::a_detail_of_no_junit(&["run", "--junit-detail", "stage"], "--junit <FILE>")]
+#[case::an_unknown_detail(&["report", "merge", "x", "--junit", "y", "--junit-detail", "case"], "scenario, stage, key")]
 #[case::an_unknown_profile(&["run", "--profile", "most"], "[possible values: core, all]")]
 #[case::an_unknown_verdict_to_deny(&["run", "--deny", "everything"], "known-deviation")]
 #[case::no_jobs(&["run", "--jobs", "0"], "1..=200")]

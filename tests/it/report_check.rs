@@ -9,7 +9,7 @@ use pmp_vault_conformance::event::{RunFacts, RunKind, RunResult};
 use pmp_vault_conformance::page::{CauseCatalogue, Names, Stage};
 use pmp_vault_conformance::probe::observation::KeyState;
 use pmp_vault_conformance::redact::Redactor;
-use pmp_vault_conformance::report::{self, terminal::Terminal};
+use pmp_vault_conformance::report::{self, detail::Detail, terminal::Terminal};
 use pmp_vault_conformance::scenario::load::Catalogue;
 use pmp_vault_conformance::verdict::Verdict::{Conformant, Inconclusive, Nonconformant, Skipped};
 use pmp_vault_conformance::verdict::result::{Case, Observed, ScenarioResult, Subject};
@@ -136,7 +136,7 @@ fn end_of(result: &RunResult, deny: Deny, columns: Option<usize>) -> String {
     let redactor = Redactor::new();
     let mut terminal =
         Terminal::to(Box::new(screen.clone()), catalogue(), redactor.clone(), false).folded(move || columns);
-    terminal.finish(&report::render(result, &catalogue(), &redactor, deny).unwrap(), &[]);
+    terminal.finish(&report::render(result, &catalogue(), &redactor, deny, Detail::Key).unwrap(), &[]);
     let bytes = screen.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()
 }
@@ -250,7 +250,7 @@ fn every_cause_has_an_answer_first_and_commands_that_can_be_copied() {
 }
 
 fn json_of(result: &RunResult) -> String {
-    report::render(result, &catalogue(), &Redactor::new(), Deny::Nothing).unwrap().json
+    report::render(result, &catalogue(), &Redactor::new(), Deny::Nothing, Detail::Key).unwrap().json
 }
 
 #[rstest]
@@ -278,7 +278,7 @@ fn a_failure_of_junit_begins_with_the_answer() {
     let cause = "login.service-account-not-authorized";
     let observed = stops(Stage::Login, Some(cause), 403, "service account name not authorized");
     let result = check(observed, Nonconformant, Vec::new());
-    let rendered = report::render(&result, &catalogue(), &Redactor::new(), Deny::Nothing).unwrap();
+    let rendered = report::render(&result, &catalogue(), &Redactor::new(), Deny::Nothing, Detail::Key).unwrap();
     let answer = rendered.answers[1].as_ref().unwrap();
     let failure = format!("type=\"{cause}\" message=\"{}", answer.what.replace('\'', "&apos;"));
     assert!(rendered.junit.contains(&failure), "{}", rendered.junit);

@@ -1,114 +1,24 @@
 //! JUnit and JSON: what they hold, that they agree, and how they get to the disk.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use pmp_vault_conformance::event::{Ending, Exit, RunResult};
 use pmp_vault_conformance::redact::Redactor;
+use pmp_vault_conformance::report::detail::Detail;
 use pmp_vault_conformance::report::{self, Rendered, file, json};
 use pmp_vault_conformance::verdict::{Deny, Verdict};
 use proptest::prelude::*;
 use proptest::sample::select;
-use quick_xml::events::Event;
 
+use crate::support::junit::check_junit;
 use crate::support::report as support;
 
 const VERDICTS: [Verdict; 5] =
     [Verdict::Conformant, Verdict::KnownDeviation, Verdict::Nonconformant, Verdict::Inconclusive, Verdict::Skipped];
 
 fn render(result: &RunResult) -> Rendered {
-    report::render(result, &support::no_causes(), &Redactor::new(), Deny::Nothing).unwrap()
-}
-
-/// An element of JUnit with its attributes, its children's names in order and its text.
-#[derive(Debug, Default)]
-struct Element {
-    name: String,
-    attributes: BTreeMap<String, String>,
-    children: Vec<Element>,
-    text: String,
-}
-
-impl Element {
-    fn count(&self, attribute: &str) -> usize {
-        self.attributes[attribute].parse().unwrap()
-    }
-
-    fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Element> {
-        self.children.iter().filter(move |child| child.name == name)
-    }
-}
-
-/// Parses strictly: an unknown entity, a bad attribute or an open element is an error.
-fn parse(text: &str) -> Element {
-    let mut reader = quick_xml::Reader::from_str(text);
-    reader.config_mut().enable_all_checks(true);
-    let mut open = vec![Element::default()];
-    let element = |start: &quick_xml::events::BytesStart<'_>| Element {
-        name: String::from_utf8(start.name().as_ref().to_vec()).unwrap(),
-        attributes: start
-            .attributes()
-            .map(|attribute| {
-                let attribute = attribute.unwrap();
-                let name = String::from_utf8(attribute.key.as_ref().to_vec()).unwrap();
-                let value = quick_xml::escape::unescape(std::str::from_utf8(&attribute.value).unwrap()).unwrap();
-                (name, value.into_owned())
-            })
-            .collect(),
-        ..Element::default()
-    };
-    loop {
-        match reader.read_event().unwrap() {
-            Event::Start(start) => open.push(element(&start)),
-            Event::Empty(start) => open.last_mut().unwrap().children.push(element(&start)),
-            Event::End(_) => {
-                let done = open.pop().unwrap();
-                open.last_mut().unwrap().children.push(done);
-            }
-            Event::CData(data) => open.last_mut().unwrap().text += &data.decode().unwrap(),
-            Event::Text(text) => open.last_mut().unwrap().text += &text.decode().unwrap(),
-            Event::Eof => break,
-            _ => {}
-        }
-    }
-    assert_eq!(open.len(), 1, "everything that was opened is closed");
-    open.pop().unwrap().children.pop().unwrap()
-}
-
-/// What strict parsers demand, and that every count is the number of what is there.
-fn check_junit(text: &str) -> Element {
-    let forbidden =
-        |c: char| matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
-    assert!(!text.contains(forbidden), "a character that XML 1.0 forbids");
-    let root = parse(text);
-    assert_eq!(root.name, "testsuites");
-    let mut totals = [0; 4];
-    for suite in &root.children {
-        assert_eq!(suite.name, "testsuite");
-        let order: Vec<&str> = suite.children.iter().map(|child| child.name.as_str()).collect();
-        let mut expected = vec!["properties"];
-        expected.extend(suite.named("testcase").map(|_| "testcase"));
-        expected.extend(suite.named("system-out").map(|_| "system-out"));
-        assert_eq!(order, expected);
-        let with = |name: &str| suite.named("testcase").filter(|case| case.named(name).next().is_some()).count();
-        let counts = [suite.named("testcase").count(), with("failure"), with("error"), with("skipped")];
-        for (index, name) in ["tests", "failures", "errors", "skipped"].into_iter().enumerate() {
-            assert_eq!(suite.count(name), counts[index], "{name}");
-            totals[index] += counts[index];
-        }
-        for case in suite.named("testcase") {
-            assert!(case.children.len() <= 1);
-            assert!(case.attributes["name"].is_ascii() && case.attributes["name"].len() <= 512);
-            for outcome in &case.children {
-                assert!(outcome.text.contains(outcome.attributes["message"].as_str()), "the message again in the text");
-            }
-        }
-    }
-    for (index, name) in ["tests", "failures", "errors", "skipped"].into_iter().enumerate() {
-        assert_eq!(root.count(name), totals[index], "{name}");
-    }
-    root
+    report::render(result, &support::no_causes(), &Redactor::new(), Deny::Nothing, Detail::Key).unwrap()
 }
 
 fn check_schema(rendered: &Rendered) -> json::Report {

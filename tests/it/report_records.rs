@@ -7,6 +7,7 @@ use pmp_vault_conformance::event::{Exit, RunKind, RunResult};
 use pmp_vault_conformance::page::{CauseId, Stage};
 use pmp_vault_conformance::redact::Redactor;
 use pmp_vault_conformance::report::baseline::{Baseline, Entry};
+use pmp_vault_conformance::report::detail::Detail;
 use pmp_vault_conformance::report::diff::{Effect, FailOn, compare};
 use pmp_vault_conformance::report::job_summary::Place;
 use pmp_vault_conformance::report::json::Report;
@@ -17,15 +18,16 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use crate::support::cli::program;
+use crate::support::junit::check_junit;
 use crate::support::report as support;
 
 fn record_of(result: &RunResult) -> Report {
-    let rendered = report::render(result, &support::no_causes(), &Redactor::new(), Deny::Nothing).unwrap();
+    let rendered = report::render(result, &support::no_causes(), &Redactor::new(), Deny::Nothing, Detail::Key).unwrap();
     serde_json::from_str(&rendered.json).unwrap()
 }
 
 fn written(folder: &Path, name: &str, result: &RunResult) -> PathBuf {
-    let rendered = report::render(result, &support::no_causes(), &Redactor::new(), Deny::Nothing).unwrap();
+    let rendered = report::render(result, &support::no_causes(), &Redactor::new(), Deny::Nothing, Detail::Key).unwrap();
     let path = folder.join(name);
     std::fs::write(&path, rendered.json).unwrap();
     path
@@ -167,10 +169,13 @@ proptest! {
         let (result, _) = support::fill(&support::everything(), &texts);
         let report = record_of(&result);
         is_harmless(&html::page(&report).unwrap());
-        let merged = merge::merge(&[(None, report.clone()), (Some(texts[0].clone()), report.clone())]);
+        let runs = [(None, report.clone()), (Some(texts[0].clone()), report.clone())];
+        let merged = merge::merge(&runs);
         is_harmless(&html::matrix(&merged).unwrap());
         prop_assert!(job_summary::markdown(&report, 9000).len() <= 9000);
-        merge::junit(&merged).unwrap();
+        for detail in [Detail::Scenario, Detail::Stage, Detail::Key] {
+            check_junit(&merge::junit(&merged, &runs, detail).unwrap());
+        }
     }
 }
 
@@ -368,6 +373,8 @@ fn the_command_line_draws_files_and_ends_with_1_where_something_became_worse() {
                 "m.xml",
                 "--json",
                 "m.json",
+                "--junit-detail",
+                "stage",
             ],
             0,
         ),
@@ -386,7 +393,10 @@ fn the_command_line_draws_files_and_ends_with_1_where_something_became_worse() {
     assert!(read("m.md").contains("### Otherwise than in before"), "{}", read("m.md"));
     let merged: serde_json::Value = serde_json::from_str(&read("m.json")).unwrap();
     assert_eq!((&merged["schema-version"], merged["columns"].as_array().unwrap().len()), (&1.into(), 2));
-    assert!(read("m.xml").contains("tests=\"2\" failures=\"1\" errors=\"0\""), "{}", read("m.xml"));
+    let junit = check_junit(&read("m.xml"));
+    let cases: Vec<_> = junit.children.iter().flat_map(|suite| suite.named("testcase")).collect();
+    assert_eq!((cases.len(), junit.count("failures")), (2 * Stage::ALL.len(), Stage::ALL.len()), "{}", read("m.xml"));
+    assert!(cases.iter().all(|case| case.attributes["name"].contains(": stage ")), "{cases:?}");
     is_harmless(&read("m.html"));
     is_harmless(&read("p.html"));
     let said = run(&["report", "summary", new]);
@@ -447,8 +457,9 @@ fn a_known_failure_fails_neither_the_run_nor_its_case_and_every_report_says_who_
     let today = jiff::civil::date(2026, 11, 27);
     let notes = Baseline { known_failures: vec![entry("2026-11-26")] }.apply(&mut result.scenarios, today);
     assert_eq!(notes, ["the baseline let group.s0 pass until 2026-11-26 (owner: team vault)"]);
-    let render =
-        |result: &RunResult| report::render(result, &support::no_causes(), &Redactor::new(), Deny::Nothing).unwrap();
+    let render = |result: &RunResult| {
+        report::render(result, &support::no_causes(), &Redactor::new(), Deny::Nothing, Detail::Key).unwrap()
+    };
     assert_eq!(render(&result).exit, Exit::Failed);
     let notes = Baseline { known_failures: vec![entry("2026-11-27")] }.apply(&mut result.scenarios, today);
     assert!(notes.is_empty());

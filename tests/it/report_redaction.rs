@@ -4,7 +4,7 @@ use std::io::Write;
 
 use pmp_vault_conformance::event::Exit;
 use pmp_vault_conformance::redact::Redactor;
-use pmp_vault_conformance::report;
+use pmp_vault_conformance::report::{self, detail::Detail};
 use pmp_vault_conformance::verdict::{Deny, Verdict};
 use rstest::rstest;
 use secrecy::SecretString;
@@ -141,13 +141,16 @@ fn a_writer_finds_a_secret_that_comes_in_pieces() {
 fn a_secret_in_a_result_is_in_no_report_and_makes_the_run_inconclusive() {
     let mut result = support::run_of(&[Verdict::Conformant, Verdict::Conformant]);
     let redactor = knowing(CANARY);
-    assert_eq!(report::render(&result, &support::no_causes(), &redactor, Deny::Nothing).unwrap().exit, Exit::Passed);
+    assert_eq!(
+        report::render(&result, &support::no_causes(), &redactor, Deny::Nothing, Detail::Key).unwrap().exit,
+        Exit::Passed
+    );
 
     result.scenarios[0].observed.text = format!("body: {CANARY}");
     result.scenarios[1].cases[0].message = format!("token {}", jwt());
     // An escape sequence in the middle hides a token until it is removed.
     result.problems.push(format!("{}\u{1b}[0m{}", &CANARY[..6], &CANARY[6..]));
-    let rendered = report::render(&result, &support::no_causes(), &redactor, Deny::Nothing).unwrap();
+    let rendered = report::render(&result, &support::no_causes(), &redactor, Deny::Nothing, Detail::Key).unwrap();
     assert_eq!(rendered.exit, Exit::Inconclusive);
     for report in [&rendered.json, &rendered.junit] {
         assert!(report.contains("[redacted]"));

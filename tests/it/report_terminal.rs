@@ -9,6 +9,7 @@ use pmp_vault_conformance::event::{Ending, Event, RunResult};
 use pmp_vault_conformance::page::cause::SaysOf;
 use pmp_vault_conformance::page::{Cause, CauseCatalogue, Stage};
 use pmp_vault_conformance::redact::Redactor;
+use pmp_vault_conformance::report::detail::Detail;
 use pmp_vault_conformance::report::terminal::Terminal;
 use pmp_vault_conformance::report::{self, summary};
 use pmp_vault_conformance::verdict::Verdict::{Conformant, Inconclusive, KnownDeviation, Nonconformant, Skipped};
@@ -79,7 +80,7 @@ fn show_with(result: &RunResult, step: &str, notice: &str, colour: bool) -> Stri
     }
     terminal.handle(&Event::Notice { text: notice.to_owned() });
     terminal.handle(&Event::RunFinished { result: Box::new(result.clone()) });
-    let rendered = report::render(result, &catalogue(), &redactor, Deny::Nothing).unwrap();
+    let rendered = report::render(result, &catalogue(), &redactor, Deny::Nothing, Detail::Key).unwrap();
     terminal.finish(&rendered, &[("JUnit", Path::new("junit.xml")), ("JSON", Path::new("report.json"))]);
     let bytes = screen.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()

@@ -13,6 +13,7 @@ use std::time::Duration;
 use pmp_vault_conformance::event::{Event, RunResult};
 use pmp_vault_conformance::redact::Redactor;
 use pmp_vault_conformance::report::bars::Bars;
+use pmp_vault_conformance::report::detail::Detail;
 use pmp_vault_conformance::report::render;
 use pmp_vault_conformance::report::terminal::Terminal;
 use pmp_vault_conformance::verdict::Deny;
@@ -61,7 +62,7 @@ fn show(mut terminal: Terminal, result: &RunResult, mut during: impl FnMut(&str)
         during("one is done");
     }
     terminal.handle(&Event::RunFinished { result: Box::new(result.clone()) });
-    let rendered = render(result, &report::no_causes(), &Redactor::new(), Deny::Nothing).unwrap();
+    let rendered = render(result, &report::no_causes(), &Redactor::new(), Deny::Nothing, Detail::Key).unwrap();
     terminal.finish(&rendered, &[("JUnit", Path::new("junit.xml"))]);
 }
 
