@@ -1,7 +1,7 @@
 //! The checks of what lies around the app's way: Vault's health, the mount, the
 //! secret's age, the token's life, and what else the token may do.
 
-use crate::check::case::{check, failed, warning, words};
+use crate::check::case::{check, ending, failed, warning, words};
 use crate::check::ends::{self, End};
 use crate::check::target::Target;
 use crate::check::{reach, revision};
@@ -139,10 +139,12 @@ fn ends(target: &Target, observation: &Observation, now: i64) -> Case {
     };
     let Some(time) = &secret.ends else { return check(id, Verdict::Conformant, "") };
     let text = format!("Vault deletes the secret's version by itself at {time}");
-    match time.parse().map(|at| ends::of(at, now, target.ends_within)) {
-        Ok(End::Later) => check(id, Verdict::Conformant, text),
-        _ => warning(id, ids::read::VERSION_ENDS, text),
-    }
+    let Ok(at) = time.parse() else { return warning(id, ids::read::VERSION_ENDS, text) };
+    let case = match ends::of(at, now, target.ends_within) {
+        End::Later => check(id, Verdict::Conformant, text),
+        End::Soon | End::Over => warning(id, ids::read::VERSION_ENDS, text),
+    };
+    ending(at, case)
 }
 
 /// Whether the login's token is dead. One that its role does not let be revoked

@@ -118,6 +118,7 @@ impl Judge<'_> {
         };
         let sighting = self.sighting(sighted, clues);
         let mut result = self.oracle().judge(question(), &sighting, sighted.twin.timings());
+        timed(&mut result, &sighted.twin);
         if !result.observed.candidates.is_empty() {
             result.observed.tell_apart = self.tell_apart(&result.observed, clues);
         }
@@ -257,6 +258,7 @@ impl Judge<'_> {
         let sighting =
             Sighting { seen: probed.seen.clone(), ruled_out: Some(clues.ruled_out.clone()), ..Sighting::nothing("") };
         let mut result = self.oracle().judge(question, &sighting, probed.timings());
+        timed(&mut result, probed);
         if result.observed.passed(Stage::Login) {
             result.observed.cause = Some(denial.accepted.clone());
             result.reason = "the login succeeded; its token was revoked, and nothing was read with it".to_owned();
@@ -267,6 +269,15 @@ impl Judge<'_> {
         }
         control::unless_past(Stage::Login, way, &mut result);
         result
+    }
+}
+
+/// Notes how long each stage took.
+fn timed(result: &mut ScenarioResult, probed: &Probed) {
+    for case in &mut result.cases {
+        if let Subject::Stage(stage) = case.subject {
+            case.took_ms = probed.stage_millis(stage);
+        }
     }
 }
 

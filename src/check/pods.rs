@@ -3,7 +3,7 @@
 
 use crate::check::anew::{self, Known};
 use crate::check::app::{App, Source};
-use crate::check::case::{check, failed, warning};
+use crate::check::case::{check, ending, failed, warning};
 use crate::check::clues::is_loopback;
 use crate::check::likeness::{Instead, Likeness, Token};
 use crate::check::sighted::Sighted;
@@ -92,8 +92,12 @@ fn token(sighted: &Sighted, now: i64) -> Case {
                 ),
             )
         },
-        Known::Ended { at } => failed(id, ids::token::NEVER_RENEWED, format!("{never}ended at {}", whole(at))),
-        Known::Ends { at } => warning(id, ids::token::NEVER_RENEWED, format!("{never}ends at {}", whole(at))),
+        Known::Ended { at } => {
+            ending(at, failed(id, ids::token::NEVER_RENEWED, format!("{never}ended at {}", whole(at))))
+        }
+        Known::Ends { at } => {
+            ending(at, warning(id, ids::token::NEVER_RENEWED, format!("{never}ends at {}", whole(at))))
+        }
     }
 }
 

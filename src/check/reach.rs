@@ -2,7 +2,7 @@
 //! namespace that is asked in. They explain the app's login, and fail nothing
 //! that it passed: a gateway may hide Vault's health, or one node of many be sealed.
 
-use crate::check::case::{check, failed, warning, words};
+use crate::check::case::{check, ending, failed, warning, words};
 use crate::check::ends::{self, End};
 use crate::check::target::{NamedBy, Target};
 use crate::page::Stage;
@@ -96,10 +96,11 @@ fn certificate(target: &Target, asked: &Asked, now: i64) -> Case {
     let ends = asked.certificate_ends.as_ref().and_then(|time| time.parse::<jiff::Timestamp>().ok());
     let Some(at) = ends else { return check(id, Verdict::Skipped, "Vault showed no certificate") };
     let text = format!("Vault's certificate ends at {at}");
-    match ends::of(at, now, target.ends_within) {
+    let case = match ends::of(at, now, target.ends_within) {
         End::Later => check(id, Verdict::Conformant, text),
         End::Soon | End::Over => warning(id, ids::login::VAULT_CERTIFICATE_ENDS, text),
-    }
+    };
+    ending(at, case)
 }
 
 /// How long the authorities last that Vault's certificate is checked against.
@@ -109,10 +110,11 @@ fn authorities(target: &Target, now: i64) -> Case {
         return check(id, Verdict::Skipped, "no authority of your own is named with --ca-file");
     };
     let text = format!("the first certificate of --ca-file ends at {at}");
-    match ends::of(at, now, target.ends_within) {
+    let case = match ends::of(at, now, target.ends_within) {
         End::Later => check(id, Verdict::Conformant, text),
         End::Soon | End::Over => warning(id, ids::login::VAULT_AUTHORITY_ENDS, text),
-    }
+    };
+    ending(at, case)
 }
 
 fn version(asked: &Asked) -> Case {

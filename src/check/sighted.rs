@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::check::app::App;
 use crate::check::inspect::Inspection;
+use crate::page::Stage;
 use crate::probe::observation::Observation;
 use crate::verdict::result::Timings;
 use crate::verdict::sighting::Seen;
@@ -38,6 +39,20 @@ impl Probed {
     pub(super) fn let_in(&self) -> bool {
         let login = self.observation().and_then(|observation| observation.login.as_ref());
         login.is_some_and(|login| login.answer.status == Some(200))
+    }
+
+    /// How many milliseconds a stage took: the pod until the probe began, then what the probe says of its requests.
+    pub(super) fn stage_millis(&self, stage: Stage) -> Option<u64> {
+        let observation = self.observation()?;
+        let asked = observation.asked.as_ref()?;
+        match stage {
+            Stage::Pod => Some(self.observe_ms.saturating_sub(observation.millis)),
+            Stage::Login => asked.login_millis,
+            Stage::Read => asked.read_millis,
+            Stage::Boundary => asked.boundary_millis,
+            // A file that is opened, and an answer that is looked at.
+            Stage::Token | Stage::Keys => None,
+        }
     }
 
     pub(super) fn timings(&self) -> Timings {

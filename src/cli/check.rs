@@ -29,13 +29,16 @@ pub struct Arguments {
     #[command(flatten)]
     target: TargetArguments,
     /// Print what would be created and asked, and create nothing
-    #[arg(long, conflicts_with_all = ["junit", "json", "html", "summary", "baseline", "deny", "timeout"])]
+    #[arg(long, conflicts_with_all = ["junit", "json", "html", "summary", "metrics", "baseline", "deny", "timeout"])]
     dry_run: bool,
     /// Also end with exit code 1 where this is observed
     #[arg(long, value_name = "VERDICT", value_enum)]
     deny: Option<Denied>,
     #[command(flatten)]
     reports: ReportFiles,
+    /// Write metrics there in OpenMetrics, also for node-exporter's textfile collector where the name ends in .prom
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
     /// Let the failures pass that this file knows, each with an owner and until a day
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -71,6 +74,7 @@ pub async fn check(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit
     }
     let frame = Frame::new(arguments.reports, runs, redactor);
     let frame = match frame
+        .and_then(|frame| frame.with_metrics(arguments.metrics))
         .and_then(|frame| frame.with_baseline(arguments.baseline.as_deref(), |id| check::judge::ALL.contains(&id)))
     {
         Ok(frame) => frame,

@@ -23,7 +23,7 @@ use crate::report::baseline::Baseline;
 use crate::report::job_summary::{self, Place};
 use crate::report::json::Report;
 use crate::report::terminal::Terminal;
-use crate::report::{self, Rendered, file, findings, html};
+use crate::report::{self, Rendered, file, findings, html, metrics};
 use crate::scenario::load::Catalogue;
 use crate::verdict::Deny;
 
@@ -64,6 +64,7 @@ impl ReportFiles {
 pub(super) struct Frame {
     reports: ReportFiles,
     findings: Option<PathBuf>,
+    metrics: Option<PathBuf>,
     baseline: Option<Baseline>,
     deny: Deny,
     pub(super) runs: Runs,
@@ -81,16 +82,27 @@ impl Frame {
             }
             writable(path)?;
         }
-        Ok(Self { reports, findings: None, baseline: None, deny: Deny::Nothing, runs, redactor })
+        Ok(Self { reports, findings: None, metrics: None, baseline: None, deny: Deny::Nothing, runs, redactor })
     }
 
     /// The same, writing the findings about the page there as well.
     pub(super) fn with_findings(self, findings: Option<PathBuf>) -> Result<Self, String> {
-        if findings.is_some() && self.reports.all().iter().any(|(_, _, path)| **path == findings) {
-            return Err("--findings names the file of another report; give each its own".to_owned());
-        }
-        findings.iter().try_for_each(|path| writable(path))?;
+        self.free("--findings", &findings)?;
         Ok(Self { findings, ..self })
+    }
+
+    /// The same, writing metrics there as well.
+    pub(super) fn with_metrics(self, metrics: Option<PathBuf>) -> Result<Self, String> {
+        self.free("--metrics", &metrics)?;
+        Ok(Self { metrics, ..self })
+    }
+
+    /// Whether a further file can be written, and is that of no other report.
+    fn free(&self, flag: &str, path: &Option<PathBuf>) -> Result<(), String> {
+        if path.is_some() && self.reports.all().iter().any(|(_, _, other)| *other == path) {
+            return Err(format!("{flag} names the file of another report; give each its own"));
+        }
+        path.iter().try_for_each(|path| writable(path))
     }
 
     /// The same, with the failures that are known in that file. `knows` says whether there is a scenario with an id.
@@ -164,7 +176,7 @@ impl Frame {
             Ok(rendered) => rendered,
             Err(error) => return fail(Exit::Inconclusive, &error.to_string()),
         };
-        let (page, summary) = match self.drawn(&rendered) {
+        let (page, summary, metrics) = match self.drawn(&rendered) {
             Ok(drawn) => drawn,
             Err(error) => return fail(Exit::Inconclusive, &error),
         };
@@ -173,7 +185,8 @@ impl Frame {
         let findings = self.redactor.clean(&drawn).into_owned();
         let texts = [&rendered.junit, &rendered.json, &page, &summary];
         let files = self.reports.all().into_iter().zip(texts).map(|((kind, _, path), text)| (kind, path, text));
-        for (kind, path, text) in files.chain([("Findings", &self.findings, &findings)]) {
+        let further = [("Findings", &self.findings, &findings), ("Metrics", &self.metrics, &metrics)];
+        for (kind, path, text) in files.chain(further) {
             let Some(path) = path else { continue };
             match file::write(path, text) {
                 Ok(()) => written.push((kind, path.as_path())),
@@ -190,16 +203,18 @@ impl Frame {
         rendered.exit
     }
 
-    /// What is drawn of the JSON report, where it is wanted: the page and the summary.
-    fn drawn(&self, rendered: &Rendered) -> Result<(String, String), String> {
+    /// What is drawn of the JSON report, where it is wanted: the page, the summary and the metrics.
+    fn drawn(&self, rendered: &Rendered) -> Result<(String, String, String), String> {
         let ReportFiles { html: page, summary, .. } = &self.reports;
-        if page.is_none() && summary.is_none() {
+        if page.is_none() && summary.is_none() && self.metrics.is_none() {
             return Ok(Default::default());
         }
         let record: Report = serde_json::from_str(&rendered.json).map_err(|error| error.to_string())?;
         let page = page.as_ref().map(|_| html::page(&record)).transpose().map_err(|error| error.to_string())?;
         let summary = summary.as_ref().map(|_| job_summary::markdown(&record, Place::default().limit()));
-        Ok((page.unwrap_or_default(), summary.unwrap_or_default()))
+        let metrics = self.metrics.as_ref().map(|_| metrics::openmetrics(&record)).transpose();
+        let metrics = metrics.map_err(|error| error.to_string())?;
+        Ok((page.unwrap_or_default(), summary.unwrap_or_default(), metrics.unwrap_or_default()))
     }
 
     /// Shows what happens. What is denied fails from its first line on.

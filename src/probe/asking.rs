@@ -94,12 +94,14 @@ pub async fn observe(input: &Input, ask: &Ask, vault: &Client, secret_name: &Sec
             observation.login = Some(login);
             if let Some(token) = granted.token {
                 let client = vault.with_token(Some(token));
+                let before = Instant::now();
                 if !ask.login_only {
                     read(&client, input, ask, secret_name, &mut observation, &mut asked).await;
                 }
                 asked.revoke = Some(answer(&client.send_patiently(Method::POST, "auth/token/revoke-self", None).await));
                 let after = client.send_patiently(Method::GET, "auth/token/lookup-self", None).await;
                 asked.after_revocation = Some(answer(&after));
+                asked.boundary_millis = Some(millis(before).saturating_sub(asked.read_millis.unwrap_or_default()));
             }
         }
     } else if jwt.is_some() {
@@ -153,6 +155,7 @@ async fn read(
     observation: &mut Observation,
     asked: &mut Asked,
 ) {
+    let before = Instant::now();
     let mut secret_name = secret_name.clone();
     let mut result = client.send_patiently(Method::GET, &observation.read_path, None).await;
     // A path of several slashes may be taken apart at each, and the app's own token is told where the mount ends. The
@@ -171,6 +174,7 @@ async fn read(
         }
     }
     let read = read_answer(&result);
+    asked.read_millis = Some(millis(before));
     observation.read_with_token = true;
     if let Ok(reply) = &result {
         observation.secret = look_at(reply, input);

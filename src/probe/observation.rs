@@ -12,7 +12,7 @@ use crate::vault::transport::Transport;
 pub const MARKER: &str = "PMP-VAULT-OBSERVATION";
 
 /// The version of [`Observation`]'s shape.
-pub const SCHEMA: u32 = 5;
+pub const SCHEMA: u32 = 6;
 
 /// Everything that the probe saw, in the order of the stages. It holds no
 /// token and no value; a value's HMAC only where the harness gave a key for it.
@@ -62,6 +62,10 @@ pub struct Asked {
     pub read_without_token: Option<Answer>,
     /// How long the login took.
     pub login_millis: Option<u64>,
+    /// How long the read took, from the first try to the answer that counts.
+    pub read_millis: Option<u64>,
+    /// How long it took to ask what else the token may do, and to revoke it.
+    pub boundary_millis: Option<u64>,
     /// `auth.token_type` of the login.
     pub token_type: Option<String>,
     /// `auth.num_uses` of the login; none where the token has no limit of uses.

@@ -172,6 +172,9 @@ pub struct StageCase {
     pub message: String,
     /// The cause, where one is known.
     pub cause: Option<CauseId>,
+    /// With a check: how many milliseconds it took, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<u64>,
 }
 
 /// One key. Never its value.
@@ -208,6 +211,9 @@ pub struct NamedCase {
     /// Whether it holds and should be mended all the same, as the message says.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub warning: bool,
+    /// When that ends which it is about, such as a certificate (RFC 3339); absent where it has no end or none is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<String>,
 }
 
 impl Report {
@@ -278,15 +284,16 @@ impl Scenario {
             timings: result.timings,
         };
         for case in &result.cases {
-            let Case { subject, verdict, message, cause, key_state, warning } = case.clone();
+            let Case { subject, verdict, message, cause, key_state, warning, ends, took_ms } = case.clone();
+            let named = |id, message, cause| NamedCase { id, verdict, message, cause, warning, ends };
             match subject {
-                Subject::Stage(stage) => scenario.stages.push(StageCase { stage, verdict, message, cause }),
+                Subject::Stage(stage) => scenario.stages.push(StageCase { stage, verdict, message, cause, took_ms }),
                 Subject::Key(name) => {
                     scenario.keys.push(KeyCase { name, state: key_state, verdict, message, cause, warning })
                 }
-                Subject::Command(id) => scenario.commands.push(NamedCase { id, verdict, message, cause, warning }),
-                Subject::Step(id) => scenario.steps.push(NamedCase { id, verdict, message, cause, warning }),
-                Subject::Check(id) => scenario.checks.push(NamedCase { id, verdict, message, cause, warning }),
+                Subject::Command(id) => scenario.commands.push(named(id, message, cause)),
+                Subject::Step(id) => scenario.steps.push(named(id, message, cause)),
+                Subject::Check(id) => scenario.checks.push(named(id, message, cause)),
             }
         }
         scenario

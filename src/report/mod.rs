@@ -18,6 +18,7 @@
 //! - [`record`]: reads one. [`subjects`], [`overview`]: its cases, and what is said of it first.
 //! - [`html`]: a page for a browser.
 //! - [`job_summary`]: Markdown for a CI's job or a comment.
+//! - [`metrics`]: OpenMetrics, of a check.
 //! - [`diff`]: two of them against each other.
 //! - [`merge`]: many of them as one matrix.
 //!
@@ -41,6 +42,7 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod merge;
+pub mod metrics;
 pub mod overview;
 mod paint;
 pub mod record;

@@ -19,6 +19,10 @@ pub struct CaseOf<'a> {
     pub cause: Option<&'a CauseId>,
     /// Whether it holds and should be mended all the same.
     pub warning: bool,
+    /// When that ends which it is about (RFC 3339), where that is known.
+    pub ends: Option<&'a str>,
+    /// Of a stage: how many milliseconds it took, where that is known.
+    pub took_ms: Option<u64>,
 }
 
 impl CaseOf<'_> {
@@ -38,6 +42,8 @@ pub fn subjects(scenario: &Scenario) -> impl Iterator<Item = CaseOf<'_>> {
         message: &case.message,
         cause: case.cause.as_ref(),
         warning: false,
+        ends: None,
+        took_ms: case.took_ms,
     });
     let keys = scenario.keys.iter().map(|case| CaseOf {
         kind: "key",
@@ -46,6 +52,8 @@ pub fn subjects(scenario: &Scenario) -> impl Iterator<Item = CaseOf<'_>> {
         message: &case.message,
         cause: case.cause.as_ref(),
         warning: case.warning,
+        ends: None,
+        took_ms: None,
     });
     let rest = [("command", &scenario.commands), ("step", &scenario.steps), ("check", &scenario.checks)];
     let rest = rest.into_iter().flat_map(|(kind, cases)| cases.iter().map(move |case| of_named(kind, case)));
@@ -60,5 +68,7 @@ fn of_named<'a>(kind: &'static str, case: &'a NamedCase) -> CaseOf<'a> {
         message: &case.message,
         cause: case.cause.as_ref(),
         warning: case.warning,
+        ends: case.ends.as_deref(),
+        took_ms: None,
     }
 }

@@ -130,13 +130,28 @@ pub struct Case {
     /// Whether it holds and should be mended all the same, as the message says.
     #[serde(default)]
     pub warning: bool,
+    /// When that ends which it is about, such as a certificate (RFC 3339); absent where it has no end or none is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<String>,
+    /// With a stage of a check: how many milliseconds it took, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<u64>,
 }
 
 impl Case {
     /// A case without a cause.
     #[must_use]
     pub fn new(subject: Subject, verdict: Verdict, message: impl Into<String>) -> Self {
-        Self { subject, verdict, message: message.into(), cause: None, key_state: None, warning: false }
+        Self {
+            subject,
+            verdict,
+            message: message.into(),
+            cause: None,
+            key_state: None,
+            warning: false,
+            ends: None,
+            took_ms: None,
+        }
     }
 }
 

@@ -164,7 +164,10 @@ fn a_certificate_that_ends_soon_is_warned_of(#[case] ends: &str, #[case] soon: b
     let app = app_with(None, |_, asked| asked.certificate_ends = Some(ends.to_owned()));
     assert_eq!(app.verdict, Verdict::Conformant);
     let cause = soon.then_some("login.vault-certificate-ends");
-    assert_eq!(case(&app, &Subject::Check("vault-certificate".to_owned())), (Verdict::Conformant, soon, cause));
+    let subject = Subject::Check("vault-certificate".to_owned());
+    assert_eq!(case(&app, &subject), (Verdict::Conformant, soon, cause));
+    let told = app.cases.iter().find(|case| case.subject == subject).and_then(|case| case.ends.as_deref());
+    assert_eq!(told, Some(ends));
 }
 
 #[rstest::rstest]

@@ -22,6 +22,7 @@ mod probe_transport;
 mod report_check;
 mod report_files;
 mod report_junit;
+mod report_metrics;
 mod report_records;
 mod report_redaction;
 mod report_terminal;

@@ -1,7 +1,7 @@
 //! The auth method's configuration.
 
 use super::way::{Way, unknown};
-use crate::check::case::{check, warning};
+use crate::check::case::{check, ending, warning};
 use crate::check::ends::{self, End};
 use crate::check::inspect::{Found, Inspection, VaultSide};
 use crate::check::target::Target;
@@ -44,11 +44,13 @@ pub(super) fn config(target: &Target, inspection: &Inspection, vault: &VaultSide
         }
         return differs(cause, text);
     }
-    if let Some(at) = config["kubernetes_ca_cert"].as_str().and_then(ends::first_of) {
+    let ends_at = config["kubernetes_ca_cert"].as_str().and_then(ends::first_of);
+    if let Some(at) = ends_at {
         let cause = ids::login::API_SERVER_AUTHORITY_ENDS;
+        let text = |ends: &str| format!("a certificate in kubernetes_ca_cert {ends} at {at}");
         match ends::of(at, now, target.ends_within) {
-            End::Over => return differs(cause, format!("a certificate in kubernetes_ca_cert ended at {at}")),
-            End::Soon => return warning(id, cause, format!("a certificate in kubernetes_ca_cert ends at {at}")),
+            End::Over => return ending(at, differs(cause, text("ended"))),
+            End::Soon => return ending(at, warning(id, cause, text("ends"))),
             End::Later => {}
         }
     }
@@ -57,5 +59,5 @@ pub(super) fn config(target: &Target, inspection: &Inspection, vault: &VaultSide
         Some(false) => "no token reviewer (method 1)",
         None => "a Vault that does not say whether a token reviewer is set",
     };
-    check(id, Verdict::Conformant, format!("{method}, kubernetes_host {host}"))
+    ending(ends_at, check(id, Verdict::Conformant, format!("{method}, kubernetes_host {host}")))
 }

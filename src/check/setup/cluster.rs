@@ -2,7 +2,7 @@
 
 use super::way::Way;
 use crate::check::app::Source;
-use crate::check::case::{check, warning};
+use crate::check::case::{check, ending, warning};
 use crate::check::ends::{self, End};
 use crate::check::inspect::Inspection;
 use crate::check::likeness::Token;
@@ -130,11 +130,12 @@ pub(super) fn reviewer_token(target: &Target, inspection: &Inspection, way: Way<
         return way.differs(id, Stage::Login, ids::login::REVIEWER_UNAUTHORIZED, text);
     }
     let Some(at) = token.ends else { return check(id, Verdict::Conformant, format!("{whose} has no end{about}")) };
-    match ends::of(at, now, target.ends_within) {
+    let case = match ends::of(at, now, target.ends_within) {
         End::Over => {
             way.differs(id, Stage::Login, ids::login::REVIEWER_UNAUTHORIZED, format!("{whose} ended at {at}{about}"))
         }
         End::Soon => warning(id, ids::login::REVIEWER_TOKEN_ENDS, format!("{whose} ends at {at}{about}")),
         End::Later => check(id, Verdict::Conformant, format!("{whose} ends at {at}{about}")),
-    }
+    };
+    ending(at, case)
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::way::{Way, unknown};
-use crate::check::case::{check, warning};
+use crate::check::case::{check, ending, warning};
 use crate::check::ends::{self, End};
 use crate::check::inspect::{Found, VaultSide, mount_version};
 use crate::check::target::Target;
@@ -41,22 +41,31 @@ pub(super) fn case(target: &Target, vault: &VaultSide, way: Way<'_>, now: i64) -
     if let Some((cause, before)) = way.lacks_keys().zip(before(current, &metadata["versions"])) {
         return warning(id, cause, format!("{written}; {before}"));
     }
+    let mut ends_at = None;
     match deletion(version) {
         Some(Deletion::At(at)) => match ends::of(at, now, target.ends_within) {
-            End::Over => return differs(ids::read::SECRET_DELETED, format!("version {current} was deleted {at}")),
-            End::Soon => return warning(id, ids::read::VERSION_ENDS, format!("{written}, will be deleted {at}")),
-            End::Later => written.push_str(&format!(", will be deleted {at}")),
+            End::Over => {
+                return ending(at, differs(ids::read::SECRET_DELETED, format!("version {current} was deleted {at}")));
+            }
+            End::Soon => {
+                return ending(at, warning(id, ids::read::VERSION_ENDS, format!("{written}, will be deleted {at}")));
+            }
+            End::Later => {
+                written.push_str(&format!(", will be deleted {at}"));
+                ends_at = Some(at);
+            }
         },
         Some(Deletion::Unread) | None => {}
     }
-    match stray {
+    let case = match stray {
         true => warning(
             id,
             ids::read::SECRET_AT_DATA_DATA,
             format!("it is there; another lies at {mount}/data/data/{name}, where nobody looks"),
         ),
         false => check(id, Verdict::Conformant, written),
-    }
+    };
+    ending(ends_at, case)
 }
 
 fn written(current: u64, version: &Value) -> String {

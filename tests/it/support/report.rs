@@ -41,6 +41,8 @@ pub fn cases(verdict: Verdict, message: &str) -> Vec<Case> {
     let case = |subject: Subject| Case {
         key_state: matches!((&subject, verdict), (Subject::Key(_), Verdict::Conformant)).then_some(KeyState::Present),
         warning: false,
+        ends: None,
+        took_ms: None,
         subject,
         verdict,
         message: message.to_owned(),
@@ -118,6 +120,8 @@ fn deviation(id: &str, command: bool) -> ScenarioResult {
                 message: if verdict == Verdict::Conformant { String::new() } else { reason.to_owned() },
                 cause: None,
                 key_state: None,
+                ends: None,
+                took_ms: None,
                 warning: false,
             });
         }
@@ -180,6 +184,8 @@ fn stand_in() -> ScenarioResult {
         message: String::new(),
         cause: None,
         key_state: None,
+        ends: None,
+        took_ms: None,
         warning: false,
     });
     operator
