@@ -47,11 +47,61 @@ pub fn rbac(rules: &[Rule], subject: Option<&Subject>) -> Vec<Value> {
     objects
 }
 
+/// When a CronJob starts the check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schedule<'a> {
+    /// Five fields, or a word such as `@daily`; in the time zone of the cluster's controllers.
+    pub cron: &'a str,
+    /// Whether it starts none of itself until somebody says so.
+    pub suspended: bool,
+}
+
+/// How many Jobs that are over a CronJob keeps of each kind, with their logs.
+const KEPT_JOBS: u32 = 3;
+
+/// What a controller that was away starts late, and not at all after that.
+const LATE_SECONDS: u32 = 3600;
+
 /// The Job with everything that it needs: Service Account, Roles, bindings, and
 /// a ConfigMap where certificate authorities are given. `arguments` are those
-/// of `run`; `api_server` is `HOST:PORT` where the cluster's own address cannot be used.
+/// of `check`; `api_server` is `HOST:PORT` where the cluster's own address cannot be used.
 #[must_use]
-pub fn job(target: &Target, mut arguments: Vec<String>, api_server: Option<(&str, &str)>) -> Vec<Value> {
+pub fn job(target: &Target, arguments: Vec<String>, api_server: Option<(&str, &str)>) -> Vec<Value> {
+    let (mut objects, mut spec) = parts(target, arguments, api_server);
+    spec["ttlSecondsAfterFinished"] = json!(KEPT_SECONDS);
+    let metadata = rights::metadata(Some(&target.namespace));
+    objects.push(json!({ "apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec }));
+    objects
+}
+
+/// The same as a CronJob, which starts such a Job again and again, and never one beside another.
+#[must_use]
+pub fn cronjob(
+    target: &Target,
+    arguments: Vec<String>,
+    api_server: Option<(&str, &str)>,
+    schedule: Schedule<'_>,
+) -> Vec<Value> {
+    let (mut objects, spec) = parts(target, arguments, api_server);
+    objects.push(json!({
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": rights::metadata(Some(&target.namespace)),
+        "spec": {
+            "schedule": schedule.cron,
+            "suspend": schedule.suspended,
+            "concurrencyPolicy": "Forbid",
+            "startingDeadlineSeconds": LATE_SECONDS,
+            "successfulJobsHistoryLimit": KEPT_JOBS,
+            "failedJobsHistoryLimit": KEPT_JOBS,
+            "jobTemplate": { "spec": spec },
+        },
+    }));
+    objects
+}
+
+/// What a Job needs beside itself, and its specification.
+fn parts(target: &Target, mut arguments: Vec<String>, api_server: Option<(&str, &str)>) -> (Vec<Value>, Value) {
     let namespace = target.namespace.as_str();
     let meta = rights::metadata(Some(namespace));
     let subject = Subject {
@@ -82,19 +132,13 @@ pub fn job(target: &Target, mut arguments: Vec<String>, api_server: Option<(&str
         options: target.pod.clone(),
         ..PodTemplate::new("check", &target.probe_image, Size::Program)
     };
-    objects.push(json!({
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": meta,
-        "spec": {
-            // A second try would say the same, or hide what the first one said.
-            "backoffLimit": 0,
-            "activeDeadlineSeconds": 900,
-            "ttlSecondsAfterFinished": KEPT_SECONDS,
-            "template": pod.template(),
-        },
-    }));
-    objects
+    let spec = json!({
+        // A second try would say the same, or hide what the first one said.
+        "backoffLimit": 0,
+        "activeDeadlineSeconds": 900,
+        "template": pod.template(),
+    });
+    (objects, spec)
 }
 
 #[cfg(test)]
@@ -117,5 +161,19 @@ mod tests {
         let objects = job(&target, vec!["check".to_owned()], Some(("10.0.0.1", "6443")));
         let [.., authorities, job] = &objects[..] else { panic!("{objects:?}") };
         insta::assert_json_snapshot!((authorities, job));
+    }
+
+    #[test]
+    fn a_cronjob_is_the_job_again_and_again_and_never_beside_itself() {
+        let target = target();
+        let arguments = || vec!["check".to_owned()];
+        let schedule = Schedule { cron: "17 5 * * *", suspended: true };
+        let (mut jobs, mut cronjobs) = (job(&target, arguments(), None), cronjob(&target, arguments(), None, schedule));
+        let (mut job, mut cronjob) = (jobs.pop().unwrap(), cronjobs.pop().unwrap());
+        assert_eq!(jobs, cronjobs, "both need the same");
+        // A CronJob has limits of its own for that.
+        assert_eq!(job["spec"].as_object_mut().unwrap().remove("ttlSecondsAfterFinished"), Some(json!(KEPT_SECONDS)));
+        assert_eq!(cronjob["spec"]["jobTemplate"]["spec"].take(), job["spec"]);
+        insta::assert_json_snapshot!(cronjob);
     }
 }

@@ -7,10 +7,11 @@ use clap::ValueEnum;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::access::Access;
+use super::ended::{Ended, ExitCodes};
 use super::frame::{Frame, ReportFiles};
-use super::say;
 use super::shared::{catalogue_on, fail};
 use super::target::Arguments as TargetArguments;
+use super::{push, say};
 use crate::check::run::Check;
 use crate::check::target::Target;
 use crate::check::{self, app, plan};
@@ -22,6 +23,10 @@ use crate::redact::Redactor;
 use crate::scenario::load::Catalogue;
 use crate::verdict::Deny;
 
+/// What a dry run has no use for.
+const REPORTING: [&str; 10] =
+    ["exit_codes", "junit", "json", "html", "summary", "metrics", "push_metrics", "baseline", "deny", "timeout"];
+
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -29,7 +34,7 @@ pub struct Arguments {
     #[command(flatten)]
     target: TargetArguments,
     /// Print what would be created and asked, and create nothing
-    #[arg(long, conflicts_with_all = ["junit", "json", "html", "summary", "metrics", "baseline", "deny", "timeout"])]
+    #[arg(long, conflicts_with_all = REPORTING)]
     dry_run: bool,
     /// Also end with exit code 1 where this is observed
     #[arg(long, value_name = "VERDICT", value_enum)]
@@ -39,12 +44,19 @@ pub struct Arguments {
     /// Write metrics there in OpenMetrics, also for node-exporter's textfile collector where the name ends in .prom
     #[arg(long, value_name = "FILE")]
     metrics: Option<PathBuf>,
+    #[command(flatten)]
+    push: push::To,
+    #[command(flatten)]
+    push_access: push::Access,
     /// Let the failures pass that this file knows, each with an owner and until a day
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
     /// Take the causes of this folder in place of the program's own, and revisions of the page beside them
     #[arg(long, value_name = "DIR")]
     scenarios: Option<PathBuf>,
+    /// Whose exit codes; with `nagios` a plugin's line comes first, and nothing but it and what to mend is printed
+    #[arg(long, value_name = "WHOSE", value_enum, default_value_t)]
+    exit_codes: ExitCodes,
     /// Time limit of the whole check, clean-up left out, such as `20m`
     #[arg(long, value_name = "D", default_value = "20m", value_parser = humantime::parse_duration)]
     timeout: Duration,
@@ -57,29 +69,32 @@ enum Denied {
 }
 
 /// Checks, reports, cleans up.
-pub async fn check(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit {
+pub async fn check(arguments: Arguments, runs: Runs, redactor: Redactor) -> Ended {
+    let codes = arguments.exit_codes;
     let catalogue = match catalogue_on(arguments.scenarios.as_deref(), &arguments.target.page) {
         Ok(catalogue) => catalogue,
-        Err(error) => return fail(Exit::Usage, &error),
+        Err(error) => return codes.refuse(Exit::Usage, &error),
     };
     let target = match arguments.target.target(&catalogue.page, &arguments.access) {
         Ok(target) => target,
-        Err(error) => return fail(Exit::Usage, &error),
+        Err(error) => return codes.refuse(Exit::Usage, &error),
     };
     if let Some(access) = &target.vault {
         redactor.add(&access.token);
     }
     if arguments.dry_run {
-        return dry_run(&target, &catalogue, &redactor).await;
+        return dry_run(&target, &catalogue, &redactor).await.into();
     }
-    let frame = Frame::new(arguments.reports, runs, redactor);
+    let gateway = arguments.push.gateway(&arguments.push_access, target.ca.as_deref(), &redactor);
+    let frame = gateway
+        .and_then(|gateway| Frame::new(arguments.reports, runs, redactor)?.with_metrics(arguments.metrics, gateway));
     let frame = match frame
-        .and_then(|frame| frame.with_metrics(arguments.metrics))
         .and_then(|frame| frame.with_baseline(arguments.baseline.as_deref(), |id| check::judge::ALL.contains(&id)))
     {
         Ok(frame) => frame,
-        Err(error) => return fail(Exit::Usage, &error),
+        Err(error) => return codes.refuse(Exit::Usage, &error),
     };
+    let frame = frame.as_plugin((codes == ExitCodes::Nagios).then_some(target.ends_within));
     let (events, happened) = unbounded_channel();
     let check = Check::new(&target, &catalogue, &events);
     let frame = frame.denying(arguments.deny.map_or(Deny::Nothing, |Denied::Warning| Deny::Warning));

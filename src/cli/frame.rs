@@ -1,7 +1,7 @@
 //! What is around every run, whatever it does: signals, the terminal, the report
 //! files, the exit code.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,9 +9,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
+use super::ended::{Ended, ExitCodes};
 use super::say;
 use super::say::complain;
-use super::shared::{JunitDetail, fail};
+use super::shared::JunitDetail;
 use crate::cleanup::by_hand;
 use crate::event::timeline::Timeline;
 use crate::event::{Ending, Event, Events, Exit};
@@ -22,6 +23,8 @@ use crate::report::bars::columns;
 use crate::report::baseline::Baseline;
 use crate::report::job_summary::{self, Place};
 use crate::report::json::Report;
+use crate::report::plugin::{self, State};
+use crate::report::push::Gateway;
 use crate::report::terminal::Terminal;
 use crate::report::{self, Rendered, file, findings, html, metrics};
 use crate::scenario::load::Catalogue;
@@ -65,8 +68,11 @@ pub(super) struct Frame {
     reports: ReportFiles,
     findings: Option<PathBuf>,
     metrics: Option<PathBuf>,
+    gateway: Option<Gateway>,
     baseline: Option<Baseline>,
     deny: Deny,
+    /// Where the run is a plugin: from when on it warns of what ends.
+    plugin: Option<Duration>,
     pub(super) runs: Runs,
     pub(super) redactor: Redactor,
 }
@@ -82,7 +88,8 @@ impl Frame {
             }
             writable(path)?;
         }
-        Ok(Self { reports, findings: None, metrics: None, baseline: None, deny: Deny::Nothing, runs, redactor })
+        let (findings, metrics, gateway, baseline, deny) = (None, None, None, None, Deny::Nothing);
+        Ok(Self { reports, findings, metrics, gateway, baseline, deny, plugin: None, runs, redactor })
     }
 
     /// The same, writing the findings about the page there as well.
@@ -91,10 +98,10 @@ impl Frame {
         Ok(Self { findings, ..self })
     }
 
-    /// The same, writing metrics there as well.
-    pub(super) fn with_metrics(self, metrics: Option<PathBuf>) -> Result<Self, String> {
+    /// The same, writing metrics there as well, and pushing them there.
+    pub(super) fn with_metrics(self, metrics: Option<PathBuf>, gateway: Option<Gateway>) -> Result<Self, String> {
         self.free("--metrics", &metrics)?;
-        Ok(Self { metrics, ..self })
+        Ok(Self { metrics, gateway, ..self })
     }
 
     /// Whether a further file can be written, and is that of no other report.
@@ -116,6 +123,27 @@ impl Frame {
         Self { deny, ..self }
     }
 
+    /// The same as a plugin, which says one thing at its end and has exit codes of its own. Of what ends it warns from
+    /// `ends_within` on.
+    pub(super) fn as_plugin(self, ends_within: Option<Duration>) -> Self {
+        Self { plugin: ends_within, ..self }
+    }
+
+    fn codes(&self) -> ExitCodes {
+        if self.plugin.is_some() { ExitCodes::Nagios } else { ExitCodes::Own }
+    }
+
+    /// Where the terminal's lines go, and whether it may be given colours there.
+    fn screen(&self) -> (Box<dyn Write + Send>, bool) {
+        match self.plugin {
+            Some(_) => (Box::new(std::io::sink()), false),
+            None => {
+                let colour = std::io::stdout().is_terminal() && super::shared::colours_wanted();
+                (Box::new(say::StandardOutput), colour)
+            }
+        }
+    }
+
     /// Drives one run to its reports. What it says of itself comes through `happened`.
     pub(super) async fn drive(
         self,
@@ -123,16 +151,15 @@ impl Frame {
         (events, mut happened): (&Events, UnboundedReceiver<Event>),
         timeout: Duration,
         job: impl Job,
-    ) -> Exit {
+    ) -> Ended {
         let (signals, abandon) = (Signals::default(), CancellationToken::new());
         if let Err(error) = listen(&signals, &abandon) {
-            return fail(Exit::Inconclusive, &format!("cannot listen for signals: {error}"));
+            return self.codes().refuse(Exit::Inconclusive, &format!("cannot listen for signals: {error}"));
         }
-        let colour = std::io::stdout().is_terminal() && super::shared::colours_wanted();
-        let out = Box::new(say::StandardOutput);
+        let (out, colour) = self.screen();
         let mut terminal = Terminal::to(out, catalogue.causes.clone(), self.redactor.clone(), colour)
             .folded(|| columns(std::io::stdout()));
-        if super::shared::bars_wanted() {
+        if self.plugin.is_none() && super::shared::bars_wanted() {
             terminal = terminal.with_bars(say::show_bars());
         }
         let mut run = String::new();
@@ -174,13 +201,13 @@ impl Frame {
         let detail = self.reports.junit_detail.into();
         let mut rendered = match report::render(&result, &catalogue.causes, &self.redactor, self.deny, detail) {
             Ok(rendered) => rendered,
-            Err(error) => return fail(Exit::Inconclusive, &error.to_string()),
+            Err(error) => return self.codes().refuse(Exit::Inconclusive, &error.to_string()),
         };
         let (page, summary, metrics) = match self.drawn(&rendered) {
             Ok(drawn) => drawn,
-            Err(error) => return fail(Exit::Inconclusive, &error),
+            Err(error) => return self.codes().refuse(Exit::Inconclusive, &error),
         };
-        let mut written = Vec::new();
+        let (mut written, mut missing) = (Vec::new(), Vec::new());
         let drawn = self.findings.as_ref().map(|_| findings::markdown(&rendered.result, catalogue)).unwrap_or_default();
         let findings = self.redactor.clean(&drawn).into_owned();
         let texts = [&rendered.junit, &rendered.json, &page, &summary];
@@ -190,31 +217,55 @@ impl Frame {
             let Some(path) = path else { continue };
             match file::write(path, text) {
                 Ok(()) => written.push((kind, path.as_path())),
-                Err(error) => {
-                    // A gate without its report is no gate.
-                    if rendered.exit == Exit::Passed {
-                        rendered.exit = Exit::Inconclusive;
-                    }
-                    rendered.result.problems.push(format!("{error}; {}", error.remedy()));
-                }
+                Err(error) => missing.push(format!("{error}; {}", error.remedy())),
             }
         }
+        let pushed = match (&self.gateway, &rendered.result.facts.names) {
+            (Some(gateway), Some(names)) => Some(gateway.push(names, &metrics).await),
+            _ => None,
+        };
+        match &pushed {
+            Some(Ok(url)) => written.push(("Metrics", Path::new(url.as_str()))),
+            Some(Err(error)) => missing.push(format!("{error}; {}", error.remedy())),
+            None => {}
+        }
+        // A gate without its report is no gate: what passed has no verdict then. What failed stays so.
+        if !missing.is_empty() && rendered.exit == Exit::Passed {
+            rendered.exit = Exit::Inconclusive;
+        }
+        rendered.result.problems.extend(missing);
         terminal.finish(&rendered, &written);
-        rendered.exit
+        match self.plugin {
+            Some(ends_within) => self.as_plugins_say(rendered, ends_within),
+            None => rendered.exit.into(),
+        }
+    }
+
+    /// Says what a plugin says. What became of the reports counts, too.
+    fn as_plugins_say(&self, rendered: Rendered, ends_within: Duration) -> Ended {
+        let Ok(mut record) = serde_json::from_str::<Report>(&rendered.json) else {
+            return self.codes().refuse(Exit::Inconclusive, "the check's record cannot be read");
+        };
+        (record.exit_code, record.problems) = (rendered.exit.code(), rendered.result.problems);
+        say::text(format_args!("{}", self.redactor.clean(&plugin::output(&record, ends_within))));
+        Ended::Plugin(State::of(&record))
     }
 
     /// What is drawn of the JSON report, where it is wanted: the page, the summary and the metrics.
     fn drawn(&self, rendered: &Rendered) -> Result<(String, String, String), String> {
         let ReportFiles { html: page, summary, .. } = &self.reports;
-        if page.is_none() && summary.is_none() && self.metrics.is_none() {
+        let metered = self.metrics.is_some() || self.gateway.is_some();
+        if page.is_none() && summary.is_none() && !metered {
             return Ok(Default::default());
         }
         let record: Report = serde_json::from_str(&rendered.json).map_err(|error| error.to_string())?;
         let page = page.as_ref().map(|_| html::page(&record)).transpose().map_err(|error| error.to_string())?;
         let summary = summary.as_ref().map(|_| job_summary::markdown(&record, Place::default().limit()));
-        let metrics = self.metrics.as_ref().map(|_| metrics::openmetrics(&record)).transpose();
-        let metrics = metrics.map_err(|error| error.to_string())?;
-        Ok((page.unwrap_or_default(), summary.unwrap_or_default(), metrics.unwrap_or_default()))
+        let metrics = match metered {
+            true => metrics::openmetrics(&record).map_err(|error| error.to_string())?,
+            false => String::new(),
+        };
+        Ok((page.unwrap_or_default(), summary.unwrap_or_default(), metrics))
     }
 
     /// Shows what happens. What is denied fails from its first line on.
@@ -226,7 +277,7 @@ impl Frame {
     }
 
     /// A second signal: no clean-up and no reports, but how to do the one by hand.
-    fn abandoned(&self, run: &str, ending: Option<Ending>) -> Exit {
+    fn abandoned(&self, run: &str, ending: Option<Ending>) -> Ended {
         complain!("stopped at once; no report was written, and this may be left of run {run}:");
         if let Ok(journal) = Journal::open(&self.runs, run) {
             for command in by_hand::commands(&journal, &self.runs) {
@@ -235,7 +286,13 @@ impl Frame {
             }
         }
         complain!("`cleanup --run-id {run}` does all of it");
-        if ending == Some(Ending::Terminated) { Exit::Terminated } else { Exit::Interrupted }
+        match (self.plugin, ending) {
+            (Some(_), _) => {
+                self.codes().refuse(Exit::Interrupted, "stopped at once; what may be left is on the standard error")
+            }
+            (None, Some(Ending::Terminated)) => Exit::Terminated.into(),
+            (None, _) => Exit::Interrupted.into(),
+        }
     }
 }
 

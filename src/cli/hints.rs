@@ -20,7 +20,8 @@ pub fn with_hints(command: Command) -> Command {
     let all = PAIRS.iter().fold(command.clone(), |all, (name, other, words)| {
         all.mut_subcommand(name, |own| hinting(own, &of(other), words))
     });
-    all.mut_subcommand("print", |print| print.mut_subcommand("job", |job| hinting(job, &of("check"), IN_A_JOB)))
+    let in_a_job = |job| hinting(job, &of("check"), IN_A_JOB);
+    all.mut_subcommand("print", |print| print.mut_subcommand("job", in_a_job).mut_subcommand("cronjob", in_a_job))
 }
 
 /// The command, with a hidden flag for each that only the other has.

@@ -5,6 +5,7 @@ mod check;
 mod cleanup;
 mod completions;
 mod doctor;
+mod ended;
 mod explain;
 mod frame;
 mod hints;
@@ -15,6 +16,7 @@ mod man;
 mod operator;
 mod page;
 mod print;
+mod push;
 mod report;
 mod run;
 mod say;
@@ -30,6 +32,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::event::Exit;
 use crate::journal::Runs;
 use crate::redact::Redactor;
+use ended::{Ended, ExitCodes};
 use shared::fail;
 
 /// Proves on a real Vault and a real Kubernetes cluster whether the Private Mendix Platform's
@@ -68,7 +71,7 @@ enum Command {
     Images(images::Arguments),
     /// Break things on purpose, on real servers, and count what a run notices
     SelfTest(self_test::Arguments),
-    /// Print the rights that a check of your own cluster and Vault needs, or that check as a Job
+    /// Print the rights that a check of your own cluster and Vault needs, or that check as a Job or CronJob
     Print(print::Arguments),
     /// Draw pages, summaries, differences and matrices of the JSON reports of runs that are over
     Report(report::Arguments),
@@ -101,7 +104,12 @@ fn documented() -> clap::Command {
     Arguments::command()
         .mut_subcommand("check", |check| with_probe(with_token(check)))
         .mut_subcommand("doctor", |doctor| doctor.mut_subcommand("check", with_token))
-        .mut_subcommand("print", |print| print.mut_subcommand("rbac", with_token).mut_subcommand("job", with_probe))
+        .mut_subcommand("print", |print| {
+            print
+                .mut_subcommand("rbac", with_token)
+                .mut_subcommand("job", with_probe)
+                .mut_subcommand("cronjob", with_probe)
+        })
 }
 
 /// Parses, runs one command, and gives its exit code.
@@ -110,7 +118,14 @@ pub fn main() -> ExitCode {
     // The first client would otherwise find no provider. A second installation fails, harmlessly.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let parsed = command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
-    let arguments = parsed.unwrap_or_else(|error| error.exit());
+    let arguments = match parsed {
+        Ok(arguments) => arguments,
+        // A plugin says so in its own words; 2 would mean that something is wrong with the app.
+        Err(error) if error.use_stderr() && ExitCodes::of_command_line() == ExitCodes::Nagios => {
+            return ExitCodes::Nagios.refuse(Exit::Usage, &error.render().to_string()).into();
+        }
+        Err(error) => error.exit(),
+    };
     let redactor = Redactor::new();
     logging::start(&redactor);
     // Two workers: the harness waits, and the machine's cores belong to the cluster.
@@ -119,33 +134,32 @@ pub fn main() -> ExitCode {
         Err(error) => return fail(Exit::Inconclusive, &format!("cannot start: {error}")).into(),
     };
     let runs = Runs::new(arguments.state_dir.as_deref());
-    let exit = match arguments.command {
+    let ended: Ended = match arguments.command {
         Command::Run(arguments) => runtime.block_on(run::run(*arguments, runs, redactor)),
         Command::Check(arguments) => runtime.block_on(check::check(*arguments, runs, redactor)),
-        Command::List(arguments) => list::list(&arguments),
-        Command::Page(arguments) => page::page(&arguments),
-        Command::Explain(arguments) => explain::explain(&arguments),
-        Command::Doctor(arguments) => runtime.block_on(doctor::doctor(&arguments, &runs)),
-        Command::Images(arguments) => runtime.block_on(images::images(arguments)),
+        Command::List(arguments) => list::list(&arguments).into(),
+        Command::Page(arguments) => page::page(&arguments).into(),
+        Command::Explain(arguments) => explain::explain(&arguments).into(),
+        Command::Doctor(arguments) => runtime.block_on(doctor::doctor(&arguments, &runs)).into(),
+        Command::Images(arguments) => runtime.block_on(images::images(arguments)).into(),
         Command::SelfTest(arguments) => runtime.block_on(self_test::self_test(arguments, runs, redactor)),
-        Command::Print(arguments) => print::print(&arguments),
-        Command::Report(arguments) => report::report(arguments, &redactor),
-        Command::Cleanup(arguments) => runtime.block_on(cleanup::cleanup(&arguments, &runs)),
-        Command::Completions(arguments) => completions::completions(&arguments, &documented()),
-        Command::Man(arguments) => man::man(&arguments, documented()),
-        Command::Operator => runtime.block_on(operator::operator()),
+        Command::Print(arguments) => print::print(&arguments).into(),
+        Command::Report(arguments) => report::report(arguments, &redactor).into(),
+        Command::Cleanup(arguments) => runtime.block_on(cleanup::cleanup(&arguments, &runs)).into(),
+        Command::Completions(arguments) => completions::completions(&arguments, &documented()).into(),
+        Command::Man(arguments) => man::man(&arguments, documented()).into(),
+        Command::Operator => runtime.block_on(operator::operator()).into(),
         Command::Probe => match runtime.block_on(crate::probe::run()) {
-            Ok(()) => Exit::Passed,
-            Err(error) => fail(Exit::Inconclusive, &error),
+            Ok(()) => Exit::Passed.into(),
+            Err(error) => fail(Exit::Inconclusive, &error).into(),
         },
     };
     // Followers of logs wait for ever; nothing that they hold needs them to end well.
     runtime.shutdown_background();
     match say::unsaid() {
-        Some(error) if exit == Exit::Passed => {
-            fail(Exit::Inconclusive, &format!("not all could be written to the standard output: {error}"))
+        Some(error) if ended == Ended::Own(Exit::Passed) => {
+            fail(Exit::Inconclusive, &format!("not all could be written to the standard output: {error}")).into()
         }
-        _ => exit,
+        _ => ended.into(),
     }
-    .into()
 }

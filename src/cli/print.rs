@@ -6,9 +6,10 @@ use k8s_openapi::api::rbac::v1::Subject;
 use serde_json::Value;
 
 use super::access::Access;
-use super::say;
 use super::shared::{catalogue_on, fail};
 use super::target::Arguments as TargetArguments;
+use super::{push, say};
+use crate::check::job::Schedule;
 use crate::check::target::Target;
 use crate::check::{job, rights};
 use crate::event::Exit;
@@ -45,6 +46,24 @@ enum What {
         /// Where the Job reaches the API server, where the cluster's own Service address cannot be used
         #[arg(long, value_name = "HOST:PORT")]
         api_server: Option<String>,
+        #[command(flatten)]
+        push: push::To,
+    },
+    /// The same as a CronJob, which runs it again and again
+    Cronjob {
+        #[command(flatten)]
+        target: Box<TargetArguments>,
+        /// Where the Job reaches the API server, where the cluster's own Service address cannot be used
+        #[arg(long, value_name = "HOST:PORT")]
+        api_server: Option<String>,
+        #[command(flatten)]
+        push: push::To,
+        /// When: minute, hour, day of the month, month, day of the week, or a word such as `@hourly`
+        #[arg(long, value_name = "CRON", default_value = "17 5 * * *", value_parser = cron)]
+        schedule: String,
+        /// Start none by itself until the CronJob says `suspend: false`
+        #[arg(long)]
+        suspend: bool,
     },
 }
 
@@ -57,7 +76,13 @@ pub fn print(arguments: &Arguments) -> Exit {
         What::Policy { access, target } => {
             shape(target, Some(access)).map(|shape| Ok(rights::policy(&shape, access.policies())))
         }
-        What::Job { target, api_server } => job_text(target, api_server.as_deref()),
+        What::Job { target, api_server, push } => inside(target, api_server.as_deref(), push, job::job),
+        What::Cronjob { target, api_server, push, schedule, suspend } => {
+            let schedule = Schedule { cron: schedule, suspended: *suspend };
+            inside(target, api_server.as_deref(), push, |target, arguments, api_server| {
+                job::cronjob(target, arguments, api_server, schedule)
+            })
+        }
     };
     match text {
         Ok(Ok(text)) => {
@@ -73,7 +98,13 @@ fn shape(target: &TargetArguments, access: Option<&Access>) -> Result<Target, St
     target.shape(&catalogue_on(None, &target.page)?.page, access)
 }
 
-fn job_text(target: &TargetArguments, api_server: Option<&str>) -> Result<Result<String, String>, String> {
+/// What runs in the cluster, made by `make` of the target, the arguments of `check` and the API server's address.
+fn inside(
+    target: &TargetArguments,
+    api_server: Option<&str>,
+    push: &push::To,
+    make: impl FnOnce(&Target, Vec<String>, Option<(&str, &str)>) -> Vec<Value>,
+) -> Result<Result<String, String>, String> {
     let mut shape = shape(target, None)?;
     shape.ca = target.ca()?;
     let api_server = match api_server {
@@ -83,7 +114,19 @@ fn job_text(target: &TargetArguments, api_server: Option<&str>) -> Result<Result
             Some(parts.ok_or("--api-server has the form HOST:PORT, such as 10.0.0.1:6443")?)
         }
     };
-    Ok(yaml(&job::job(&shape, target.for_job(&shape), api_server)))
+    let arguments = target.for_job(&shape).into_iter().chain(push.for_job()?).collect();
+    Ok(yaml(&make(&shape, arguments, api_server)))
+}
+
+/// As far as its form goes; what the fields may hold says the API server.
+fn cron(text: &str) -> Result<String, String> {
+    const WORDS: [&str; 7] = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
+    let known = |c: char| c.is_ascii_alphanumeric() || "*,-/?".contains(c);
+    let fields: Vec<&str> = text.split_whitespace().collect();
+    if WORDS.contains(&text) || (fields.len() == 5 && fields.iter().all(|field| field.chars().all(known))) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("it has five fields, such as `17 5 * * *`, or is one of {}", WORDS.join(", ")))
 }
 
 fn yaml(objects: &[Value]) -> Result<String, String> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::ended::Ended;
 use super::frame::{Frame, ReportFiles};
 use super::shared::{Tested, fail};
 use crate::cluster::manifests::Manifests;
@@ -99,17 +100,17 @@ fn longest_token(text: &str) -> Result<Duration, String> {
 }
 
 /// Runs, reports, cleans up.
-pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit {
+pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> Ended {
     let catalogue = match arguments.tested.catalogue() {
         Ok(catalogue) => catalogue,
-        Err(error) => return fail(Exit::Usage, &error),
+        Err(error) => return fail(Exit::Usage, &error).into(),
     };
     let frame = Frame::new(arguments.reports, runs, redactor);
     let knows = |id: &str| catalogue.scenarios.iter().any(|scenario| scenario.id == id);
     let frame = frame.and_then(|frame| frame.with_findings(arguments.findings));
     let frame = match frame.and_then(|frame| frame.with_baseline(arguments.baseline.as_deref(), knows)) {
         Ok(frame) => frame,
-        Err(error) => return fail(Exit::Usage, &error),
+        Err(error) => return fail(Exit::Usage, &error).into(),
     };
     let (profile, profile_name) = match arguments.profile {
         _ if !arguments.scenarios_named.is_empty() => (Profile::All, "selection"),
@@ -118,22 +119,22 @@ pub async fn run(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit {
     };
     let planned = match select::select(&catalogue, &arguments.scenarios_named, profile) {
         Ok(planned) => planned,
-        Err(error) => return fail(Exit::Usage, &error.to_string()),
+        Err(error) => return fail(Exit::Usage, &error.to_string()).into(),
     };
     let reuse = match super::shared::hold(&frame.runs, arguments.reuse) {
         Ok(reuse) => reuse,
-        Err(error) => return fail(Exit::Usage, &error.to_string()),
+        Err(error) => return fail(Exit::Usage, &error.to_string()).into(),
     };
     let operator = match arguments.operator_manifests.as_deref().map(Manifests::read).transpose() {
         Ok(operator) => operator,
-        Err(error) => return fail(Exit::Usage, &format!("--operator-manifests: {error}")),
+        Err(error) => return fail(Exit::Usage, &format!("--operator-manifests: {error}")).into(),
     };
     let wanted = super::shared::made_of(arguments.made_of, &frame.runs, reuse.as_ref())
         .with_longest_token(arguments.service_account_max_token_expiration);
     if operator.is_some() && wanted.which() != testbed::Which::Kind {
         let reason = "its kubelet runs no program but the probe and Vault";
         let error = format!("--operator-manifests cannot be used with --testbed {}: {reason}", wanted.which().name());
-        return fail(Exit::Usage, &error);
+        return fail(Exit::Usage, &error).into();
     }
     let options = Options {
         testbed: wanted.with_operator(operator),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::ended::Ended;
 use super::frame::{Frame, ReportFiles};
 use super::say::say;
 use super::shared::{catalogue, fail};
@@ -44,30 +45,30 @@ pub struct Arguments {
 }
 
 /// Breaks, looks, counts.
-pub async fn self_test(arguments: Arguments, runs: Runs, redactor: Redactor) -> Exit {
+pub async fn self_test(arguments: Arguments, runs: Runs, redactor: Redactor) -> Ended {
     let catalogue = match catalogue(None) {
         Ok(catalogue) => catalogue,
-        Err(error) => return fail(Exit::Usage, &error),
+        Err(error) => return fail(Exit::Usage, &error).into(),
     };
     let test =
         match SelfTest::new(&catalogue, &arguments.only, arguments.long, arguments.blind_to, arguments.jobs.into()) {
             Ok(test) => test,
-            Err(error) => return fail(Exit::Usage, &error),
+            Err(error) => return fail(Exit::Usage, &error).into(),
         };
     if arguments.list {
         let width = test.trials().iter().map(|trial| trial.id.len()).max().unwrap_or(0);
         for trial in test.trials() {
             say!("{:width$}  {}", trial.id, stages(&trial.want));
         }
-        return Exit::Passed;
+        return Exit::Passed.into();
     }
     let frame = match Frame::new(arguments.reports, runs.clone(), redactor.clone()) {
         Ok(frame) => frame,
-        Err(error) => return fail(Exit::Usage, &error),
+        Err(error) => return fail(Exit::Usage, &error).into(),
     };
     let reuse = match super::shared::hold(&runs, arguments.reuse) {
         Ok(reuse) => reuse,
-        Err(error) => return fail(Exit::Usage, &error.to_string()),
+        Err(error) => return fail(Exit::Usage, &error.to_string()).into(),
     };
     let options = Options {
         testbed: super::shared::made_of(arguments.made_of, &runs, reuse.as_ref()),

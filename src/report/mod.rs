@@ -18,8 +18,9 @@
 //! - [`record`]: reads one. [`subjects`], [`overview`]: its cases, and what is said of it first.
 //! - [`html`]: a page for a browser.
 //! - [`job_summary`]: Markdown for a CI's job or a comment.
-//! - [`metrics`]: OpenMetrics, of a check.
+//! - [`metrics`]: OpenMetrics, of a check. [`push`]: to a Pushgateway.
 //! - [`diff`]: two of them against each other.
+//! - [`plugin`]: four states, as Nagios knows them, and one line.
 //! - [`merge`]: many of them as one matrix.
 //!
 //! Of both:
@@ -45,6 +46,8 @@ pub mod merge;
 pub mod metrics;
 pub mod overview;
 mod paint;
+pub mod plugin;
+pub mod push;
 pub mod record;
 mod render;
 pub mod rendered;

@@ -118,6 +118,14 @@ fn the_namespace_of_vault_is_that(#[case] flags: &[&str], #[case] told: Option<&
 #[case::parts_of_a_secret_name_that_is_whole(&["--mount=kv"], "cannot be used with")]
 #[case::reports_of_a_dry_run(&["--dry-run", "--json=x"], "cannot be used with")]
 #[case::a_time_limit_of_a_dry_run(&["--dry-run", "--timeout=5m"], "cannot be used with")]
+#[case::metrics_of_a_dry_run(&["--dry-run", "--metrics=x"], "cannot be used with")]
+#[case::a_push_of_a_dry_run(&["--dry-run", "--push-metrics=http://127.0.0.1:1"], "cannot be used with")]
+#[case::a_file_for_two_reports(&["--json=x", "--metrics=x"], "names the file of another report")]
+#[case::a_pushgateway_that_is_no_url(&["--push-metrics=pushgateway"], "is no URL")]
+#[case::credentials_in_the_command_line(&["--push-metrics=http://me:you@127.0.0.1:1"], "--push-authorization-file")]
+#[case::a_header_for_nobody(&["--push-authorization-file=x"], "--push-metrics")]
+#[case::a_header_that_is_not_there(&["--push-metrics=http://127.0.0.1:1", "--push-authorization-file=/no/such"], "cannot read /no/such")]
+#[case::exit_codes_of_another(&["--exit-codes=icinga"], "[possible values: own, nagios]")]
 fn wrong_use_is_exit_code_2_with_what_is_right(#[case] flags: &[&str], #[case] hint: &str) {
     let mut all = vec!["--context=customer", "--namespace=app", "--probe-image=i"];
     if !flags.iter().any(|flag| flag.starts_with("--vault-addr")) {
@@ -167,8 +175,10 @@ fn a_flag_of_a_check_is_never_taken_for_one_of_a_run(#[case] arguments: &[&str],
 #[case::a_piece_of_a_log("--vault-log=x")]
 #[case::a_cluster("--context=customer")]
 #[case::a_report("--junit=x")]
-fn a_job_has_nothing_of_this_machine(#[case] flag: &str) {
-    let flags = ["print", "job", "--namespace=app", SECRET_NAME, "--probe-image=i", flag];
+#[case::metrics("--metrics=x")]
+#[case::credentials("--push-authorization-file=x")]
+fn a_job_has_nothing_of_this_machine(#[case] flag: &str, #[values("job", "cronjob")] what: &str) {
+    let flags = ["print", what, "--namespace=app", SECRET_NAME, "--probe-image=i", flag];
     Place::new().program().args(flags).assert().code(2).stderr(contains("a Job has no token and no file"));
 }
 
@@ -205,6 +215,115 @@ fn what_the_cluster_asks_of_pods_the_job_has_itself_and_hands_on(
     assert_eq!(pod.pointer(place), Some(&written), "{printed}");
     let handed_on = pod["containers"][0]["args"].as_array().unwrap();
     assert!(handed_on.contains(&json!(flag)), "{printed}");
+}
+
+/// The last object that `print` prints with these flags.
+fn printed(what: &str, flags: &[&str]) -> Value {
+    let command = ["print", what, "--namespace=app", SECRET_NAME, "--probe-image=i"];
+    let printed = Place::new().program().args(command).args(flags).assert().success().get_output().stdout.clone();
+    let printed = String::from_utf8(printed).unwrap();
+    serde_saphyr::from_str(printed.split("---\n").last().unwrap()).unwrap()
+}
+
+#[rstest]
+#[case::by_itself(&[], "17 5 * * *", false)]
+#[case::as_it_is_told(&["--schedule=*/30 * * * MON-FRI"], "*/30 * * * MON-FRI", false)]
+#[case::in_a_word(&["--schedule=@hourly", "--suspend"], "@hourly", true)]
+fn a_cronjob_runs_the_job(#[case] flags: &[&str], #[case] schedule: &str, #[case] suspended: bool) {
+    let cronjob = printed("cronjob", flags);
+    let spec = &cronjob["spec"];
+    assert_eq!((&cronjob["kind"], &spec["schedule"]), (&json!("CronJob"), &json!(schedule)));
+    assert_eq!((&spec["suspend"], &spec["concurrencyPolicy"]), (&json!(suspended), &json!("Forbid")));
+    let template = &spec["jobTemplate"]["spec"]["template"];
+    assert_eq!(template, &printed("job", &[])["spec"]["template"]);
+}
+
+#[rstest]
+#[case("hourly")]
+#[case("* * * *")]
+#[case("17 5 * * * *")]
+#[case("17 5 * * $(x)")]
+fn a_schedule_that_is_none_is_wrong_use(#[case] schedule: &str) {
+    let flags = ["print", "cronjob", "--namespace=app", SECRET_NAME, "--probe-image=i", "--schedule", schedule];
+    Place::new().program().args(flags).assert().code(2).stderr(contains("it has five fields"));
+}
+
+#[rstest]
+fn where_metrics_go_is_handed_on_to_the_job(#[values("job", "cronjob")] what: &str) {
+    let flag = "--push-metrics=http://pushgateway.example:9091";
+    let object = printed(what, &[flag]);
+    let arguments = object.pointer("/spec/template/spec/containers/0/args");
+    let arguments = arguments.or(object.pointer("/spec/jobTemplate/spec/template/spec/containers/0/args")).unwrap();
+    assert!(arguments.as_array().unwrap().contains(&json!(flag)), "{arguments}");
+}
+
+/// A Pushgateway that answers so, and what it was sent: each request as one text.
+fn pushgateway(runtime: &tokio::runtime::Runtime, status: StatusCode) -> (std::net::SocketAddr, Sent) {
+    let sent = Sent::default();
+    let take = move |State(sent): State<Sent>, request: Request| async move {
+        let (parts, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap_or_default();
+        let text = format!("{} {} {:?}\n{}", parts.method, parts.uri, parts.headers, String::from_utf8_lossy(&body));
+        sent.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        status
+    };
+    (serve(runtime, axum::Router::new().fallback(take).with_state(sent.clone())), sent)
+}
+
+#[rstest]
+#[case::that_takes_them(StatusCode::OK)]
+#[case::that_does_not(StatusCode::BAD_REQUEST)]
+fn metrics_are_pushed_at_the_end_of_a_check_and_it_is_told_where_they_are_not_taken(#[case] status: StatusCode) {
+    let (runtime, place) = (runtime(), Place::new());
+    let (address, sent) = pushgateway(&runtime, status);
+    let config = place.kubeconfig("http://127.0.0.1:1");
+    let metrics = place.state().join("check.prom");
+    let header = place.file("header", "Bearer a-token-of-nobody");
+    let flags = [
+        format!("--push-metrics=http://{address}"),
+        format!("--push-authorization-file={}", header.display()),
+        format!("--metrics={}", metrics.display()),
+    ];
+    let output = place
+        .program()
+        .args(["check", "--context=customer", "--namespace=app", "--probe-image=i", SECRET_NAME, &config])
+        .args(flags)
+        .env("NO_PROXY", "*")
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(!said.contains("a-token-of-nobody"), "{said}");
+    let told = said.contains("the metrics could not be pushed to") && said.contains("HTTP 400");
+    assert_eq!(told, status != StatusCode::OK, "{said}");
+
+    let sent = sent.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let [request] = sent.as_slice() else { panic!("{sent:?}") };
+    assert!(request.starts_with("PUT /metrics/job/pmp-vault-check/app_namespace/app/app/mxplatform "), "{request}");
+    assert!(request.contains("Bearer a-token-of-nobody"), "{request}");
+    let body = request.split_once('\n').unwrap().1;
+    assert_eq!(body, std::fs::read_to_string(&metrics).unwrap(), "what is pushed is what is written");
+    assert!(body.contains("result=\"inconclusive\"} 1.0\n") && body.ends_with("# EOF\n"), "{body}");
+}
+
+#[rstest]
+#[case::that_cannot_begin(&["--context=nobody"], "no context `nobody`")]
+#[case::of_no_cluster(&["--context=customer"], "the cluster cannot be asked")]
+#[case::that_is_refused(&["--context=customer", "--require=zzz"], "`zzz`, which is no key of the page")]
+#[case::with_a_flag_that_nobody_knows(&["--context=customer", "--bogus"], "--bogus")]
+fn for_nagios_what_is_not_known_is_unknown_in_the_first_line(
+    #[case] flags: &[&str],
+    #[case] says: &str,
+    #[values(&["--exit-codes=nagios"], &["--exit-codes", "nagios"])] codes: &[&str],
+) {
+    let place = Place::new();
+    let config = place.kubeconfig("http://127.0.0.1:1");
+    let all = [&["--namespace=app", "--probe-image=i", SECRET_NAME, &config], flags, codes].concat();
+    let output = place.check(&all).code(3).get_output().stdout.clone();
+    let output = String::from_utf8(output).unwrap();
+    let first = output.lines().next().unwrap();
+    assert!(first.starts_with("VAULT UNKNOWN - "), "{output}");
+    assert!(output.contains(says), "{output}");
 }
 
 #[test]

@@ -23,6 +23,8 @@ mod report_check;
 mod report_files;
 mod report_junit;
 mod report_metrics;
+mod report_plugin;
+mod report_push;
 mod report_records;
 mod report_redaction;
 mod report_terminal;

@@ -306,7 +306,7 @@ impl Customer {
             // What the policy is for is told without the token that it is for.
             "policy" => &["--vault-via="],
             // A Job goes nowhere from this machine.
-            "job" => &["--policy=", "--vault-via=", "--kubeconfig=", "--context="],
+            "job" | "cronjob" => &["--policy=", "--vault-via=", "--kubeconfig=", "--context="],
             _ => &["--policy=", "--vault-via="],
         };
         command.args(["print", what]).args(used(flags, extra, with_a_token)).args(extra);
