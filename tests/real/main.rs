@@ -15,6 +15,7 @@ mod kind_existing_broken;
 mod kind_existing_end;
 mod kind_existing_faults;
 mod kind_existing_job;
+mod kind_existing_metrics;
 mod kind_existing_pods;
 mod kind_existing_rights;
 mod kind_existing_secrets;
