@@ -138,6 +138,7 @@ pub fn input(
         hmac_key: None,
         sibling: None,
         stay_up: false,
+        living: None,
         ask: Some(Ask {
             login_only,
             keys_of_others: if login_only { Vec::new() } else { catalogue.revisions.keys_beside(page) },

@@ -12,6 +12,7 @@
 //! - [`patience`]: the one way to make a Kubernetes client, which tries again what passes.
 //! - [`pod_spec`]: the one place that makes pods, and what all of them have.
 //! - [`pod`]: from the app's start to its observation, or to why there is none.
+//! - [`pod_rounds`]: what an app sees that lives on.
 //! - [`portforward`]: a loopback port that leads into a pod.
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub mod operator;
 pub mod owners;
 pub mod patience;
 pub mod pod;
+pub mod pod_rounds;
 pub mod pod_spec;
 pub mod portforward;
 

@@ -140,6 +140,11 @@ impl Apps {
             .max_by_key(|pod| pod.metadata.creation_timestamp.clone())
     }
 
+    /// A client for the cluster that is watched.
+    pub(super) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// The name of the pod that [`observe`] looks at.
     #[must_use]
     pub fn pod(&self, namespace: &str, scenario: &str) -> Option<String> {

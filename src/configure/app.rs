@@ -18,14 +18,18 @@ use crate::cluster::mendix::{self, OPERATOR_CONFIGURATION, OperatorConfiguration
 use crate::cluster::objects as k8s;
 use crate::cluster::patience::why;
 use crate::journal::Resource;
-use crate::probe::input::{Input, TOKEN_FILE};
+use crate::probe::input::{Input, Living, TOKEN_FILE};
 use crate::scenario::configuration::{
     AccountName, AppToken, Configuration, EditedWhileRunning, PodAutomount, RuntimeAccount, Switch, UrlForm, VaultPlace,
 };
+use crate::scenario::day_two::DayTwo;
 use crate::wait::{self, Look};
 
 /// The Service's name of a Vault in the cluster, as the page's example of a Secret Name has it.
 pub const SERVICE_NAME: &str = "vault.hashicorptest.svc.cluster.local";
+
+/// How long an app that lives on rests between its rounds: each costs both servers something.
+const REST_MS: u64 = 500;
 
 /// The Service Account that the Runtime names, and the one that its pod then has.
 #[must_use]
@@ -122,8 +126,20 @@ pub fn probe_input(site: Site<'_>, configuration: &Configuration) -> Input {
         hmac_key: Some(site.run.hmac_key.clone()),
         sibling: Some(SIBLING.to_owned()),
         stay_up: true,
+        living: living(site, configuration),
         ask: None,
     }
+}
+
+/// How the app lives on, where something happens then.
+fn living(site: Site<'_>, configuration: &Configuration) -> Option<Living> {
+    (configuration.day_two != DayTwo::Nothing).then(|| Living {
+        rests_ms: REST_MS,
+        renews_ms: configuration
+            .day_two
+            .renews_every(site.bent.without_event)
+            .and_then(|every| every.as_millis().try_into().ok()),
+    })
 }
 
 /// Writes the operator's setting and the Runtime; with `replicas: 0` the app waits.

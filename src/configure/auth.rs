@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::api::{Api, DeleteParams, PostParams};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 
 use super::mutation::{Mutation, Object, bend};
 use super::site::{Error, Operation, ReviewerToken, Run, Site, cluster, create, create_in_vault, token_of};
@@ -59,7 +61,8 @@ pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<(Opt
     let mut account = None;
     match configuration.auth_method {
         AuthMethod::TokenReviewer => {
-            let reviewer = reviewer(site, configuration.reviewer).await?;
+            let own = configuration.day_two.concerns_reviewer();
+            let reviewer = reviewer(site, configuration.reviewer, own).await?;
             let config = objects::token_reviewer_config(reviewer.token.expose_secret(), host, ca);
             let config = site.bend(Object::ReviewerConfig, config)?;
             admin.write_auth_config(mount, &config).await?;
@@ -91,7 +94,11 @@ pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<(Opt
         // The page has one role name for both examples, so the second overwrites the first.
         let examples = if configuration.role_overwritten { vec![first, other] } else { vec![first] };
         for example in examples {
-            let role = objects::role(site.names.account(example), namespace, &site.names.policy, audience);
+            let mut role = objects::role(site.names.account(example), namespace, &site.names.policy, audience);
+            if let Some(times) = configuration.day_two.role_times(site.bent.without_event) {
+                role["ttl"] = json!(times.ttl);
+                role["token_max_ttl"] = json!(times.max.unwrap_or(0));
+            }
             let role = site.bend(Object::Role, role)?;
             admin.write_role(mount, site.names.role, &role).await?;
         }
@@ -101,14 +108,14 @@ pub async fn apply(site: Site<'_>, configuration: &Configuration) -> Result<(Opt
 
 /// The token reviewer of a scenario: the run's own where it is as documented,
 /// one apart where it is not.
-async fn reviewer(site: Site<'_>, kind: Reviewer) -> Result<ReviewerToken, Error> {
+async fn reviewer(site: Site<'_>, kind: Reviewer, own: bool) -> Result<ReviewerToken, Error> {
     let run = site.run;
     let name = site.names.reviewer();
     let broken = [Object::ReviewerAccount, Object::ReviewerBinding, Object::ReviewerToken];
     match kind {
         // A broken one is not for the others.
         Reviewer::Documented
-            if site.bent.mutation.as_ref().is_some_and(|mutation| broken.contains(&mutation.object)) =>
+            if own || site.bent.mutation.as_ref().is_some_and(|mutation| broken.contains(&mutation.object)) =>
         {
             make_reviewer(run, site.owner, &name, true, site.bent.mutation.as_ref()).await
         }
@@ -149,14 +156,32 @@ async fn make_reviewer(
         allow_review(run, owner, &binding_name, REVIEWER_NAMESPACE, name).await?;
     }
     let request = bend(mutation, Object::ReviewerToken, k8s::reviewer_token_request()).map_err(broken)?;
-    let granted = accounts.create_token_request(name, &PostParams::default(), &request).await;
-    let granted = granted.map_err(token_of(&accounts, name))?;
+    Ok(ReviewerToken { account: name.to_owned(), token: token_for(run, &accounts, name, &request).await? })
+}
+
+/// Another token of a token reviewer, as documented.
+///
+/// # Errors
+/// The API server refuses.
+pub async fn reviewers_token(run: &Run<'_>, name: &str) -> Result<SecretString, Error> {
+    let accounts = Api::<ServiceAccount>::namespaced(run.testbed.kube.clone(), REVIEWER_NAMESPACE);
+    token_for(run, &accounts, name, &k8s::reviewer_token_request()).await
+}
+
+async fn token_for(
+    run: &Run<'_>,
+    accounts: &Api<ServiceAccount>,
+    name: &str,
+    request: &TokenRequest,
+) -> Result<SecretString, Error> {
+    let granted = accounts.create_token_request(name, &PostParams::default(), request).await;
+    let granted = granted.map_err(token_of(accounts, name))?;
     let token = granted.status.map(|status| SecretString::from(status.token)).ok_or_else(|| Error::Other {
         what: "get the token reviewer's token",
         reason: "the API server's answer has none".to_owned(),
     })?;
     run.redactor.add(&token);
-    Ok(ReviewerToken { account: name.to_owned(), token })
+    Ok(token)
 }
 
 /// Binds a Service Account to `system:auth-delegator` and waits until the

@@ -102,14 +102,17 @@ async fn mount_engine(site: Site<'_>, engine: KvEngine) -> Result<(), Error> {
 }
 
 /// A random value that no report may show.
-fn canary(site: Site<'_>) -> String {
+pub(super) fn canary(site: Site<'_>) -> String {
     let value = format!("canary-{}", random(24));
     site.run.redactor.add(&SecretString::from(value.clone()));
     value
 }
 
 /// What is stored, and the fingerprint of each value that the app can use.
-fn values(site: Site<'_>, content: Content) -> (Map<String, Value>, std::collections::BTreeMap<String, String>) {
+pub(super) fn values(
+    site: Site<'_>,
+    content: Content,
+) -> (Map<String, Value>, std::collections::BTreeMap<String, String>) {
     let mut values = Map::new();
     let mut fingerprints = std::collections::BTreeMap::new();
     for key in &site.run.page.keys {

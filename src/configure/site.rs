@@ -172,6 +172,8 @@ pub struct Bent {
     pub vault: Option<VaultDetour>,
     /// Another way for Vault to the API server.
     pub api_server: Option<ApiServer>,
+    /// Whether what is to happen while the app lives does not.
+    pub without_event: bool,
     /// What becomes of Vault when everything is configured, before the app starts.
     pub before_app: Option<Blow>,
 }

@@ -49,9 +49,23 @@ pub struct Input {
     pub sibling: Option<String>,
     /// Whether the probe stays up after its observation.
     pub stay_up: bool,
+    /// How it lives on then, where it does more than wait. Never set on a customer's cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub living: Option<Living>,
     /// Set on a customer's cluster: there the probe asks and never tries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ask: Option<Ask>,
+}
+
+/// How an app lives on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Living {
+    /// How long it rests after each round, in milliseconds.
+    pub rests_ms: u64,
+    /// How often it renews the Vault token that it keeps, in milliseconds; none: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renews_ms: Option<u64>,
 }
 
 /// What a probe asks on a customer's cluster.

@@ -7,6 +7,7 @@
 //! - [`near`]: keys that are missing and not far; [`doubt`]: values that cannot be meant.
 //! - `trust`: certificate authorities, mounted ones included.
 //! - [`asking`]: the way on a customer's cluster, where nothing is tried.
+//! - [`living`]: how an app lives on after its observation; own testbeds only.
 //! - [`boundary`]: what the Vault token can do beside reading; own testbeds only.
 //! - [`observation`]: the line that it prints.
 
@@ -14,6 +15,7 @@ pub mod asking;
 pub mod boundary;
 pub mod doubt;
 pub mod input;
+pub mod living;
 pub mod near;
 pub mod observation;
 pub mod stages;
@@ -30,18 +32,29 @@ use observation::{MARKER, Observation};
 pub async fn run() -> Result<(), String> {
     let input = input::Input::from_environment()?;
     let observation = way::observe(&input).await?;
-    let line = to_line(&observation)?;
-    {
-        use std::io::Write as _;
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|e| format!("cannot write the observation: {e}"))?;
+    say(&to_line(&observation)?)?;
+    if !input.stay_up {
+        return Ok(());
     }
-    if input.stay_up {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-            .map_err(|e| format!("cannot wait for SIGTERM: {e}"))?;
-        terminate.recv().await;
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(|e| format!("cannot wait for SIGTERM: {e}"))?;
+    let living = async {
+        match &input.living {
+            Some(living) => living::on(&input, *living, say).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        ended = living => ended,
     }
-    Ok(())
+}
+
+/// Prints one line.
+fn say(line: &str) -> Result<(), String> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|e| format!("cannot write what was seen: {e}"))
 }
 
 /// The observation's line.

@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use super::input::{Input, SecretName};
-use super::observation::{Observation, SCHEMA};
+use super::observation::{Answer, Observation, SCHEMA, Secret};
 use super::stages::{log_in, look_at, read_answer, service_account_token};
 use super::{asking, boundary, trust};
 use crate::vault::client::{Client, Proxy};
@@ -47,9 +47,7 @@ pub async fn observe(input: &Input) -> Result<Observation, String> {
     // then holds: no token.
     let read_with_token = vault_token.is_some();
     let client = vault.with_token(vault_token);
-    let result = client.send_patiently(Method::GET, &path, None).await;
-    let read = read_answer(&result);
-    let secret = result.ok().and_then(|reply| look_at(&reply, input));
+    let (read, secret) = read(&client, &path, input).await;
 
     let can_use = read_with_token && read.status == Some(200) && secret.as_ref().is_some_and(|s| s.version_2_shape);
     let boundary = match &input.sibling {
@@ -70,4 +68,11 @@ pub async fn observe(input: &Input) -> Result<Observation, String> {
         asked: None,
         millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
     })
+}
+
+/// Asks for the secret: the answer, and what is in it.
+pub(super) async fn read(client: &Client, path: &str, input: &Input) -> (Answer, Option<Secret>) {
+    let result = client.send_patiently(Method::GET, path, None).await;
+    let read = read_answer(&result);
+    (read, result.ok().and_then(|reply| look_at(&reply, input)))
 }

@@ -9,7 +9,7 @@ use crate::event::{Exit, RunKind};
 use crate::page::Stage;
 use crate::probe::observation::KeyState;
 use crate::verdict::Verdict;
-use crate::verdict::result::{ScenarioResult, Subject};
+use crate::verdict::result::{FindingKind, ScenarioResult, Subject};
 
 /// The sentence, and the verdict in whose colour it is.
 pub(super) fn sentence(rendered: &Rendered, counts: &Counts) -> (Verdict, String) {
@@ -40,7 +40,7 @@ fn of_what_counts(rendered: &Rendered, counts: &Counts, known: usize) -> (Verdic
             (Verdict::Conformant, "Everything that was observed is as the page says.".to_owned())
         }
         (Exit::Passed, RunKind::Page) => {
-            let defects = plural(summary::defects(&result.scenarios).len(), "known defect");
+            let defects = plural(summary::of_kind(&result.scenarios, FindingKind::Defect).len(), "known defect");
             (Verdict::Conformant, format!("Everything that was observed is as the page says, but for {defects} of it."))
         }
         (Exit::Failed, RunKind::Page) if counts.nonconformant == known => {

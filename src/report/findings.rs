@@ -2,11 +2,11 @@
 //! change that would make it true.
 
 use super::markdown::escaped;
-use super::summary::defects;
+use super::summary::of_kind;
 use crate::event::{Ending, RunResult};
 use crate::scenario::load::Catalogue;
 use crate::verdict::Verdict;
-use crate::verdict::result::ScenarioResult;
+use crate::verdict::result::{FindingKind, ScenarioResult};
 
 /// The findings of a run whose result holds no secret any more.
 #[must_use]
@@ -21,7 +21,7 @@ pub fn markdown(result: &RunResult, catalogue: &Catalogue) -> String {
     if result.ending != Ending::Complete {
         text.push_str("\n**The run did not come to its end, so this is not all.**\n");
     }
-    let mut defects = defects(&result.scenarios);
+    let mut defects = of_kind(&result.scenarios, FindingKind::Defect);
     // As a reader meets them; what nobody recorded comes last.
     let place = |id: &str| catalogue.defects.defects.iter().position(|known| known.id == id);
     defects.sort_by_key(|found| place(&found.defect).unwrap_or(usize::MAX));
@@ -47,6 +47,16 @@ pub fn markdown(result: &RunResult, catalogue: &Catalogue) -> String {
     }
     if defects.is_empty() {
         text.push_str("\nNo claim of the page was seen not to hold.\n");
+    }
+    let silent: Vec<String> = of_kind(&result.scenarios, FindingKind::NotDocumented)
+        .iter()
+        .map(|found| {
+            let prove: Vec<String> = found.scenarios.iter().map(|id| format!("`{id}`")).collect();
+            format!("- <{}>: {} Proved by {}\n", found.page, escaped(&found.happens), prove.join(", "))
+        })
+        .collect();
+    if !silent.is_empty() {
+        text.push_str(&format!("\n## What happens and the page does not say\n\n{}", silent.concat()));
     }
     let of = |verdict: Verdict| result.scenarios.iter().filter(move |scenario| scenario.verdict == verdict);
     rows(&mut text, "Not as documented, and not recorded", of(Verdict::Nonconformant));
@@ -87,6 +97,7 @@ mod tests {
 
     fn meets(id: &str, verdict: Verdict, defects: &[&str]) -> ScenarioResult {
         let finding = |defect: &&str| Finding {
+            kind: FindingKind::Defect,
             defect: (*defect).to_owned(),
             claim: "It holds.".to_owned(),
             happens: "It does not: `x`".to_owned(),

@@ -9,6 +9,7 @@ use super::overview::{counts, headline, mark};
 use super::paint::plural;
 use crate::event::RunKind;
 use crate::verdict::Verdict;
+use crate::verdict::result::FindingKind;
 
 /// Where the Markdown goes, which says how much of it may be there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub fn markdown(report: &Report, limit: usize) -> String {
     section(
         &mut text,
         "Findings about the page",
-        report.defects.iter().map(|defect| {
+        report.defects.iter().filter(|found| found.kind == FindingKind::Defect).map(|defect| {
             let scenarios = plural(defect.scenarios.len(), "scenario");
             let (claim, happens) = (escaped(&defect.claim), escaped(&defect.happens));
             format!(
@@ -61,6 +62,12 @@ pub fn markdown(report: &Report, limit: usize) -> String {
                 link(&defect.page)
             )
         }),
+    );
+    let silent = report.defects.iter().filter(|found| found.kind == FindingKind::NotDocumented);
+    section(
+        &mut text,
+        "What happens and the page does not say",
+        silent.map(|found| format!("- {}: {}\n", code(&found.scenarios.join(", ")), escaped(&found.happens))),
     );
     section(&mut text, "Problems", report.problems.iter().map(|problem| format!("- {}\n", escaped(problem))));
     text.end()

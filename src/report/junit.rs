@@ -18,7 +18,7 @@ use super::summary;
 use super::text::{identity, one_line, xml, xml_line};
 use crate::event::RunResult;
 use crate::verdict::Verdict;
-use crate::verdict::result::ScenarioResult;
+use crate::verdict::result::{FindingKind, ScenarioResult};
 
 /// The first part of every class name.
 const ROOT: &str = "pmp-vault";
@@ -229,7 +229,13 @@ fn properties(result: &RunResult, suite: usize) -> Vec<(String, String)> {
             [("known-owner".to_owned(), known.owner.clone()), ("known-until".to_owned(), known.expires.clone())]
         }));
         properties.extend(scenario.control.iter().map(|control| ("control".to_owned(), control.clone())));
-        properties.extend(scenario.findings.iter().map(|finding| ("defect".to_owned(), finding.defect.clone())));
+        properties.extend(scenario.findings.iter().map(|finding| {
+            let name = match finding.kind {
+                FindingKind::Defect => "defect",
+                FindingKind::NotDocumented => "not-documented",
+            };
+            (name.to_owned(), finding.defect.clone())
+        }));
     }
     properties
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Ending, Exit, RunResult};
-use crate::verdict::result::{Case, ScenarioResult};
+use crate::verdict::result::{Case, FindingKind, ScenarioResult};
 use crate::verdict::{Deny, Verdict};
 
 /// How often each verdict was given.
@@ -74,6 +74,9 @@ impl FromIterator<Verdict> for Counts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Defect {
+    /// Whether it is one, or something that the page says nothing of.
+    #[serde(default)]
+    pub kind: FindingKind,
     /// The defect's id.
     pub defect: String,
     /// What the page claims.
@@ -92,13 +95,16 @@ pub fn defects(scenarios: &[ScenarioResult]) -> Vec<Defect> {
     let mut defects: Vec<Defect> = Vec::new();
     for scenario in scenarios {
         for finding in &scenario.findings {
-            if let Some(known) = defects.iter_mut().find(|known| known.defect == finding.defect) {
+            if let Some(known) =
+                defects.iter_mut().find(|known| known.kind == finding.kind && known.defect == finding.defect)
+            {
                 if !known.scenarios.contains(&scenario.id) {
                     known.scenarios.push(scenario.id.clone());
                 }
                 continue;
             }
             defects.push(Defect {
+                kind: finding.kind,
                 defect: finding.defect.clone(),
                 claim: finding.claim.clone(),
                 happens: finding.happens.clone(),
@@ -108,6 +114,12 @@ pub fn defects(scenarios: &[ScenarioResult]) -> Vec<Defect> {
         }
     }
     defects
+}
+
+/// The same of one kind.
+#[must_use]
+pub fn of_kind(scenarios: &[ScenarioResult], kind: FindingKind) -> Vec<Defect> {
+    defects(scenarios).into_iter().filter(|defect| defect.kind == kind).collect()
 }
 
 /// What holds and should be mended all the same: the scenario, and the case.

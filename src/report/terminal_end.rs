@@ -16,7 +16,7 @@ use crate::event::{RunResult, rows};
 use crate::page::CauseCatalogue;
 use crate::scenario::model::Evidence;
 use crate::verdict::Verdict;
-use crate::verdict::result::ScenarioResult;
+use crate::verdict::result::{FindingKind, ScenarioResult};
 
 /// How many trials without a verdict are named: where the testbed fails, all are.
 const UNCLEAR: usize = 20;
@@ -64,7 +64,8 @@ fn problems(text: &mut String, result: &RunResult, paint: Paint) {
 }
 
 fn findings(text: &mut String, result: &RunResult, paint: Paint) {
-    let defects = summary::defects(&result.scenarios);
+    not_documented(text, result, paint);
+    let defects = summary::of_kind(&result.scenarios, FindingKind::Defect);
     if defects.is_empty() {
         return;
     }
@@ -75,6 +76,19 @@ fn findings(text: &mut String, result: &RunResult, paint: Paint) {
         let _ = writeln!(text, "    happens  {}", one_line(&defect.happens));
         let _ = writeln!(text, "    seen in  {}", one_line(&defect.scenarios.join(", ")));
         let _ = writeln!(text, "    page     {}", one_line(&defect.page));
+    }
+}
+
+/// One line each: `explain` says more of the scenario.
+fn not_documented(text: &mut String, result: &RunResult, paint: Paint) {
+    let found = summary::of_kind(&result.scenarios, FindingKind::NotDocumented);
+    if found.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{}", paint.heading("What happens and the page does not say"));
+    for finding in found {
+        let _ = writeln!(text, "  {}", one_line(&finding.scenarios.join(", ")));
+        let _ = writeln!(text, "    {}", one_line(&finding.happens));
     }
 }
 

@@ -16,7 +16,7 @@ use crate::verdict::sighting::{Seen, Sighting};
 const LOG_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long a rollout may take until the pod that ran is on its way out.
-const ROLLOUT_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const ROLLOUT_LIMIT: Duration = Duration::from_secs(60);
 
 /// Starts a Vault for one scenario alone.
 ///

@@ -5,10 +5,12 @@
 //! - [`stability`]: whether scenarios end the same each time.
 //! - [`way`]: one scenario: configure, start, observe, find out, judge.
 //! - [`look`]: what is seen of its app, and what the servers say beside it.
+//! - [`day_two`]: an app that lives on while something happens.
 //! - [`literal`]: the page's commands, typed into the real `vault` and `kubectl`.
 //! - [`clock`]: how long a scenario takes without waiting for its turn.
 
 pub mod clock;
+pub mod day_two;
 pub mod engine;
 pub mod literal;
 pub mod look;

@@ -13,6 +13,7 @@ use crate::cleanup;
 use crate::event::{Event, RunKind, RunResult};
 use crate::scenario::block::Distribution;
 use crate::scenario::configuration::{Literal, PodAutomount, UrlForm, VaultPlace};
+use crate::scenario::day_two::DayTwo;
 use crate::scenario::load::Catalogue;
 use crate::scenario::select::Planned;
 use crate::testbed::{Special, StandIn};
@@ -122,7 +123,8 @@ impl Work for Scenarios<'_> {
         order.sort_by_key(|planned| {
             let configuration = planned.scenario.configuration();
             let shared = configuration.vault == VaultPlace::Outside;
-            (configuration.literal == Literal::No, shared && configuration.before_the_edit().is_none())
+            let one_look = configuration.before_the_edit().is_none() && configuration.day_two == DayTwo::Nothing;
+            (configuration.literal == Literal::No, shared && one_look)
         });
         for round in 0..self.repeat {
             let mut going: FuturesUnordered<_> =

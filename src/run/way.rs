@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::clock::Clock;
+use super::day_two::Life;
 use super::literal::{self, Turns};
 use super::look::{edit, find_out, look, start_vault};
 use crate::cluster::objects::Owner;
@@ -161,13 +162,21 @@ impl Way<'_> {
         if before.is_some() {
             edit(site, &scenario.id, configuration, || clock.left_of(self.limit)).await?;
         }
+        let (_, account) = app::service_account(&names, configuration);
+        let (accessor, reviewer) = (accessor.as_deref(), reviewer.as_deref());
+        if let Some(meanwhile) = &scenario.expect.meanwhile {
+            let (oracle, stored) = (self.oracle, stored.fingerprints);
+            let life = Life { site, scenario, configuration, oracle, stored, account, accessor, reviewer };
+            let sighting = life.live(meanwhile, || clock.left_of(self.limit)).await;
+            timings.observe_ms = millis(started);
+            return sighting;
+        }
         let mut sighting = look(site, &scenario.id, clock.left_of(self.limit)).await;
         timings.observe_ms = millis(started);
         sighting.fingerprints = stored.fingerprints;
         sighting.enable_again = stored.enable_again;
         sighting.steps = steps;
-        let (_, account) = app::service_account(&names, configuration);
-        find_out(site, account, accessor.as_deref(), reviewer.as_deref(), &mut sighting).await?;
+        find_out(site, account, accessor, reviewer, &mut sighting).await?;
         Ok(sighting)
     }
 

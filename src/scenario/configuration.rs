@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::block::{Distribution, Fallback};
+use super::day_two::DayTwo;
 
 /// The documented starting point that a scenario changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -527,6 +528,8 @@ configuration! {
     runtime_service_account: RuntimeAccount = RuntimeAccount::PmpSecretAccessor, RuntimeAccount::Unset;
     /// What was otherwise when the app started, and was edited while it ran.
     edited_while_running: EditedWhileRunning = EditedWhileRunning::Nothing, EditedWhileRunning::Nothing;
+    /// What happens while the app lives.
+    day_two: DayTwo = DayTwo::Nothing, DayTwo::Nothing;
     /// The form of the Secret Name URL.
     url: UrlForm = UrlForm::WithPort, UrlForm::WithPort;
     /// Whether the page's commands are typed.

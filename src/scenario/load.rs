@@ -31,8 +31,8 @@ use problem::{CATALOGUE, PAGES, Source};
 pub use problem::{LoadError, Problem};
 
 /// The groups, in the order in which they are listed and run.
-pub const GROUPS: [&str; 9] =
-    ["service-account", "binding", "auth", "block", "secret", "names", "runtime", "url", "literal"];
+pub const GROUPS: [&str; 10] =
+    ["service-account", "binding", "auth", "block", "secret", "names", "runtime", "url", "literal", "day-two"];
 
 /// The scenarios that the harness carries with it.
 #[derive(RustEmbed)]

@@ -3,6 +3,7 @@
 //! - [`configuration`]: the documented bases, and the fields that scenarios change.
 //! - [`block`]: the page's blocks of commands, each typed as one.
 //! - [`command`]: the page's commands as a reader types them.
+//! - [`day_two`]: what happens while an app lives, and what it then sees.
 //! - [`defect`]: what is to be changed of the page.
 //! - [`model`]: a scenario file, and what it expects.
 //! - [`load`]: reading and checking, with errors that name file and line.
@@ -14,6 +15,7 @@
 pub mod block;
 pub mod command;
 pub mod configuration;
+pub mod day_two;
 pub mod defect;
 pub mod load;
 pub mod model;

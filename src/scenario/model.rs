@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::block::BlockCatalogue;
 use super::configuration::{Base, Change, Configuration, EditedWhileRunning, Stored, Switch};
+use super::day_two::{Meanwhile, NotDocumented};
 use crate::page::{CauseId, Page, Reads, Stage};
 
 /// Which runs include a scenario.
@@ -74,6 +75,9 @@ pub struct Scenario {
     /// Where the page is wrong: what it claims, and what happens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_deviation: Option<KnownDeviation>,
+    /// What the page says nothing of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_documented: Option<NotDocumented>,
     /// Who decides what is observed.
     #[serde(default)]
     pub evidence: Evidence,
@@ -197,6 +201,9 @@ pub struct Expect {
     /// With `enable-again`: Vault refuses the second `secrets enable`, as "fails safely" says.
     #[serde(default)]
     pub enable_again_refused: bool,
+    /// With `day-two`: what the app sees once that has happened; what it reads or stops at is then that of the mended app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meanwhile: Option<Meanwhile>,
 }
 
 /// A claim of the page that does not hold, and exactly what happens instead.

@@ -48,6 +48,7 @@ impl Placed {
             Obstacle::Mutant(mutation) => placed.bent.mutation = Some(mutation.clone()),
             Obstacle::Lie(lie) => placed.lie(way, scenario, lie).await?,
             Obstacle::Fault(fault) => placed.fault(way, scenario, fault).await?,
+            Obstacle::LeftOut => placed.bent.without_event = true,
         }
         Ok(placed)
     }

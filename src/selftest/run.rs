@@ -55,6 +55,7 @@ impl<'a> SelfTest<'a> {
         jobs: usize,
     ) -> Result<Self, String> {
         let mut trials = mutants(catalogue)?;
+        trials.extend(left_out(catalogue));
         trials.extend(lies(catalogue));
         trials.extend(faults(catalogue, long));
         let mut wanted = Vec::new();
@@ -83,7 +84,7 @@ impl<'a> SelfTest<'a> {
         BESIDE
             + match &trial.obstacle {
                 Obstacle::Fault(fault) => fault.limit.map_or(way.limit, Duration::from_secs),
-                Obstacle::Lie(_) => way.limit,
+                Obstacle::Lie(_) | Obstacle::LeftOut => way.limit,
                 // One that nobody notices goes on to the denials of the core profile.
                 Obstacle::Mutant(_) => way.limit * (1 + u32::try_from(self.denials().count()).unwrap_or(u32::MAX)),
             }
@@ -312,6 +313,18 @@ fn mutants(catalogue: &Catalogue) -> Result<Vec<Trial>, String> {
     Ok(trials)
 }
 
+/// Everything that happens while an app lives, left out.
+fn left_out(catalogue: &Catalogue) -> impl Iterator<Item = Trial> {
+    let lived = catalogue.scenarios.iter().filter(|scenario| scenario.expect.meanwhile.is_some());
+    lived.map(|scenario| Trial {
+        id: format!("{} left-out", scenario.id.replacen('.', "/", 1)),
+        suite: format!("mutants-{}", scenario.group()),
+        first: scenario.id.clone(),
+        obstacle: Obstacle::LeftOut,
+        want: Want::NoticedLater,
+    })
+}
+
 /// Every lie, and the scenario that must notice it.
 fn lies(catalogue: &Catalogue) -> impl Iterator<Item = Trial> {
     catalogue.self_test.lies.iter().map(|lie| Trial {
@@ -364,6 +377,7 @@ fn suite(id: &str, cases: Vec<Case>, took: u64) -> ScenarioResult {
 pub fn stages(want: &Want) -> String {
     match want {
         Want::Noticed(stages) => stages.iter().map(|stage| Stage::as_str(*stage)).collect::<Vec<_>>().join(" or "),
+        Want::NoticedLater => "while the app lives".to_owned(),
         Want::NoEffect(_) => "no effect".to_owned(),
         Want::Ends(end) => match (end.verdict, &end.cause) {
             (Ends::Conformant, _) => "passes".to_owned(),

@@ -4,7 +4,7 @@ use crate::configure::mutation::Mutation;
 use crate::page::{CauseId, Stage};
 use crate::scenario::self_test::{Blow, Ends, Fault, Lie};
 use crate::verdict::Verdict;
-use crate::verdict::result::ScenarioResult;
+use crate::verdict::result::{ScenarioResult, Subject};
 
 /// What is put in the way.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +15,8 @@ pub enum Obstacle {
     Lie(Lie),
     /// A server that fails.
     Fault(Fault),
+    /// What is to happen while an app lives does not.
+    LeftOut,
 }
 
 /// What must come of it.
@@ -22,6 +24,8 @@ pub enum Obstacle {
 pub enum Want {
     /// Some scenario is nonconformant, at one of these stages.
     Noticed(Vec<Stage>),
+    /// The scenario is nonconformant, by what an app sees that lives on.
+    NoticedLater,
     /// Nothing, for this reason.
     NoEffect(String),
     /// So: a fault must neither pass unearned nor be blamed on the page.
@@ -57,12 +61,12 @@ pub struct Trial {
 /// What came of a trial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The scenario that noticed it, the stage, and what it said.
+    /// The scenario that noticed it, where, and what it said.
     Noticed {
         /// Which.
         scenario: String,
-        /// Where.
-        stage: Stage,
+        /// Where: a stage, or a look at an app that lives on.
+        at: String,
         /// Why.
         reason: String,
     },
@@ -71,7 +75,7 @@ pub enum Outcome {
         /// Which.
         scenario: String,
         /// Where, where anything was observed.
-        stage: Option<Stage>,
+        at: Option<String>,
         /// Why.
         reason: String,
     },
@@ -106,16 +110,20 @@ pub fn outcome(result: &ScenarioResult, want: &Want) -> Outcome {
         Verdict::Conformant | Verdict::KnownDeviation => Outcome::Unnoticed,
         Verdict::Nonconformant => {
             // A way that went further than it should is noticed at the stage at which it should have stopped.
-            let blamed = result.cases.iter().find(|case| case.verdict == Verdict::Nonconformant);
-            let at = match blamed.map(|case| &case.subject) {
-                Some(crate::verdict::result::Subject::Stage(stage)) => Some(*stage),
+            let mut blamed = result.cases.iter().filter(|case| case.verdict == Verdict::Nonconformant);
+            let look = blamed.clone().find(|case| matches!(case.subject, Subject::Step(_)));
+            if let (Some(case), Want::NoticedLater) = (look, want) {
+                return Outcome::Noticed { scenario, at: case.subject.to_string(), reason: case.message.clone() };
+            }
+            let at = match blamed.next().map(|case| &case.subject) {
+                Some(Subject::Stage(stage)) => Some(*stage),
                 _ => stage,
             };
             match (at, want) {
                 (Some(stage), Want::Noticed(stages)) if stages.contains(&stage) => {
-                    Outcome::Noticed { scenario, stage, reason }
+                    Outcome::Noticed { scenario, at: stage.to_string(), reason }
                 }
-                _ => Outcome::WrongStage { scenario, stage: at, reason },
+                _ => Outcome::WrongStage { scenario, at: at.map(|stage| stage.to_string()), reason },
             }
         }
         Verdict::Inconclusive | Verdict::Skipped => Outcome::Unclear(format!("{scenario}: {reason}")),
@@ -128,7 +136,7 @@ impl Trial {
     pub fn strikes(&self) -> Option<Blow> {
         match &self.obstacle {
             Obstacle::Fault(fault) => fault.before_app,
-            Obstacle::Mutant(_) | Obstacle::Lie(_) => None,
+            Obstacle::Mutant(_) | Obstacle::Lie(_) | Obstacle::LeftOut => None,
         }
     }
 
@@ -143,7 +151,11 @@ impl Trial {
         }
         match &self.want {
             Want::NoEffect(why) => without_effect(outcome, why),
-            Want::Noticed(stages) => with_effect(outcome, stages),
+            Want::Noticed(stages) => {
+                let stages: Vec<&str> = stages.iter().map(|stage| stage.as_str()).collect();
+                with_effect(outcome, &stages.join(" or "))
+            }
+            Want::NoticedLater => with_effect(outcome, "a look at the app that lives on"),
             Want::Ends(end) => ended(outcome, end),
         }
     }
@@ -174,16 +186,14 @@ fn ended(outcome: &Outcome, end: &End) -> (Verdict, String) {
     }
 }
 
-fn with_effect(outcome: &Outcome, stages: &[Stage]) -> (Verdict, String) {
+fn with_effect(outcome: &Outcome, wanted: &str) -> (Verdict, String) {
     match outcome {
-        Outcome::Noticed { scenario, stage, reason } => {
-            (Verdict::Conformant, format!("noticed by {scenario} at {stage}: {reason}"))
+        Outcome::Noticed { scenario, at, reason } => {
+            (Verdict::Conformant, format!("noticed by {scenario} at {at}: {reason}"))
         }
         Outcome::Refused(reason) => (Verdict::Conformant, format!("refused by the server: {reason}")),
-        Outcome::WrongStage { scenario, stage, reason } => {
-            let at = stage.map_or("no stage", Stage::as_str);
-            let wanted: Vec<&str> = stages.iter().map(|stage| stage.as_str()).collect();
-            let wanted = wanted.join(" or ");
+        Outcome::WrongStage { scenario, at, reason } => {
+            let at = at.as_deref().unwrap_or("no stage");
             (Verdict::Nonconformant, format!("noticed by {scenario} at {at}, not at {wanted}: {reason}"))
         }
         Outcome::Unnoticed => {

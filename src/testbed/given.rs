@@ -133,6 +133,14 @@ impl Testbed {
         self.machine.kubelet(&self.kube, journal).await
     }
 
+    /// What signs the tokens of Service Accounts, in PEM.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn token_key(&self) -> Result<SecretString, Error> {
+        self.machine.token_key().await
+    }
+
     /// What of that this testbed cannot give, in words; none where it can.
     #[must_use]
     pub fn lacks(&self, wanted: Special) -> Option<String> {

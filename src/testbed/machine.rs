@@ -172,6 +172,14 @@ impl Machine {
         }
     }
 
+    /// What signs the tokens of Service Accounts, in PEM.
+    pub async fn token_key(&self) -> Result<SecretString, Error> {
+        match self {
+            Self::Kind(machine) => Ok(machine.token_key().await?),
+            Self::Local(machine) => Ok(machine.token_key()?),
+        }
+    }
+
     /// The node that takes the pods.
     pub fn node(&self) -> String {
         match self {

@@ -147,6 +147,25 @@ impl Client {
         Ok(())
     }
 
+    /// Gives the first version of a version 2 secret back that was deleted.
+    ///
+    /// # Errors
+    /// Vault does not answer, or refuses.
+    pub async fn undelete_first(&self, mount: &str, name: &str) -> Result<(), Error> {
+        self.call(Method::PUT, &format!("{mount}/undelete/{name}"), Some(&json!({ "versions": [1] }))).await?;
+        Ok(())
+    }
+
+    /// Writes the first version of a version 2 secret again, as `vault kv rollback -version=1` does.
+    ///
+    /// # Errors
+    /// Vault does not answer, or refuses, or the version is not there.
+    pub async fn roll_back_to_first(&self, mount: &str, name: &str) -> Result<(), Error> {
+        let path = format!("{mount}/data/{name}");
+        let first = self.call(Method::GET, &format!("{path}?version=1"), None).await?;
+        self.write_kv(&path, &json!({ "data": first.body["data"]["data"] })).await
+    }
+
     /// Whether a path can be read with this client's token.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 //! of the catalogue has its case in every scenario, whatever happened.
 
 use super::question::{Question, Wanted, fault};
-use super::result::{Case, Finding, Observed, Subject, Verdict};
+use super::result::{Case, Finding, FindingKind, Observed, Subject, Verdict};
 use super::sighting::{CommandOutcome, Seen, Sighting};
 use crate::page::cause::{CauseId, ids};
 use crate::page::{Page, Stage};
@@ -233,6 +233,7 @@ pub fn commands_and_steps(
             // What the scenario records of the same defect says more than one command shows.
             let recorded = question.deviation.filter(|deviation| deviation.defect == *defect);
             findings.push(Finding {
+                kind: FindingKind::Defect,
                 defect: defect.clone(),
                 claim: recorded.map_or(&command.claim, |deviation| &deviation.claim).clone(),
                 happens: recorded.map_or(&message, |deviation| &deviation.happens).clone(),

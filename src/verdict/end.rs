@@ -12,7 +12,7 @@ use crate::page::stage::Stage;
 use crate::probe::asking::is_there;
 use crate::probe::observation::{Answer, Asked, Boundary, KeyState, Login, Observation, Secret, TokenState};
 use crate::vault::client::{REDIRECTS, fails};
-use crate::vault::objects::{ROLE_TTL_SECONDS, odd_policy_name};
+use crate::vault::objects::odd_policy_name;
 use crate::vault::transport::{Handshake, Transport};
 
 /// Vault gives up on an API server that does not answer after ten seconds at
@@ -186,11 +186,14 @@ fn stop<'a>(
     if let Some(stop) = at_keys(secret, sighting, page, question) {
         return Ok(Some(stop));
     }
+    if question.only == Some(Stage::Keys) {
+        return Ok(None);
+    }
     if let Some(asked) = asked {
         return Ok(asked_boundary(asked, &observation.read_path));
     }
     let boundary = observation.boundary.as_ref().ok_or("the probe does not say what the Vault token can do")?;
-    at_boundary(boundary, login)
+    at_boundary(boundary, login, question.lease)
 }
 
 /// The gravest thing wrong with the keys.
@@ -239,7 +242,7 @@ fn asked_boundary<'a>(asked: &Asked, read_path: &str) -> Option<Stop<'a>> {
 }
 
 /// What the Vault token can do and must not.
-fn at_boundary<'a>(boundary: &Boundary, login: &Login) -> Result<Option<Stop<'a>>, String> {
+fn at_boundary<'a>(boundary: &Boundary, login: &Login, lease: u64) -> Result<Option<Stop<'a>>, String> {
     // A Vault that fails did not allow anything.
     let usable = |answer: &Answer| match answer.status {
         Some(status) if fails(status) || (300..400).contains(&status) => {
@@ -263,10 +266,10 @@ fn at_boundary<'a>(boundary: &Boundary, login: &Login) -> Result<Option<Stop<'a>
             return Ok(Some(Stop::new(Stage::Boundary).answer(answer).fact(fact, true)));
         }
     }
-    if login.lease_duration == Some(ROLE_TTL_SECONDS) {
+    if login.lease_duration == Some(lease) {
         return Ok(None);
     }
     let mut stop = Stop::new(Stage::Boundary).fact(Fact::LeaseNotTtl, true);
-    stop.text = format!("lease_duration {:?} s, the role's ttl is {ROLE_TTL_SECONDS} s", login.lease_duration);
+    stop.text = format!("lease_duration {:?} s, the role's ttl is {lease} s", login.lease_duration);
     Ok(Some(stop))
 }

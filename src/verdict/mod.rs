@@ -7,6 +7,7 @@
 //! - [`oracle`]: the verdict on one question.
 //! - [`capabilities`]: what a Vault token may do beyond its policy, where that is only asked.
 //! - [`cases`]: the verdict of each stage, key, command and step.
+//! - [`day_two`]: what an app sees of what happens while it lives.
 //! - [`control`]: a denial counts only where its permitted twin was let in.
 //! - [`deny`]: what a run is failed for beside what fails by itself.
 //! - [`evidence`]: what rests on a stand-in.
@@ -15,6 +16,7 @@
 pub mod capabilities;
 pub mod cases;
 pub mod control;
+pub mod day_two;
 pub mod deny;
 pub mod end;
 pub mod evidence;

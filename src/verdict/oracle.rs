@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::question::{Expected, Question, Servers, Wanted};
-use super::result::{Finding, Observed, ScenarioResult, Timings, Verdict};
+use super::result::{Finding, FindingKind, Observed, ScenarioResult, Timings, Verdict};
 use super::sighting::{Seen, Sighting};
-use super::{cases, end};
+use super::{cases, day_two, end};
 use crate::page::cause::{CauseCatalogue, SaysOf};
 use crate::page::{Page, Stage};
 use crate::probe::observation::{Observation, Secret};
@@ -37,6 +37,10 @@ impl Oracle<'_> {
         }
         let (extra, mut findings) = cases::commands_and_steps(question, self.page, sighting, &observed, verdict);
         cases.extend(extra);
+        if let Some(meanwhile) = question.meanwhile {
+            let judge = |question: Question<'_>, sighting: &Sighting| self.judge(question, sighting, timings);
+            cases.extend(day_two::cases(question, meanwhile, sighting.lived.as_deref(), judge));
+        }
         let unlisted = unlisted(question, self.page).filter(|_| verdict == Verdict::Conformant);
         let (verdict, reason) = match &unlisted {
             Some(finding) => {
@@ -70,6 +74,7 @@ impl Oracle<'_> {
             && result.findings.iter().all(|finding| finding.defect != deviation.defect)
         {
             let finding = Finding {
+                kind: FindingKind::Defect,
                 defect: deviation.defect.clone(),
                 claim: deviation.claim.clone(),
                 happens: deviation.happens.clone(),
@@ -77,6 +82,14 @@ impl Oracle<'_> {
             };
             result.findings.insert(0, finding);
         }
+        let undocumented = question.not_documented.filter(|_| result.verdict == Verdict::Conformant);
+        result.findings.extend(undocumented.map(|found| Finding {
+            kind: FindingKind::NotDocumented,
+            defect: question.id.rsplit('.').next().unwrap_or_default().to_owned(),
+            claim: "The page says nothing of it.".to_owned(),
+            happens: format!("{} {}", found.happens, found.mends),
+            page: self.page.at(question.page),
+        }));
         result
     }
 
@@ -126,6 +139,7 @@ impl Oracle<'_> {
 fn unlisted(question: &Question<'_>, page: &Page) -> Option<Finding> {
     let keys = question.unlisted;
     (!keys.is_empty()).then(|| Finding {
+        kind: FindingKind::Defect,
         defect: "example-stores-unlisted-key".to_owned(),
         claim: "The kv put example stores keys of the page's list, under exactly the names that are listed.".to_owned(),
         happens: format!(

@@ -7,7 +7,9 @@ use super::result::Observed;
 use crate::page::cause::{CauseId, ids};
 use crate::page::{Page, Reads, Stage};
 use crate::probe::observation::{KeyObservation, KeyState, Near};
+use crate::scenario::day_two::{Meanwhile, NotDocumented};
 use crate::scenario::model::{Evidence, Expect, KnownDeviation, Scenario};
+use crate::vault::objects::ROLE_TTL_SECONDS;
 
 /// What must follow: the whole way, or a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +135,12 @@ pub struct Question<'a> {
     pub block: Option<&'a BTreeSet<String>>,
     /// The page's commands that must not come to what they are there for; none: all must.
     pub fails: Option<&'a BTreeSet<String>>,
+    /// Where something happens while the app lives: what it then sees.
+    pub meanwhile: Option<&'a Meanwhile>,
+    /// What the page says nothing of.
+    pub not_documented: Option<&'a NotDocumented>,
+    /// The `lease_duration` of a login, in seconds.
+    pub lease: u64,
     /// Where the page is known to be wrong.
     pub deviation: Option<&'a KnownDeviation>,
     /// The permitted twin of a denial.
@@ -160,6 +168,9 @@ impl<'a> Question<'a> {
             enable_again_refused: false,
             block: None,
             fails: None,
+            meanwhile: None,
+            not_documented: None,
+            lease: ROLE_TTL_SECONDS,
             deviation: None,
             control: None,
             evidence: Evidence::Real,
@@ -218,6 +229,9 @@ impl<'a> From<&'a Scenario> for Question<'a> {
             enable_again_refused: expect.enable_again_refused,
             block: expect.block.as_ref(),
             fails: Some(&expect.fails).filter(|fails| !fails.is_empty()),
+            meanwhile: expect.meanwhile.as_ref(),
+            not_documented: scenario.not_documented.as_ref(),
+            lease: scenario.configuration().day_two.role_times(false).map_or(ROLE_TTL_SECONDS, |times| times.ttl),
             deviation: scenario.known_deviation.as_ref(),
             control: scenario.control.as_deref(),
             evidence: scenario.evidence,

@@ -155,10 +155,24 @@ impl Case {
     }
 }
 
+/// What a finding says of the page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingKind {
+    /// A claim does not hold.
+    #[default]
+    Defect,
+    /// The page says nothing of what happens.
+    NotDocumented,
+}
+
 /// Something that the run says of the page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Finding {
+    /// What it says of it.
+    #[serde(default)]
+    pub kind: FindingKind,
     /// The defect's id; the same defect met by several scenarios has one id.
     pub defect: String,
     /// What the page claims.

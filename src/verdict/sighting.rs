@@ -58,6 +58,30 @@ pub struct EnableAgain {
     pub text: String,
 }
 
+/// What was seen of an app that lives on, beside its way once it is mended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lived {
+    /// Its way before the event.
+    pub before: Sighting,
+    /// Once it had happened: with the Vault token that it had.
+    pub kept_token: Later,
+    /// With a new login.
+    pub new_login: Later,
+    /// Once it was mended: with the Vault token that it had, where it still had one.
+    pub kept_token_mended: Option<Sighting>,
+}
+
+/// Something that was seen after the event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Later {
+    /// What.
+    pub seen: Sighting,
+    /// How many milliseconds after the event it was first seen; none where it was seen before as well.
+    pub after_ms: Option<i64>,
+    /// How many milliseconds after the event it was looked at.
+    pub looked_ms: i64,
+}
+
 /// Everything that was seen of one scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
@@ -75,6 +99,8 @@ pub struct Sighting {
     pub commands: Vec<CommandOutcome>,
     /// The steps of a block, where one was typed.
     pub steps: Vec<StepOutcome>,
+    /// What was seen before, where something happened while the app lived.
+    pub lived: Option<Box<Lived>>,
     /// On a customer's cluster, where not everything can be found out: the
     /// causes that what could be found out rules out.
     pub ruled_out: Option<BTreeSet<CauseId>>,
@@ -92,6 +118,7 @@ impl Sighting {
             enable_again: None,
             commands: Vec::new(),
             steps: Vec::new(),
+            lived: None,
             ruled_out: None,
         }
     }

@@ -340,6 +340,7 @@ async fn observed(answers: impl IntoIterator<Item = (Ask, (u16, Value))>, change
         hmac_key: Some(RUN_KEY.to_owned()),
         sibling: Some("sibling".to_owned()),
         stay_up: false,
+        living: None,
         ask: None,
     };
     change(&mut input);

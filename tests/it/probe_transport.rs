@@ -223,6 +223,7 @@ async fn a_tls_listener_that_breaks_off_plain_http_is_told_by_its_handshake() {
         hmac_key: None,
         sibling: None,
         stay_up: false,
+        living: None,
         ask: Some(Ask {
             login_only: false,
             sibling: "sibling".to_owned(),

@@ -6,6 +6,7 @@ use pmp_vault_conformance::check::judge::{APP, FRESH_ACCOUNT, OTHER_NAMESPACE, S
 use pmp_vault_conformance::event::{Ending, RunFacts, RunKind, RunResult};
 use pmp_vault_conformance::page::{Names, Stage};
 use pmp_vault_conformance::redact::Redactor;
+use pmp_vault_conformance::report::detail::Detail;
 use pmp_vault_conformance::report::json::Report;
 use pmp_vault_conformance::report::{self, metrics};
 use pmp_vault_conformance::verdict::result::{ScenarioResult, Subject};
@@ -37,7 +38,8 @@ fn record(scenarios: Vec<ScenarioResult>) -> Report {
 }
 
 fn record_of(result: &RunResult) -> Report {
-    let rendered = report::render(result, &support::no_causes(), &Redactor::new(), Deny::Nothing).unwrap();
+    let rendered =
+        report::render(result, &support::no_causes(), &Redactor::new(), Deny::Nothing, Detail::default()).unwrap();
     serde_json::from_str(&rendered.json).unwrap()
 }
 

@@ -8,6 +8,7 @@ use pmp_vault_conformance::event::{Ending, RunFacts, RunKind, RunResult};
 use pmp_vault_conformance::page::{CauseId, Stage};
 use pmp_vault_conformance::redact::Redactor;
 use pmp_vault_conformance::report;
+use pmp_vault_conformance::report::detail::Detail;
 use pmp_vault_conformance::report::json::Report;
 use pmp_vault_conformance::report::plugin::{State, output, unknown};
 use pmp_vault_conformance::scenario::load::Catalogue;
@@ -28,7 +29,7 @@ fn record(app: ScenarioResult, ending: Ending, deny: Deny) -> Report {
         ..RunResult::default()
     };
     let causes = Catalogue::embedded().unwrap().causes;
-    let rendered = report::render(&result, &causes, &Redactor::new(), deny).unwrap();
+    let rendered = report::render(&result, &causes, &Redactor::new(), deny, Detail::default()).unwrap();
     serde_json::from_str(&rendered.json).unwrap()
 }
 

@@ -171,6 +171,42 @@ expect: {stops-at: token, cause: token.not-mounted}",
     "known when a run has one",
     "evidence: stand-in"
 )]
+#[case::an_event_that_nobody_looks_at(
+    "change: {day-two: policy-narrowed}\nexpect: {reads: all}",
+    6,
+    "nothing says what it sees",
+    "Add `meanwhile`"
+)]
+#[case::a_look_at_no_event(
+    "expect:\n  reads: all\n  meanwhile: {kept-token: reads, new-login: reads, within: 9, kept-token-mended: true}",
+    8,
+    "nothing happens while the app lives",
+    "day-two: EVENT"
+)]
+#[case::an_event_beside_another_change(
+    "change: {day-two: policy-narrowed, role-audience: true}\nexpect:\n  reads: all\n  meanwhile: {kept-token: reads, new-login: reads, within: 9, kept-token-mended: true}",
+    6,
+    "something else is changed as well",
+    "Let the event alone differ"
+)]
+#[case::an_app_that_reads_some_keys_only_and_lives_on(
+    "change: {day-two: policy-narrowed}\nexpect:\n  reads: []\n  meanwhile: {kept-token: reads, new-login: reads, within: 9, kept-token-mended: true}",
+    9,
+    "does not read all keys before and after",
+    "reads: all"
+)]
+#[case::an_event_that_is_seen_no_sooner_than_late(
+    "change: {day-two: policy-narrowed}\nexpect:\n  reads: all\n  meanwhile: {kept-token: reads, new-login: reads, not-before: 9, within: 9, kept-token-mended: true}",
+    9,
+    "it is not before `within`",
+    "seconds after the event"
+)]
+#[case::an_app_that_lives_on_and_stops_at_its_boundary(
+    "change: {day-two: policy-narrowed}\nexpect:\n  reads: all\n  meanwhile: {kept-token: {stops-for: boundary.list-allowed}, new-login: reads, within: 9, kept-token-mended: true}",
+    9,
+    "no cause of login, read or keys",
+    "stops nowhere else"
+)]
 #[case::broken_yaml("expect: {reads: all", 6, "unclosed bracket", "scenarios/schema")]
 #[case::reads_and_stops_at(
     "expect:\n  reads: all\n  stops-at: login\n  cause: login.role-not-found\nknown-deviation: {defect: d, claim: c, happens: h, stops-at: read, cause: read.secret-not-found, seen-on: []}",

@@ -10,6 +10,7 @@ use pmp_vault_conformance::page::{CauseId, Reads, Stage};
 use pmp_vault_conformance::probe::observation::{
     Answer, Boundary, KeyObservation, KeyState, Login, Observation, Secret, TokenState,
 };
+use pmp_vault_conformance::scenario::day_two::{DayTwo, Sees};
 use pmp_vault_conformance::scenario::model::{Expect, KnownDeviation, Scenario};
 use pmp_vault_conformance::vault::transport::{Handshake, Transport};
 use pmp_vault_conformance::verdict::result::{ScenarioResult, Subject};
@@ -200,6 +201,7 @@ fn sighting() -> BoxedStrategy<Sighting> {
             enable_again: again.map(|refused| EnableAgain { refused, text: String::new() }),
             commands,
             steps: Vec::new(),
+            lived: None,
             ruled_out: None,
         },
     );
@@ -389,7 +391,7 @@ fn values_are_right(sighting: &Sighting) -> bool {
     })
 }
 
-fn bounded(observation: &Observation) -> bool {
+fn bounded(observation: &Observation, ttl: u64) -> bool {
     let refused = |answer: &Answer| matches!(answer.status, Some(403 | 405));
     // Where the first answer got lost, the next try meets a dead token.
     let revoked = |answer: &Answer| match answer.status {
@@ -403,7 +405,37 @@ fn bounded(observation: &Observation) -> bool {
             .into_iter()
             .all(refused)
             && revoked(&boundary.revoke)
-    }) && lease == Some(24 * 3600)
+    }) && lease == Some(ttl)
+}
+
+/// The `ttl` that the scenario gives the role, in seconds.
+fn ttl_of(scenario: &Scenario) -> u64 {
+    match scenario.configuration().day_two {
+        DayTwo::VaultTokenEnds | DayTwo::VaultTokenRenewed | DayTwo::VaultTokenReachesMax => 4,
+        _ => 24 * 3600,
+    }
+}
+
+/// Whether an app that lives on saw what its scenario says of it.
+fn lived_as_laid_down(scenario: &Scenario, sighting: &Sighting) -> bool {
+    let Some(meanwhile) = &scenario.expect.meanwhile else { return true };
+    let Some(lived) = &sighting.lived else { return false };
+    let all = |seen: &Sighting| {
+        states(seen).is_some_and(|states| states.iter().all(|(_, state)| *state == KeyState::Present))
+            && values_are_right(seen)
+    };
+    let saw = |sees: &Sees, seen: &Sighting| match sees {
+        Sees::Reads => all(seen),
+        Sees::StopsFor(cause) => cause.stage().is_some_and(|stage| match stage {
+            Stage::Keys => states(seen).is_some_and(|states| states.iter().all(|(_, it)| *it == KeyState::Missing)),
+            stage => stopped(seen, stage, cause),
+        }),
+    };
+    let mended = lived.kept_token_mended.as_ref().is_some_and(&all);
+    all(&lived.before)
+        && saw(&meanwhile.kept_token, &lived.kept_token.seen)
+        && saw(&meanwhile.new_login, &lived.new_login.seen)
+        && mended == meanwhile.kept_token_mended
 }
 
 /// Why a conformant verdict would be wrong.
@@ -424,6 +456,7 @@ fn wrongly_conformant(scenario: &Scenario, sighting: &Sighting) -> Option<&'stat
         expect.enable_again_refused && !sighting.enable_again.as_ref().is_some_and(|step| step.refused),
         "the second enabling was not refused",
     ));
+    let beside = beside.or(wrong(!lived_as_laid_down(scenario, sighting), "an app that lives on saw something else"));
     let way = match (expect.stops_at, &expect.cause, &expect.reads) {
         (Some(stage @ (Stage::Keys | Stage::Boundary)), Some(cause), _) => {
             let concerned = |key: &str| expect.keys.as_ref().is_none_or(|keys| keys.contains(key));
@@ -454,7 +487,7 @@ fn wrongly_conformant(scenario: &Scenario, sighting: &Sighting) -> Option<&'stat
             wrong(states.iter().any(|(key, state)| *state != there(key)), "a key is not as expected")
                 .or(wrong(!values_are_right(sighting), "a value is not the stored one"))
                 .or(wrong(laid_down != unexpected(), "another number of keys"))
-                .or(wrong(!bounded(observation), "the boundary does not hold"))
+                .or(wrong(!bounded(observation, ttl_of(scenario)), "the boundary does not hold"))
         }
         _ => Some("the scenario lays nothing down"),
     };

@@ -47,6 +47,7 @@ impl Image {
             hmac_key: None,
             sibling: None,
             stay_up: false,
+            living: None,
             ask: None,
         };
         let variable = format!("{VARIABLE}={}", serde_json::to_string(&input).unwrap());

@@ -13,6 +13,7 @@ use crate::event::RunKind;
 use crate::ledger::Server;
 use crate::report::json::Report;
 use crate::report::overview::{ALL, count, counts, headline};
+use crate::verdict::result::FindingKind;
 
 #[derive(Template)]
 #[template(path = "page.html")]
@@ -42,6 +43,8 @@ struct Page<'a> {
 
 struct DefectOf<'a> {
     id: &'a str,
+    /// Or something that the page says nothing of.
+    is_defect: bool,
     claim: &'a str,
     happens: &'a str,
     page: Option<String>,
@@ -152,6 +155,7 @@ fn evidence(report: &Report) -> Vec<(String, String)> {
 fn defects(report: &Report) -> Vec<DefectOf<'_>> {
     let defects = report.defects.iter().map(|defect| DefectOf {
         id: &defect.defect,
+        is_defect: defect.kind == FindingKind::Defect,
         claim: &defect.claim,
         happens: &defect.happens,
         page: link(&defect.page),

@@ -8,7 +8,8 @@ use crate::page::cause::Signature;
 use crate::page::{Cause, CauseCatalogue, CauseId, Names, Reads, Stage};
 use crate::scenario::block::{BlockCatalogue, Shown};
 use crate::scenario::command::{CommandCatalogue, Effect};
-use crate::scenario::configuration::{Change, Literal};
+use crate::scenario::configuration::{Base, Change, Configuration, Literal};
+use crate::scenario::day_two::{DayTwo, Sees};
 use crate::scenario::model::{Evidence, Scenario};
 use crate::scenario::near::near;
 
@@ -211,6 +212,7 @@ pub(super) fn scenario(file: &File<Scenario>, references: &References<'_>, probl
         );
     }
     expectation(&mut report, references);
+    day_two(&mut report, references);
     deviation(&mut report, references);
     control(&mut report, references);
 }
@@ -348,6 +350,63 @@ fn block(report: &mut Report<'_, Scenario>, references: &References<'_>) {
             format!("`{field}` is how a block is typed by itself, and none is"),
             "Name a block as the auth-method, without `literal`, or remove this line.",
         );
+    }
+}
+
+/// What the app sees of an event stands beside one, and only there; and an app that is to see it has read everything.
+fn day_two(report: &mut Report<'_, Scenario>, references: &References<'_>) {
+    let scenario = &report.file.value;
+    let configuration = scenario.configuration();
+    let happens = configuration.day_two != DayTwo::Nothing;
+    let Some(meanwhile) = &scenario.expect.meanwhile else {
+        if happens {
+            report.refuse(
+                &["change", "day-two"],
+                "something happens while the app lives, and nothing says what it sees",
+                "Add `meanwhile` to `expect`: what it sees with the Vault token that it had, and with a new login.",
+            );
+        }
+        return;
+    };
+    if !happens {
+        report.refuse(
+            &["expect", "meanwhile"],
+            "nothing happens while the app lives",
+            "Add `day-two: EVENT` to `change`, or remove this line.",
+        );
+    }
+    if scenario.expect.reads != Some(Reads::All) {
+        report.refuse(
+            &["expect", "meanwhile"],
+            "the app does not read all keys before and after",
+            "Write `reads: all`: what it sees in between is the event's doing only where it works without.",
+        );
+    }
+    let day_two_alone = Configuration { day_two: configuration.day_two, ..Base::Custom.configuration() };
+    if happens && configuration != day_two_alone {
+        report.refuse(
+            &["change", "day-two"],
+            "something else is changed as well",
+            "Let the event alone differ from `base: custom`, so that what the app sees is its doing.",
+        );
+    }
+    if meanwhile.not_before.is_some_and(|from| from >= meanwhile.within) {
+        report.refuse(
+            &["expect", "meanwhile", "not-before"],
+            "it is not before `within`",
+            "Both are seconds after the event; let `within` be the later one.",
+        );
+    }
+    for (field, sees) in [("kept-token", &meanwhile.kept_token), ("new-login", &meanwhile.new_login)] {
+        let Sees::StopsFor(id) = sees else { continue };
+        match id.stage().filter(|stage| [Stage::Login, Stage::Read, Stage::Keys].contains(stage)) {
+            Some(stage) => cause(report, &["expect", "meanwhile", field, "stops-for"], stage, id, references),
+            None => report.refuse(
+                &["expect", "meanwhile", field, "stops-for"],
+                format!("`{id}` is no cause of login, read or keys"),
+                "An app that lives on stops nowhere else.",
+            ),
+        }
     }
 }
 

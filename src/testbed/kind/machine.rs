@@ -205,6 +205,21 @@ impl Machine {
         Ok(file.await?)
     }
 
+    /// What signs the tokens of Service Accounts, in PEM.
+    ///
+    /// # Errors
+    /// The node does not give it.
+    pub async fn token_key(&self) -> Result<SecretString, Error> {
+        let read = vec!["cat".to_owned(), "/etc/kubernetes/pki/sa.key".to_owned()];
+        match self.engine.exec(&self.node(), read, Vec::new()).await? {
+            (0, key) => Ok(key.into()),
+            (code, _) => Err(Error::Other {
+                what: "read the key that signs tokens",
+                reason: format!("`cat` in the node ended with exit code {code}"),
+            }),
+        }
+    }
+
     /// The node's address on the run's network, which containers and pods both
     /// reach, and the port of its API server.
     ///

@@ -231,6 +231,15 @@ impl Machine {
         self.certificates().kubeconfig(&self.node(), &format!("https://{}:{API_PORT}", self.api_server))
     }
 
+    /// What signs the tokens of Service Accounts, in PEM.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn token_key(&self) -> Result<SecretString, Error> {
+        let key = self.certificates().tokens().key;
+        std::fs::read_to_string(&key).map(SecretString::from).map_err(file("read", &key))
+    }
+
     /// Where the API server is.
     #[must_use]
     pub fn api_server(&self) -> (String, u16) {

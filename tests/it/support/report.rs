@@ -10,7 +10,7 @@ use pmp_vault_conformance::probe::observation::KeyState;
 use pmp_vault_conformance::scenario::load::Catalogue;
 use pmp_vault_conformance::scenario::model::Evidence;
 use pmp_vault_conformance::verdict::Verdict;
-use pmp_vault_conformance::verdict::result::{Case, Finding, Observed, ScenarioResult, Subject, Timings};
+use pmp_vault_conformance::verdict::result::{Case, Finding, FindingKind, Observed, ScenarioResult, Subject, Timings};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -107,6 +107,7 @@ fn deviation(id: &str, command: bool) -> ScenarioResult {
         case.message = String::new();
     }
     deviation.findings.push(Finding {
+        kind: FindingKind::Defect,
         defect: "kv-put-path".to_owned(),
         claim: "`kv put` needs `/data/` in its path".to_owned(),
         happens: "the secret lands at pmp-dev/data/data/admin".to_owned(),

@@ -12,13 +12,16 @@ use pmp_vault_conformance::page::{CauseId, Reads, Stage};
 use pmp_vault_conformance::probe::observation::{
     Answer, Boundary, KeyObservation, KeyState, Login, Observation, SCHEMA, Secret, TokenState,
 };
+use pmp_vault_conformance::scenario::day_two::Sees;
 use pmp_vault_conformance::scenario::load::Catalogue;
 use pmp_vault_conformance::scenario::model::{Expect, KnownDeviation, Scenario};
 use pmp_vault_conformance::vault::transport::{Handshake, Transport};
 use pmp_vault_conformance::verdict::Verdict;
 use pmp_vault_conformance::verdict::oracle::Oracle;
 use pmp_vault_conformance::verdict::result::{Case, ScenarioResult, Subject, Timings};
-use pmp_vault_conformance::verdict::sighting::{CommandOutcome, EnableAgain, Seen, Sighting, StepOutcome};
+use pmp_vault_conformance::verdict::sighting::{
+    CommandOutcome, EnableAgain, Later, Lived, Seen, Sighting, StepOutcome,
+};
 
 /// The program's own scenarios.
 pub fn catalogue() -> &'static Catalogue {
@@ -85,6 +88,8 @@ pub fn answer(status: u16, text: &str) -> Answer {
 pub fn no_answer(transport: Transport) -> Answer {
     Answer { status: None, text: "the network's own words".to_owned(), transport: Some(transport) }
 }
+
+pub const TOKEN_ENDED: &str = "2 errors occurred: * permission denied * invalid token";
 
 pub const DENIED: &str = "1 error occurred: * permission denied";
 
@@ -244,6 +249,10 @@ pub fn sighting_of(cause: &str, concerned: impl Fn(&str) -> bool) -> Sighting {
             ),
             &[Fact::ReviewerSet],
         ),
+        "login.app-token-rejected" => review_ended(
+            Some("lookup failed: [invalid bearer token, service account UID (7a9c) does not match claim (26a8)]"),
+            &[Fact::ReviewerSet],
+        ),
         "login.api-server-certificate" => review_ended(
             Some(
                 r#"Post "https://10.0.0.1:6443/apis/authentication.k8s.io/v1/tokenreviews": tls: failed to verify certificate: x509: certificate signed by unknown authority"#,
@@ -257,6 +266,7 @@ pub fn sighting_of(cause: &str, concerned: impl Fn(&str) -> bool) -> Sighting {
             &[],
         ),
         "read.policy-denies" => sighting(read_ended(answer(403, DENIED))),
+        "read.vault-token-not-accepted" => sighting(read_ended(answer(403, TOKEN_ENDED))),
         "read.policy-missing" => with_facts(&[Fact::PolicyMissing], sighting(read_ended(answer(403, DENIED)))),
         "read.trailing-slash" => with_facts(&[Fact::TrailingSlash], sighting(read_ended(answer(403, DENIED)))),
         "read.secret-at-data-data" => with_facts(&[Fact::SecretAtDataData], sighting(read_ended(answer(404, "")))),
@@ -296,8 +306,33 @@ pub fn exactly_as_recorded(scenario: &Scenario) -> Sighting {
     let text = "path is already in use at pmp-dev/".to_owned();
     sighting.enable_again = expect.enable_again_refused.then_some(EnableAgain { refused: true, text });
     sighting.steps = steps_of(scenario);
+    sighting.lived = lived_of(scenario);
+    if let (Some(times), Seen::Observed(observation)) =
+        (scenario.configuration().day_two.role_times(false), &mut sighting.seen)
+    {
+        observation.login.iter_mut().for_each(|login| login.lease_duration = Some(times.ttl));
+    }
     sighting.commands = expect.fails.iter().map(|id| typed(id, false, Some(false), None)).collect();
     sighting
+}
+
+/// What an app sees that lives on, as the scenario expects it.
+fn lived_of(scenario: &Scenario) -> Option<Box<Lived>> {
+    let meanwhile = scenario.expect.meanwhile.as_ref()?;
+    let from = i64::try_from(meanwhile.not_before.unwrap_or(0) * 1000).unwrap_or_else(|_| panic!("too long"));
+    let later = |sees: &Sees| match sees {
+        Sees::Reads => Later { seen: sighting(whole_way()), after_ms: None, looked_ms: from },
+        Sees::StopsFor(cause) => {
+            Later { seen: sighting_of(cause.as_str(), |_| true), after_ms: Some(from), looked_ms: from }
+        }
+    };
+    let kept = if meanwhile.kept_token_mended { whole_way() } else { read_ended(answer(403, TOKEN_ENDED)) };
+    Some(Box::new(Lived {
+        before: sighting(whole_way()),
+        kept_token: later(&meanwhile.kept_token),
+        new_login: later(&meanwhile.new_login),
+        kept_token_mended: Some(sighting(kept)),
+    }))
 }
 
 /// The steps of the scenario's block, as it expects them.

@@ -28,9 +28,12 @@ use super::station::{Log, Logs};
 const INTERVAL: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Wanted {
     #[serde(default)]
     follow: bool,
+    /// How many of the last lines; none: all of them.
+    tail_lines: Option<usize>,
 }
 
 /// Listens on 127.0.0.1 for the cluster's API server and nobody else. Gives the port, and what serves.
@@ -77,7 +80,7 @@ async fn log(
     };
     if !wanted.follow {
         return match read_from(&file, 0) {
-            Ok(text) => text.into_response(),
+            Ok(text) => last_lines(&text, wanted.tail_lines).to_vec().into_response(),
             Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
         };
     }
@@ -99,4 +102,30 @@ async fn log(
         }
     });
     Body::from_stream(grown).into_response()
+}
+
+/// The last lines of a log, the one that is on its way included.
+fn last_lines(log: &[u8], wanted: Option<usize>) -> &[u8] {
+    let Some(wanted) = wanted else { return log };
+    let lines: Vec<&[u8]> = log.split_inclusive(|byte| *byte == b'\n').collect();
+    let passed_over: usize = lines.iter().take(lines.len().saturating_sub(wanted)).map(|line| line.len()).sum();
+    &log[passed_over..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_of_a_log_are_as_many_as_are_wanted() {
+        for (log, wanted, lines) in [
+            ("a\nb\nc\n", Some(2), "b\nc\n"),
+            ("a\nb\nc", Some(2), "b\nc"),
+            ("a\n", Some(2), "a\n"),
+            ("", Some(2), ""),
+            ("a\nb\n", None, "a\nb\n"),
+        ] {
+            assert_eq!(last_lines(log.as_bytes(), wanted), lines.as_bytes(), "{log:?} {wanted:?}");
+        }
+    }
 }

@@ -1,0 +1,57 @@
+//! The rounds of an app that lives on, as the log of its pod has them.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, LogParams};
+
+use super::patience::why;
+use super::pod::Apps;
+use crate::probe::living::{Round, last_round};
+use crate::wait::{self, Look, TimedOut};
+
+/// How often to look for another round.
+const INTERVAL: Duration = Duration::from_millis(400);
+
+/// So many lines of a log have a whole round in them, also where the last one is on its way.
+const LINES: i64 = 3;
+
+/// Waits for a round that is as wanted. Where none comes within the time limit, the last one that came; none where none came
+/// at all.
+///
+/// # Errors
+/// What was seen in place of a round, in words.
+pub async fn round(
+    apps: &Apps,
+    namespace: &str,
+    run: &str,
+    scenario: &str,
+    limit: Duration,
+    wanted: impl Fn(&Round) -> bool,
+) -> Result<Round, TimedOut> {
+    let last = std::cell::RefCell::new(None::<Round>);
+    let pods = Api::<Pod>::namespaced(apps.client(), namespace);
+    let subject = format!("round of the app in namespace {namespace}");
+    let parameters = LogParams { tail_lines: Some(LINES), ..LogParams::default() };
+    let found = wait::until(&subject, limit, INTERVAL, || async {
+        let Some(pod) = apps.pod(namespace, scenario) else { return Look::NotYet("no pod".to_owned()) };
+        let log = match pods.logs(&pod, &parameters).await {
+            Ok(log) => log,
+            Err(error) => return Look::NotYet(format!("its log cannot be read: {}", why(&error))),
+        };
+        match last_round(&log, run, scenario) {
+            Ok(Some(round)) if wanted(&round) => Look::Done(round),
+            Ok(Some(round)) => {
+                last.replace(Some(round));
+                Look::NotYet("a round in which the app does not see that".to_owned())
+            }
+            Ok(None) => Look::NotYet("no round".to_owned()),
+            Err(reason) => Look::NotYet(reason),
+        }
+    })
+    .await;
+    match (found, last.into_inner()) {
+        (Ok(round), _) | (Err(_), Some(round)) => Ok(round),
+        (Err(error), None) => Err(error),
+    }
+}

@@ -1,0 +1,172 @@
+//! What happens while an app lives, and what mends it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use kube::api::{Api, DeleteParams};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+
+use super::ending_token::ending;
+use super::mutation::Object;
+use super::names::Names;
+use super::site::{Error, Operation, Site, cluster, create};
+use super::{auth, secrets};
+use crate::cluster::objects as k8s;
+use crate::journal::Resource;
+use crate::scenario::configuration::{AccountName, Configuration};
+use crate::scenario::day_two::DayTwo;
+use crate::vault::objects;
+
+/// How long a token lasts that is to end, in seconds: long enough for a login with it.
+const TOKEN_LASTS: i64 = 3;
+
+/// The fingerprint of each key, as the probe must give it.
+pub type Fingerprints = BTreeMap<String, String>;
+
+/// What has happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Happened {
+    /// When, in milliseconds of Unix time.
+    pub at: i64,
+    /// The fingerprints of what is then stored, where that is otherwise than before.
+    pub fingerprints: Option<Fingerprints>,
+}
+
+/// Lets it happen. `granted` is when the app's Vault token was, in milliseconds of Unix time: where that token's time is the
+/// event, it begins then.
+///
+/// # Errors
+/// A server refuses, or does not answer.
+pub async fn happen(site: Site<'_>, configuration: &Configuration, granted: i64) -> Result<Happened, Error> {
+    let now = || Timestamp::now().as_millisecond();
+    if site.bent.without_event {
+        return Ok(Happened { at: now(), fingerprints: None });
+    }
+    if configuration.day_two == DayTwo::ReviewerTokenEnds {
+        return Ok(Happened { at: let_reviewers_token_end(site).await?, fingerprints: None });
+    }
+    let fingerprints = change(site, configuration).await?;
+    let at = if configuration.day_two.role_times(false).is_some() { granted } else { now() };
+    Ok(Happened { at, fingerprints })
+}
+
+/// Writes a token of the reviewer's that ends soon. Gives its end, in milliseconds of Unix time.
+async fn let_reviewers_token_end(site: Site<'_>) -> Result<i64, Error> {
+    let run = site.run;
+    let token = auth::reviewers_token(run, &site.names.reviewer()).await?;
+    let end = Timestamp::now().as_second() + TOKEN_LASTS;
+    let key = run.testbed.token_key().await?;
+    run.redactor.add(&key);
+    let token = ending(&token, end, &key)
+        .map_err(|reason| Error::Other { what: "make a token that ends in seconds", reason })?;
+    run.redactor.add(&token);
+    write_reviewer(site, &token).await?;
+    Ok(end * 1000)
+}
+
+/// Writes the auth method's configuration again, with another token of the reviewer's.
+async fn write_reviewer(site: Site<'_>, token: &SecretString) -> Result<(), Error> {
+    let (api_server, mount) = (site.api_server, &site.names.auth_mount);
+    let config = objects::token_reviewer_config(token.expose_secret(), &api_server.address, &api_server.ca);
+    Ok(site.vault.admin.write_auth_config(mount, &config).await?)
+}
+
+async fn change(site: Site<'_>, configuration: &Configuration) -> Result<Option<Fingerprints>, Error> {
+    let (admin, names) = (&site.vault.admin, site.names);
+    let data = format!("{}/data/{}", names.kv_mount, names.secret);
+    match configuration.day_two {
+        // Time does it.
+        DayTwo::Nothing
+        | DayTwo::ReviewerTokenEnds
+        | DayTwo::VaultTokenEnds
+        | DayTwo::VaultTokenRenewed
+        | DayTwo::VaultTokenReachesMax => {}
+        DayTwo::ReviewerMadeAnew => {
+            make_anew(site, auth::REVIEWER_NAMESPACE, &names.reviewer(), Some(Resource::ServiceAccount)).await?;
+        }
+        DayTwo::AppAccountMadeAnew => {
+            let account = names.account(AccountName::PmpSecretAccessor);
+            make_anew(site, &names.namespace, account, None).await?;
+        }
+        DayTwo::SecretPutAgain => {
+            let (values, fingerprints) = secrets::values(site, configuration.stored);
+            admin.write_kv(&data, &json!({ "data": values })).await?;
+            return Ok(Some(fingerprints));
+        }
+        DayTwo::SecretRolledBack => {
+            admin.write_kv(&data, &json!({ "data": { "not-of-the-page": secrets::canary(site) } })).await?;
+        }
+        DayTwo::SecretDeleted => admin.delete_latest(&names.kv_mount, names.secret).await?,
+        DayTwo::PolicyNarrowed => {
+            let mut policy = objects::read_policy(&data);
+            policy.capabilities = vec!["deny".to_owned()];
+            admin.write_policy(&names.policy, &policy.body()).await?;
+        }
+        DayTwo::RoleBoundToAnother => {
+            admin.write_role(&names.auth_mount, names.role, &role(names, "default")).await?;
+        }
+    }
+    Ok(None)
+}
+
+/// What the app is, once it is mended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mended {
+    /// The one that it was.
+    TheSame,
+    /// Another pod.
+    Replaced,
+}
+
+/// Does what mends it.
+///
+/// # Errors
+/// A server refuses, or does not answer.
+pub async fn mend(site: Site<'_>, configuration: &Configuration) -> Result<Mended, Error> {
+    let (admin, names) = (&site.vault.admin, site.names);
+    match configuration.day_two {
+        // A new login is all it takes, and the app has made one.
+        DayTwo::Nothing
+        | DayTwo::VaultTokenEnds
+        | DayTwo::VaultTokenRenewed
+        | DayTwo::VaultTokenReachesMax
+        | DayTwo::SecretPutAgain => {}
+        DayTwo::ReviewerTokenEnds | DayTwo::ReviewerMadeAnew => {
+            write_reviewer(site, &auth::reviewers_token(site.run, &names.reviewer()).await?).await?;
+        }
+        DayTwo::AppAccountMadeAnew => {
+            let pods = Api::<Pod>::namespaced(site.run.testbed.kube.clone(), &names.namespace);
+            if let Some(pod) = site.run.apps.pod(&names.namespace, &site.owner.scenario) {
+                pods.delete(&pod, &DeleteParams::default()).await.map_err(cluster(Operation::Delete, &pods, &pod))?;
+            }
+            return Ok(Mended::Replaced);
+        }
+        DayTwo::SecretRolledBack => admin.roll_back_to_first(&names.kv_mount, names.secret).await?,
+        DayTwo::SecretDeleted => admin.undelete_first(&names.kv_mount, names.secret).await?,
+        DayTwo::PolicyNarrowed => {
+            let path = format!("{}/data/{}", names.kv_mount, names.secret);
+            let policy = site.bend(Object::Policy, objects::read_policy(&path))?;
+            admin.write_policy(&names.policy, &policy.body()).await?;
+        }
+        DayTwo::RoleBoundToAnother => {
+            let account = names.account(configuration.role_service_account);
+            admin.write_role(&names.auth_mount, names.role, &role(names, account)).await?;
+        }
+    }
+    Ok(Mended::TheSame)
+}
+
+fn role(names: &Names, account: &str) -> serde_json::Value {
+    objects::role(account, &names.namespace, &names.policy, None)
+}
+
+/// Deletes a Service Account, and makes one of that name.
+async fn make_anew(site: Site<'_>, namespace: &str, name: &str, resource: Option<Resource>) -> Result<(), Error> {
+    let accounts = Api::<ServiceAccount>::namespaced(site.run.testbed.kube.clone(), namespace);
+    let deleted = accounts.delete(name, &DeleteParams::default()).await;
+    deleted.map_err(cluster(Operation::Delete, &accounts, name))?;
+    create(site.run, &accounts, resource, &k8s::service_account(site.owner, namespace, name, None)).await?;
+    Ok(())
+}

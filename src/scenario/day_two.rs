@@ -1,0 +1,123 @@
+//! Day two: what happens while an app lives, and what it then sees.
+//!
+//! The app has logged in and read. Then the event; from then on it is looked at with the Vault token that it kept, and
+//! with a new login. At last what mends it, where something has to be mended.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::page::CauseId;
+
+/// What happens while the app lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DayTwo {
+    /// Nothing: the app is looked at once.
+    Nothing,
+    /// The token reviewer's token reaches its end.
+    ReviewerTokenEnds,
+    /// The token reviewer's Service Account is deleted and made anew under its name.
+    ReviewerMadeAnew,
+    /// The app's Service Account is deleted and made anew under its name.
+    AppAccountMadeAnew,
+    /// The app's Vault token reaches the role's `ttl`, here a few seconds.
+    VaultTokenEnds,
+    /// The same, and the app renews its token in time.
+    VaultTokenRenewed,
+    /// The same, and the token reaches the role's `token_max_ttl`.
+    VaultTokenReachesMax,
+    /// A second put gives every key another value.
+    SecretPutAgain,
+    /// A second put stores none of the keys, and the version before is put back (`vault kv rollback`).
+    SecretRolledBack,
+    /// The secret's latest version is deleted, and undeleted.
+    SecretDeleted,
+    /// The policy is written again, and no longer says `read`.
+    PolicyNarrowed,
+    /// The role is written again, and binds another Service Account.
+    RoleBoundToAnother,
+}
+
+/// The role's times in place of the documented `ttl`, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoleTimes {
+    /// `ttl`.
+    pub ttl: u64,
+    /// `token_max_ttl`; none: Vault's own.
+    pub max: Option<u64>,
+}
+
+/// Long enough for a round of the app's, short enough to wait for.
+const SHORT_TTL: u64 = 4;
+
+impl DayTwo {
+    /// Short times of the role, where they are what ends; `left_out`: as they are where it is not to happen.
+    #[must_use]
+    pub const fn role_times(self, left_out: bool) -> Option<RoleTimes> {
+        match (self, left_out) {
+            (Self::VaultTokenEnds, false) | (Self::VaultTokenRenewed, _) | (Self::VaultTokenReachesMax, true) => {
+                Some(RoleTimes { ttl: SHORT_TTL, max: None })
+            }
+            (Self::VaultTokenReachesMax, false) => Some(RoleTimes { ttl: SHORT_TTL, max: Some(2 * SHORT_TTL) }),
+            _ => None,
+        }
+    }
+
+    /// How often the app renews its Vault token, where it does; `left_out`: where that is not to happen.
+    #[must_use]
+    pub const fn renews_every(self, left_out: bool) -> Option<Duration> {
+        match (self, left_out) {
+            (Self::VaultTokenRenewed, false) | (Self::VaultTokenReachesMax, _) => Some(Duration::from_millis(1500)),
+            _ => None,
+        }
+    }
+
+    /// Whether the token reviewer must be one of the scenario's own.
+    #[must_use]
+    pub const fn concerns_reviewer(self) -> bool {
+        matches!(self, Self::ReviewerTokenEnds | Self::ReviewerMadeAnew)
+    }
+}
+
+/// What the app sees once it has happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Meanwhile {
+    /// With the Vault token that it had.
+    pub kept_token: Sees,
+    /// With a new login.
+    pub new_login: Sees,
+    /// That is so no sooner than so many seconds after the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<u64>,
+    /// That is so within so many seconds after the event.
+    pub within: u64,
+    /// Whether it reads with the Vault token that it had once it is mended.
+    pub kept_token_mended: bool,
+}
+
+/// What an app sees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sees {
+    /// Every key, with the value that is then stored.
+    Reads,
+    /// A stop for this cause, whose first word is its stage.
+    StopsFor(CauseId),
+}
+
+/// Something that happens and of which the page says nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct NotDocumented {
+    /// What happens, in sentences.
+    pub happens: String,
+    /// After how long, in words.
+    pub after: String,
+    /// What mends it, in sentences; or why nothing has to be mended.
+    pub mends: String,
+    /// The versions on which it was seen, such as `vault 1.21.0, kubernetes 1.37.2`.
+    pub seen_on: Vec<String>,
+}
