@@ -19,8 +19,9 @@ use crate::scenario::configuration::{AccountName, Configuration};
 use crate::scenario::day_two::DayTwo;
 use crate::vault::objects;
 
-/// How long a token lasts that is to end, in seconds: long enough for a login with it.
-const TOKEN_LASTS: i64 = 3;
+/// How long ago a token ended, in seconds, that the API server still takes for a few more: it allows for a minute between
+/// its clock and that of whoever issued a token.
+const ENDED_AGO: i64 = 55;
 
 /// The fingerprint of each key, as the probe must give it.
 pub type Fingerprints = BTreeMap<String, String>;
@@ -52,11 +53,11 @@ pub async fn happen(site: Site<'_>, configuration: &Configuration, granted: i64)
     Ok(Happened { at, fingerprints })
 }
 
-/// Writes a token of the reviewer's that ends soon. Gives its end, in milliseconds of Unix time.
+/// Writes a token of the reviewer's that has ended just now. Gives its end, in milliseconds of Unix time.
 async fn let_reviewers_token_end(site: Site<'_>) -> Result<i64, Error> {
     let run = site.run;
     let token = auth::reviewers_token(run, &site.names.reviewer()).await?;
-    let end = Timestamp::now().as_second() + TOKEN_LASTS;
+    let end = Timestamp::now().as_second() - ENDED_AGO;
     let key = run.testbed.token_key().await?;
     run.redactor.add(&key);
     let token = ending(&token, end, &key)

@@ -2,7 +2,7 @@
 //! a line of its log, because what the app sees may be otherwise from one to the next, and since when is the question.
 //! Only on the harness's own testbeds.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::Method;
@@ -37,6 +37,11 @@ pub struct Round {
 pub struct Since {
     /// When it was seen first, without a round in between that saw anything else, in milliseconds of Unix time.
     pub since: i64,
+    /// When the last look began that saw something else, in milliseconds of Unix time; none where none did. What changed
+    /// did so between the two.
+    pub until: Option<i64>,
+    /// When the last look began, in milliseconds of Unix time.
+    pub looked: i64,
     /// What. The boundary is there only with a new login, and asked of the first of those that see the same.
     pub observation: Observation,
 }
@@ -57,38 +62,49 @@ pub async fn on(input: &Input, living: Living, say: impl Fn(&str) -> Result<(), 
         }
         None => (None, super::stages::Granted::default()),
     };
-    let (granted_at, read_with_token) = (now(), granted.token.is_some());
-    let kept = vault.with_token(granted.token);
-    let (mut renewed, mut before) = (Instant::now(), None::<Round>);
-    loop {
-        let began = now();
-        if living.renews_ms.is_some_and(|every| renewed.elapsed() >= Duration::from_millis(every)) {
-            // Whether that did any good, the read tells.
-            let _ = kept.send_patiently(Method::POST, "auth/token/renew-self", None).await;
-            renewed = Instant::now();
+    let (kept, read_with_token) = (granted.token.clone(), granted.token.is_some());
+    let (kept, granted) = (vault.with_token(kept), now());
+    let rounds = async {
+        let mut before = None::<Round>;
+        loop {
+            let began = now();
+            let path = format!("{}/data/{}", secret_name.mount, secret_name.name);
+            let (read, secret) = way::read(&kept, &path, input).await;
+            let observation = Observation {
+                schema: SCHEMA,
+                run: input.run.clone(),
+                scenario: input.scenario.clone(),
+                token,
+                login: login.clone(),
+                read_path: path,
+                read: Some(read),
+                read_with_token,
+                secret,
+                boundary: None,
+                asked: None,
+                millis: 0,
+            };
+            let seen_kept = Since::after(before.as_ref().map(|round| &round.kept), began, observation);
+            let anew = anew(input, before.as_ref().map(|round| &round.anew)).await?;
+            let round = Round { began, granted, kept: seen_kept, anew };
+            say(&format!("{MARKER} {}", serde_json::to_string(&round).map_err(|e| e.to_string())?))?;
+            before = Some(round);
+            tokio::time::sleep(Duration::from_millis(living.rests_ms)).await;
         }
-        let path = format!("{}/data/{}", secret_name.mount, secret_name.name);
-        let (read, secret) = way::read(&kept, &path, input).await;
-        let observation = Observation {
-            schema: SCHEMA,
-            run: input.run.clone(),
-            scenario: input.scenario.clone(),
-            token,
-            login: login.clone(),
-            read_path: path,
-            read: Some(read),
-            read_with_token,
-            secret,
-            boundary: None,
-            asked: None,
-            millis: 0,
-        };
-        let seen_kept = Since::after(before.as_ref().map(|round| &round.kept), observation);
-        let anew = anew(input, before.as_ref().map(|round| &round.anew)).await?;
-        let round = Round { began, granted: granted_at, kept: seen_kept, anew };
-        say(&format!("{MARKER} {}", serde_json::to_string(&round).map_err(|e| e.to_string())?))?;
-        before = Some(round);
-        tokio::time::sleep(Duration::from_millis(living.rests_ms)).await;
+    };
+    tokio::select! {
+        ended = rounds => ended,
+        () = renew(&kept, living.renews_ms) => Ok(()),
+    }
+}
+
+/// Renews a Vault token again and again, however long the rounds take; never ends.
+async fn renew(kept: &Client, every_ms: Option<u64>) {
+    let Some(every) = every_ms.map(Duration::from_millis) else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(every).await;
+        // Whether that did any good, the read tells.
+        let _ = kept.send_patiently(Method::POST, "auth/token/renew-self", None).await;
     }
 }
 
@@ -96,7 +112,8 @@ pub async fn on(input: &Input, living: Living, say: impl Fn(&str) -> Result<(), 
 /// as all the rest.
 async fn anew(input: &Input, before: Option<&Since>) -> Result<Since, String> {
     let without_boundary = Input { sibling: None, ..input.clone() };
-    let seen = Since::after(before, way::observe(&without_boundary).await?);
+    let began = now();
+    let seen = Since::after(before, began, way::observe(&without_boundary).await?);
     if before.is_some_and(|before| before.since == seen.since) {
         return Ok(seen);
     }
@@ -104,12 +121,12 @@ async fn anew(input: &Input, before: Option<&Since>) -> Result<Since, String> {
 }
 
 impl Since {
-    /// What is seen now, after what was seen before.
-    fn after(before: Option<&Self>, mut observation: Observation) -> Self {
+    /// What a look sees, after what was seen before.
+    fn after(before: Option<&Self>, looked: i64, mut observation: Observation) -> Self {
         observation.millis = 0;
         match before {
-            Some(before) if before.is_like(&observation) => before.clone(),
-            _ => Self { since: now(), observation },
+            Some(before) if before.is_like(&observation) => Self { looked, ..before.clone() },
+            _ => Self { since: now(), until: before.map(|before| before.looked), looked, observation },
         }
     }
 

@@ -19,11 +19,9 @@ use crate::verdict::oracle::Oracle;
 use crate::verdict::question::Question;
 use crate::verdict::sighting::{Later, Lived, Seen, Sighting};
 
-/// How long a round may take to be seen beside what is waited for: the app rests in between, and its log comes late.
-const ROUND_LIMIT: Duration = Duration::from_secs(10);
-
-/// How long it may take until the app works again.
-const MENDED_LIMIT: Duration = Duration::from_secs(30);
+/// How long a round may take to be seen beside what is waited for, on a busy machine: the app rests in between, and its log
+/// comes late.
+const ROUND_LIMIT: Duration = Duration::from_secs(60);
 
 /// One app, and what is known of its surroundings.
 pub struct Life<'a> {
@@ -60,12 +58,14 @@ impl Life<'_> {
         let Happened { at, fingerprints } = happen(site, self.configuration, first.granted).await?;
         let stored = fingerprints.as_ref().unwrap_or(&self.stored);
 
+        // What does not change must be looked at late enough; what is not so after its time will not be.
         let from = at + millis(meanwhile.not_before.unwrap_or(0));
-        let limit = Duration::from_millis(u64::try_from(at + millis(meanwhile.within) - now()).unwrap_or(0));
-        let then = self.round(left().min(limit + ROUND_LIMIT), |round| {
-            round.began >= from
-                && self.sees(&of(&round.kept.observation, stored), &meanwhile.kept_token)
-                && self.sees(&of(&round.anew.observation, stored), &meanwhile.new_login)
+        let to = at + millis(meanwhile.within);
+        let limit = Duration::from_millis(u64::try_from(to - now()).unwrap_or(0)) + ROUND_LIMIT;
+        let then = self.round(left().min(limit), |round| {
+            let as_said = self.sees(&of(&round.kept.observation, stored), &meanwhile.kept_token)
+                && self.sees(&of(&round.anew.observation, stored), &meanwhile.new_login);
+            round.began > to || (round.began >= from && as_said)
         });
         let then = then.await?;
         let kept_token = self.later(&then, &then.kept, &first.kept, at, stored).await?;
@@ -75,7 +75,7 @@ impl Life<'_> {
         let (mut sighting, kept_token_mended) = match mend(site, self.configuration).await? {
             Mended::TheSame => {
                 let mended = now();
-                let last = self.round(left().min(MENDED_LIMIT), |round| {
+                let last = self.round(left().min(ROUND_LIMIT), |round| {
                     round.began >= mended
                         && self.sees(&of(&round.anew.observation, stored), &Sees::Reads)
                         && (!meanwhile.kept_token_mended
@@ -124,7 +124,7 @@ impl Life<'_> {
     ) -> Result<Later, Error> {
         Ok(Later {
             seen: self.known(seen(&then.observation), stored).await?,
-            after_ms: (then.since != first.since).then_some(then.since - at),
+            change_ms: then.until.filter(|_| then.since != first.since).map(|until| (until - at, then.since - at)),
             looked_ms: round.began - at,
         })
     }

@@ -49,8 +49,8 @@ pub struct RoleTimes {
     pub max: Option<u64>,
 }
 
-/// Long enough for a round of the app's, short enough to wait for.
-const SHORT_TTL: u64 = 4;
+/// Long enough for a few requests on a busy machine, short enough to wait for.
+const SHORT_TTL: u64 = 8;
 
 impl DayTwo {
     /// Short times of the role, where they are what ends; `left_out`: as they are where it is not to happen.
@@ -69,7 +69,7 @@ impl DayTwo {
     #[must_use]
     pub const fn renews_every(self, left_out: bool) -> Option<Duration> {
         match (self, left_out) {
-            (Self::VaultTokenRenewed, false) | (Self::VaultTokenReachesMax, _) => Some(Duration::from_millis(1500)),
+            (Self::VaultTokenRenewed, false) | (Self::VaultTokenReachesMax, _) => Some(Duration::from_secs(1)),
             _ => None,
         }
     }

@@ -27,10 +27,15 @@ pub fn cases<'a>(
     let before = at(&Sees::Reads, &lived.before);
     let later = |id, sees: &'a Sees, later: &Later| {
         let result = at(sees, &later.seen);
-        let (verdict, message) = match (result.verdict.passes(), in_time(meanwhile, later)) {
-            (true, Err((verdict, why))) => (verdict, format!("{why}: {}", result.reason)),
-            (true, Ok(when)) => (result.verdict, format!("{when}: {}", result.reason)),
-            (false, _) => (result.verdict, result.reason),
+        let (verdict, message) = match in_time(meanwhile, later) {
+            Ok(when) if result.verdict.passes() => (result.verdict, format!("{when}: {}", result.reason)),
+            Err((verdict, why)) if result.verdict.passes() => (verdict, format!("{why}: {}", result.reason)),
+            // It may have come to be so later.
+            _ if later.change_ms.is_none() && later.looked_ms < limit(meanwhile.within) => {
+                let when = seconds(later.looked_ms);
+                (Verdict::Inconclusive, format!("not looked at since {when} after the event: {}", result.reason))
+            }
+            _ => (result.verdict, result.reason),
         };
         Case { cause: result.observed.cause, ..case(id, verdict, message) }
     };
@@ -62,27 +67,34 @@ pub fn look<'a>(question: &Question<'a>, sees: &'a Sees) -> Question<'a> {
     }
 }
 
-/// When it was seen, in words, where that is as it should be.
+/// When it came to be so, in words, where that is as it should be. How often a busy machine lets the app look is nothing
+/// that counts: a change is too late only where what was before was seen after its time, and too soon only where it was
+/// itself seen before.
 fn in_time(meanwhile: &Meanwhile, later: &Later) -> Result<String, (Verdict, String)> {
     let (from, to) = (meanwhile.not_before.unwrap_or(0), meanwhile.within);
-    let limit = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000);
-    match later.after_ms {
+    match later.change_ms {
         None if later.looked_ms < limit(from) => {
-            let why = format!("looked at {} after the event, and not {from} s", seconds(later.looked_ms));
+            let why = format!("looked at {} after the event, which is too soon to tell", seconds(later.looked_ms));
             Err((Verdict::Inconclusive, why))
         }
         None => Ok(format!("still so {} after the event", seconds(later.looked_ms))),
-        Some(after) if after < limit(from) => {
-            Err((Verdict::Nonconformant, format!("{} after the event, sooner than {from} s", seconds(after))))
+        Some((_, first)) if first < limit(from) => {
+            Err((Verdict::Nonconformant, format!("{} after the event, sooner than {from} s", seconds(first))))
         }
-        Some(after) if after > limit(to) => {
-            Err((Verdict::Nonconformant, format!("{} after the event, later than {to} s", seconds(after))))
+        Some((last, _)) if last > limit(to) => {
+            Err((Verdict::Nonconformant, format!("not yet so {} after the event, later than {to} s", seconds(last))))
         }
-        Some(after) => Ok(format!("{} after the event", seconds(after))),
+        Some((last, first)) => Ok(format!("between {} and {} after the event", seconds(last), seconds(first))),
     }
 }
 
+fn limit(seconds: u64) -> i64 {
+    i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000)
+}
+
 fn seconds(millis: i64) -> String {
+    // A look that began before the event may see what was before it.
+    let millis = millis.max(0);
     format!("{}.{} s", millis / 1000, millis % 1000 / 100)
 }
 

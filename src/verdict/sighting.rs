@@ -76,8 +76,9 @@ pub struct Lived {
 pub struct Later {
     /// What.
     pub seen: Sighting,
-    /// How many milliseconds after the event it was first seen; none where it was seen before as well.
-    pub after_ms: Option<i64>,
+    /// Between how many and how many milliseconds after the event it began to be so: what was before was seen last at the
+    /// one, and it was seen first at the other. None where it was so before the event as well.
+    pub change_ms: Option<(i64, i64)>,
     /// How many milliseconds after the event it was looked at.
     pub looked_ms: i64,
 }

@@ -411,7 +411,7 @@ fn bounded(observation: &Observation, ttl: u64) -> bool {
 /// The `ttl` that the scenario gives the role, in seconds.
 fn ttl_of(scenario: &Scenario) -> u64 {
     match scenario.configuration().day_two {
-        DayTwo::VaultTokenEnds | DayTwo::VaultTokenRenewed | DayTwo::VaultTokenReachesMax => 4,
+        DayTwo::VaultTokenEnds | DayTwo::VaultTokenRenewed | DayTwo::VaultTokenReachesMax => 8,
         _ => 24 * 3600,
     }
 }

@@ -319,11 +319,12 @@ pub fn exactly_as_recorded(scenario: &Scenario) -> Sighting {
 /// What an app sees that lives on, as the scenario expects it.
 fn lived_of(scenario: &Scenario) -> Option<Box<Lived>> {
     let meanwhile = scenario.expect.meanwhile.as_ref()?;
-    let from = i64::try_from(meanwhile.not_before.unwrap_or(0) * 1000).unwrap_or_else(|_| panic!("too long"));
+    let millis = |seconds: u64| i64::try_from(seconds * 1000).unwrap_or_else(|_| panic!("too long"));
+    let (from, to) = (millis(meanwhile.not_before.unwrap_or(0)), millis(meanwhile.within));
     let later = |sees: &Sees| match sees {
-        Sees::Reads => Later { seen: sighting(whole_way()), after_ms: None, looked_ms: from },
+        Sees::Reads => Later { seen: sighting(whole_way()), change_ms: None, looked_ms: to },
         Sees::StopsFor(cause) => {
-            Later { seen: sighting_of(cause.as_str(), |_| true), after_ms: Some(from), looked_ms: from }
+            Later { seen: sighting_of(cause.as_str(), |_| true), change_ms: Some((from, from)), looked_ms: to }
         }
     };
     let kept = if meanwhile.kept_token_mended { whole_way() } else { read_ended(answer(403, TOKEN_ENDED)) };
