@@ -108,6 +108,7 @@ async fn change(site: Site<'_>, configuration: &Configuration) -> Result<Option<
         DayTwo::RoleBoundToAnother => {
             admin.write_role(&names.auth_mount, names.role, &role(names, "default")).await?;
         }
+        DayTwo::VaultSealed => admin.seal().await?,
     }
     Ok(None)
 }
@@ -154,6 +155,15 @@ pub async fn mend(site: Site<'_>, configuration: &Configuration) -> Result<Mende
         DayTwo::RoleBoundToAnother => {
             let account = names.account(configuration.role_service_account);
             admin.write_role(&names.auth_mount, names.role, &role(names, account)).await?;
+        }
+        DayTwo::VaultSealed => {
+            let key = site
+                .vault
+                .log
+                .unseal_key()
+                .ok_or_else(|| Error::Other { what: "unseal Vault", reason: "it never said with what".to_owned() })?;
+            site.run.redactor.add(&key);
+            admin.unseal(&key).await?;
         }
     }
     Ok(Mended::TheSame)

@@ -10,6 +10,7 @@ use crate::page::cause::{Fact, Facts};
 use crate::probe::observation::Observation;
 use crate::scenario::configuration::Configuration;
 use crate::testbed::{VaultSite, VaultWanted};
+use crate::vault::client::fails;
 use crate::verdict::sighting::{Seen, Sighting};
 
 /// How long Vault's log may take to say why it refused.
@@ -109,6 +110,8 @@ pub async fn find_out(
     }
     if let Some(read) = &observation.read
         && observation.read_with_token
+        // A Vault that fails says nothing of its mounts either.
+        && !read.status.is_some_and(fails)
         && (read.status != Some(200) || observation.secret.as_ref().is_none_or(|secret| !secret.version_2_shape))
     {
         facts.extend(&about_read(site, observation, read.status).await?);

@@ -98,7 +98,8 @@ impl Way<'_> {
         let typed = configuration.literal != Literal::No;
         let block = configuration.auth_method.block().and_then(|wanted| self.blocks.get(wanted));
         // A Vault that is struck is one scenario's own.
-        let shared_vault = configuration.vault == VaultPlace::Outside && !typed && bent.before_app.is_none();
+        let own = typed || configuration.day_two.strikes_vault();
+        let shared_vault = configuration.vault == VaultPlace::Outside && !own && bent.before_app.is_none();
         let names = if typed {
             Names::documented(&owner.run, &scenario.id)
         } else {
@@ -107,7 +108,7 @@ impl Way<'_> {
         let api_server = bent.api_server.as_ref().unwrap_or(&self.run.testbed.api_server);
         let own_vault;
         let vault = match configuration.vault {
-            VaultPlace::Outside if !typed => &self.run.testbed.vault,
+            VaultPlace::Outside if !own => &self.run.testbed.vault,
             VaultPlace::Outside => {
                 own_vault = self.start_vault(&names, 8200).await?;
                 &own_vault

@@ -38,6 +38,8 @@ pub enum DayTwo {
     PolicyNarrowed,
     /// The role is written again, and binds another Service Account.
     RoleBoundToAnother,
+    /// Vault is sealed, as it is after a restart.
+    VaultSealed,
 }
 
 /// The role's times in place of the documented `ttl`, in seconds.
@@ -72,6 +74,12 @@ impl DayTwo {
             (Self::VaultTokenRenewed, false) | (Self::VaultTokenReachesMax, _) => Some(Duration::from_secs(1)),
             _ => None,
         }
+    }
+
+    /// Whether it strikes a Vault, which the scenario must then have for itself.
+    #[must_use]
+    pub const fn strikes_vault(self) -> bool {
+        matches!(self, Self::VaultSealed)
     }
 
     /// Whether the token reviewer must be one of the scenario's own.

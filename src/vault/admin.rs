@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use reqwest::Method;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use super::client::{Client, Error, Reply, fails};
@@ -13,6 +14,9 @@ use crate::wait::{self, Look};
 /// How long a node may take to step down. It stays a standby for ten seconds,
 /// so who looks later sees it active again.
 const STEP_DOWN_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a Vault may take to be active that was unsealed.
+const UNSEAL_LIMIT: Duration = Duration::from_secs(15);
 
 impl Client {
     /// Vault's version, from `GET /sys/health`.
@@ -60,6 +64,24 @@ impl Client {
     /// Vault does not answer, or refuses.
     pub async fn seal(&self) -> Result<(), Error> {
         self.call(Method::PUT, "sys/seal", None).await.map(drop)
+    }
+
+    /// Unseals Vault with the one key that a server in memory has, and waits until it is active (`GET sys/health`: 200).
+    ///
+    /// # Errors
+    /// Vault does not answer, refuses, or does not get active.
+    pub async fn unseal(&self, key: &SecretString) -> Result<(), Error> {
+        self.call(Method::PUT, "sys/unseal", Some(&json!({ "key": key.expose_secret() }))).await?;
+        let subject = format!("active Vault at {}", self.address());
+        wait::until(&subject, UNSEAL_LIMIT, Duration::from_millis(50), || async {
+            match self.send(Method::GET, "sys/health", None).await {
+                Ok(Reply { status: 200, .. }) => Look::Done(()),
+                Ok(reply) => Look::NotYet(format!("sys/health answers {}", reply.status)),
+                Err(error) => Look::NotYet(error.to_string()),
+            }
+        })
+        .await?;
+        Ok(())
     }
 
     /// Makes the active node step down, and waits until it is a standby

@@ -7,9 +7,10 @@
 //! `login unauthorized due to: …`.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use secrecy::SecretString;
 use serde::Deserialize;
 use tokio::sync::Notify;
 
@@ -17,6 +18,8 @@ use tokio::sync::Notify;
 const OLDER: &str = "login unauthorized due to:";
 /// How the message starts since.
 const TODAY: &str = "login unauthorized:";
+/// How the line starts in which a server that keeps everything in memory says what unseals it.
+const UNSEAL_KEY: &str = "Unseal Key: ";
 /// A reason that is empty, as Vault writes it.
 const NOTHING: &str = "err=\"\"";
 /// What a plugin that is a process of its own puts behind each line.
@@ -122,17 +125,28 @@ pub fn is_audit(line: &str) -> bool {
 #[derive(Debug, Clone, Default)]
 pub struct LogBook {
     lines: Arc<Mutex<HashMap<String, Vec<String>>>>,
+    unseal_key: Arc<OnceLock<SecretString>>,
     news: Arc<Notify>,
 }
 
 impl LogBook {
     /// Takes one line of the log. Lines of other loggers are passed over.
     pub fn take(&self, line: &str) {
+        if let Some(key) = line.strip_prefix(UNSEAL_KEY) {
+            // It is said once.
+            let _ = self.unseal_key.set(key.trim().into());
+        }
         let Some((accessor, err)) = refusal(line) else { return };
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.entry(accessor).or_default().push(err);
         drop(lines);
         self.news.notify_waiters();
+    }
+
+    /// What unseals it, where it is one that keeps everything in memory: that says so when it starts.
+    #[must_use]
+    pub fn unseal_key(&self) -> Option<SecretString> {
+        self.unseal_key.get().cloned()
     }
 
     /// Why Vault refused the last login at that auth mount. Waits for the line
@@ -156,6 +170,8 @@ impl LogBook {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::*;
 
     #[tokio::test]
@@ -168,6 +184,15 @@ mod tests {
         let limit = Duration::from_millis(10);
         assert_eq!(book.refusal("auth_kubernetes_1a2b", limit).await.as_deref(), Some("lookup failed"));
         assert_eq!(book.refusal("auth_kubernetes_ffff", limit).await, None);
+    }
+
+    #[test]
+    fn what_unseals_a_vault_in_memory_is_what_it_says_at_its_start() {
+        let book = LogBook::default();
+        assert!(book.unseal_key().is_none());
+        ["Unseal Key: a2V5", "Root Token: root-x"].iter().for_each(|line| book.take(line));
+        assert_eq!(book.unseal_key().map(|key| key.expose_secret().to_owned()).as_deref(), Some("a2V5"));
+        assert!(!format!("{book:?}").contains("a2V5"));
     }
 
     #[test]

@@ -56,7 +56,7 @@ fn an_event_that_is_left_out_is_noticed_by_what_the_app_goes_on_to_read() {
     let mut noticed = 0;
     for scenario in catalogue().scenarios.iter().filter(stops) {
         let mut sighting_then = exactly_as_recorded(scenario);
-        let unchanged = Later { seen: sighting(whole_way()), change_ms: None, looked_ms: 60_000 };
+        let unchanged = Later { seen: sighting(whole_way()), change_ms: None, looked_ms: 90_000 };
         let lived = lived(&mut sighting_then);
         (lived.kept_token, lived.new_login) = (unchanged.clone(), unchanged);
         let result = judge(scenario, &sighting_then);

@@ -224,6 +224,8 @@ pub fn sighting_of(cause: &str, concerned: impl Fn(&str) -> bool) -> Sighting {
         ),
         "token.not-mounted" => sighting(token_was(TokenState::Absent)),
         "login.vault-unreachable" => sighting(login_ended(no_answer(Transport::Refused))),
+        "login.vault-sealed" => logged_out(503, "Vault is sealed"),
+        "read.vault-failing" => sighting(read_ended(answer(503, "Vault is sealed"))),
         "login.vault-without-tls" => sighting(login_ended(no_answer(Transport::Tls(Handshake::NoTls)))),
         "login.auth-mount-missing" => {
             let mut observation = login_ended(answer(403, "permission denied"));
