@@ -41,30 +41,37 @@ pub struct Happened {
 /// # Errors
 /// A server refuses, or does not answer.
 pub async fn happen(site: Site<'_>, configuration: &Configuration, granted: i64) -> Result<Happened, Error> {
-    let now = || Timestamp::now().as_millisecond();
-    if site.bent.without_event {
-        return Ok(Happened { at: now(), fingerprints: None });
-    }
-    if configuration.day_two == DayTwo::ReviewerTokenEnds {
-        return Ok(Happened { at: let_reviewers_token_end(site).await?, fingerprints: None });
-    }
-    let fingerprints = change(site, configuration).await?;
-    let at = if configuration.day_two.role_times(false).is_some() { granted } else { now() };
-    Ok(Happened { at, fingerprints })
+    let left_out = site.bent.without_event;
+    let at = match configuration.day_two {
+        DayTwo::ReviewerTokenEnds => {
+            let end = Timestamp::now().as_second() - ENDED_AGO;
+            if !left_out {
+                let_reviewers_token_end(site, end).await?;
+            }
+            return Ok(Happened { at: end * 1000, fingerprints: None });
+        }
+        day_two if day_two.role_times(false).is_some() => Some(granted),
+        _ => None,
+    };
+    let fingerprints = match configuration.day_two {
+        // What would be stored then is missed.
+        DayTwo::SecretPutAgain if left_out => Some(secrets::values(site, configuration.stored).1),
+        _ if left_out => None,
+        _ => change(site, configuration).await?,
+    };
+    Ok(Happened { at: at.unwrap_or_else(|| Timestamp::now().as_millisecond()), fingerprints })
 }
 
-/// Writes a token of the reviewer's that has ended just now. Gives its end, in milliseconds of Unix time.
-async fn let_reviewers_token_end(site: Site<'_>) -> Result<i64, Error> {
+/// Writes a token of the reviewer's that ended at `end`, just now, in seconds of Unix time.
+async fn let_reviewers_token_end(site: Site<'_>, end: i64) -> Result<(), Error> {
     let run = site.run;
     let token = auth::reviewers_token(run, &site.names.reviewer()).await?;
-    let end = Timestamp::now().as_second() - ENDED_AGO;
     let key = run.testbed.token_key().await?;
     run.redactor.add(&key);
     let token = ending(&token, end, &key)
         .map_err(|reason| Error::Other { what: "make a token that ends in seconds", reason })?;
     run.redactor.add(&token);
-    write_reviewer(site, &token).await?;
-    Ok(end * 1000)
+    write_reviewer(site, &token).await
 }
 
 /// Writes the auth method's configuration again, with another token of the reviewer's.

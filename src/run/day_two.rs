@@ -23,6 +23,9 @@ use crate::verdict::sighting::{Later, Lived, Seen, Sighting};
 /// comes late.
 const ROUND_LIMIT: Duration = Duration::from_secs(60);
 
+/// After this many milliseconds an app that still does not read is not mended.
+const MENDS_MS: i64 = 15_000;
+
 /// One app, and what is known of its surroundings.
 pub struct Life<'a> {
     /// Where it lives.
@@ -76,10 +79,10 @@ impl Life<'_> {
             Mended::TheSame => {
                 let mended = now();
                 let last = self.round(left().min(ROUND_LIMIT), |round| {
-                    round.began >= mended
-                        && self.sees(&of(&round.anew.observation, stored), &Sees::Reads)
-                        && (!meanwhile.kept_token_mended
-                            || self.sees(&of(&round.kept.observation, stored), &Sees::Reads))
+                    let anew = self.sees(&of(&round.anew.observation, stored), &Sees::Reads);
+                    let kept = self.sees(&of(&round.kept.observation, stored), &Sees::Reads);
+                    let as_said = anew && (kept || !meanwhile.kept_token_mended);
+                    round.began > mended + MENDS_MS || (round.began >= mended && as_said)
                 });
                 let last = last.await?;
                 let kept = self.known(seen(&last.kept.observation), stored).await?;

@@ -74,7 +74,7 @@ struct Difference {
     reason: String,
 }
 
-/// What a report says, without what differs from run to run: ids, addresses, and the hash in a ReplicaSet's name.
+/// What a report says, without what differs from run to run: ids, addresses, times, and the hash in a ReplicaSet's name.
 fn said(report: &Value) -> BTreeMap<(String, String), String> {
     let run = report["run"]["id"].as_str().unwrap();
     let plain = |value: &Value| {
@@ -83,9 +83,12 @@ fn said(report: &Value) -> BTreeMap<(String, String), String> {
         for word in text.split(' ') {
             let hashed = word.find("mxplatform-master-").is_some_and(|_| word.ends_with("-\\\""));
             let address = word.contains("127.") || word.contains("172.");
-            words.push(match (hashed, address) {
-                (true, _) => "POD".to_owned(),
-                (_, true) => "ADDRESS".to_owned(),
+            // How long after an event something was seen.
+            let seconds = word.contains('.') && word.parse::<f64>().is_ok();
+            words.push(match (hashed, address, seconds) {
+                (true, ..) => "POD".to_owned(),
+                (_, true, _) => "ADDRESS".to_owned(),
+                (.., true) => "SECONDS".to_owned(),
                 _ => word.to_owned(),
             });
         }
