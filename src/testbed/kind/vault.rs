@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn an_image_reference_is_split_at_its_tag_and_not_at_its_registrys_port() {
-        assert_eq!(split("hashicorp/vault:1.21.4"), ("hashicorp/vault", "1.21.0"));
+        assert_eq!(split("hashicorp/vault:1.21.4"), ("hashicorp/vault", "1.21.4"));
         assert_eq!(split("localhost:5000/vault:1"), ("localhost:5000/vault", "1"));
         assert_eq!(split("localhost:5000/vault"), ("localhost:5000/vault", "latest"));
         assert_eq!(split("vault:1@sha256:ab"), ("vault", "1@sha256:ab"));
