@@ -94,7 +94,7 @@ pub async fn check(arguments: Arguments, runs: Runs, redactor: Redactor) -> Ende
         Ok(frame) => frame,
         Err(error) => return codes.refuse(Exit::Usage, &error),
     };
-    let frame = frame.as_plugin((codes == ExitCodes::Nagios).then_some(target.ends_within));
+    let frame = frame.speaking_as_plugin((codes == ExitCodes::Nagios).then_some(target.ends_within));
     let (events, happened) = unbounded_channel();
     let check = Check::new(&target, &catalogue, &events);
     let frame = frame.denying(arguments.deny.map_or(Deny::Nothing, |Denied::Warning| Deny::Warning));

@@ -125,7 +125,7 @@ impl Frame {
 
     /// The same as a plugin, which says one thing at its end and has exit codes of its own. Of what ends it warns from
     /// `ends_within` on.
-    pub(super) fn as_plugin(self, ends_within: Option<Duration>) -> Self {
+    pub(super) fn speaking_as_plugin(self, ends_within: Option<Duration>) -> Self {
         Self { plugin: ends_within, ..self }
     }
 
@@ -236,13 +236,13 @@ impl Frame {
         rendered.result.problems.extend(missing);
         terminal.finish(&rendered, &written);
         match self.plugin {
-            Some(ends_within) => self.as_plugins_say(rendered, ends_within),
+            Some(ends_within) => self.say_as_plugin(rendered, ends_within),
             None => rendered.exit.into(),
         }
     }
 
     /// Says what a plugin says. What became of the reports counts, too.
-    fn as_plugins_say(&self, rendered: Rendered, ends_within: Duration) -> Ended {
+    fn say_as_plugin(&self, rendered: Rendered, ends_within: Duration) -> Ended {
         let Ok(mut record) = serde_json::from_str::<Report>(&rendered.json) else {
             return self.codes().refuse(Exit::Inconclusive, "the check's record cannot be read");
         };
