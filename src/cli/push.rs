@@ -11,7 +11,7 @@ use crate::report::push::Gateway;
 /// Where to.
 #[derive(Debug, Clone, clap::Args)]
 pub struct To {
-    /// Push metrics to this Pushgateway, such as http://pushgateway.example:9091
+    /// Push metrics to this Pushgateway, such as `http://pushgateway.example:9091`
     #[arg(long, value_name = "URL")]
     push_metrics: Option<String>,
 }
