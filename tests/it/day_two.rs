@@ -82,6 +82,15 @@ fn what_changes_must_do_so_in_time(#[case] change: (i64, i64), #[case] verdict: 
 }
 
 #[test]
+fn what_comes_at_once_may_be_seen_before_the_event_is_answered() {
+    let scenario = scenario("day-two.vault-sealed");
+    let mut seen = exactly_as_recorded(scenario);
+    lived(&mut seen).kept_token.change_ms = Some((-300, -40));
+    let result = judge(scenario, &seen);
+    assert_eq!(step(&result, "kept-token"), Verdict::Conformant, "{}", result.reason);
+}
+
+#[test]
 fn what_does_not_change_must_be_looked_at_late_enough() {
     let scenario = scenario("day-two.vault-token-renewed");
     let mut seen = exactly_as_recorded(scenario);
