@@ -4,6 +4,7 @@
 mod causes_commands;
 mod causes_named;
 mod causes_properties;
+mod ci_templates;
 mod cli_existing;
 mod cli_getting;
 mod cli_images_export;
