@@ -108,6 +108,10 @@ fn what_the_docs_show_for_a_cluster_and_a_vault_of_ones_own_does_what_they_say()
             vault("DELETE", &format!("sys/mounts/{}", customer.mount), Value::Null);
             vault("POST", &format!("sys/mounts/{}", customer.mount), json!({ "type": "kv" }));
         }
+        if block[0].0.text.contains("conformance check ") {
+            // Commands of findings have put one key in the place of all.
+            customer.store_all();
+        }
         println!("{}", block[0].0.at());
         shell.types(&block, &env);
     }

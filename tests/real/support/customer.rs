@@ -150,9 +150,7 @@ impl Customer {
             &format!("sys/mounts/{}", self.mount),
             json!({ "type": "kv", "options": { "version": "2" } }),
         );
-        let values: BTreeMap<String, String> =
-            keys().iter().map(|key| (key.clone(), format!("{VALUE}{}-{key}", self.name))).collect();
-        self.store(json!(values));
+        self.store_all();
         self.admin.vault("POST", &format!("sys/auth/{}", self.auth), json!({ "type": self.admin.method }));
         self.configure(json!({}));
         self.write_policy(&format!("path \"{}/data/admin\" {{ capabilities = [\"read\"] }}", self.mount));
@@ -227,6 +225,13 @@ impl Customer {
     /// The running pod's identity.
     pub fn app_uid(&self) -> String {
         kubectl(&["get", "pod", POD, "-n", &self.namespace, "-o", "jsonpath={.metadata.uid}"])
+    }
+
+    /// Stores every key of the page.
+    pub fn store_all(&self) {
+        let values: BTreeMap<String, String> =
+            keys().iter().map(|key| (key.clone(), format!("{VALUE}{}-{key}", self.name))).collect();
+        self.store(json!(values));
     }
 
     /// Stores the secret's next version.
