@@ -7,7 +7,7 @@ use super::question::{Question, whereabouts};
 use super::result::Observed;
 use super::sighting::{Seen, Sighting};
 use crate::page::Page;
-use crate::page::cause::{CauseCatalogue, CauseId, Clues, Fact, Facts, Left};
+use crate::page::cause::{CauseCatalogue, CauseId, Clues, Fact, Facts, Left, SaysOf};
 use crate::page::stage::Stage;
 use crate::probe::asking::is_there;
 use crate::probe::observation::{Answer, Asked, Boundary, KeyState, Login, Observation, Secret, TokenState};
@@ -105,10 +105,14 @@ impl<'a> Stop<'a> {
             Some(_) => causes.left(&clues, &BTreeSet::new()),
         };
         let mut candidates: Vec<CauseId> = left.causes.into_iter().map(|cause| cause.id.clone()).collect();
+        // Whichever of them it is: where none of them refused anything, nothing was refused.
+        let nothing_refused = |id| causes.says_of(id) == SaysOf::NoAnswer;
+        let no_answer = !candidates.is_empty() && candidates.iter().all(nothing_refused);
+        let of_all = if no_answer { SaysOf::NoAnswer } else { SaysOf::Page };
         let cause = if candidates.len() == 1 && !left.unexplained { candidates.pop() } else { None };
         Observed {
             stage: Some(self.stage),
-            says_of: cause.as_ref().map(|cause| causes.says_of(cause)).unwrap_or_default(),
+            says_of: cause.as_ref().map(|cause| causes.says_of(cause)).unwrap_or(of_all),
             cause,
             status: self.status,
             server: self.server.map(str::to_owned),

@@ -284,3 +284,28 @@ fn a_required_key_under_the_name_of_another_revision_is_renamed_and_not_just_mis
         assert_eq!(app.observed.cause.as_ref().map(|cause| cause.as_str()), required.then_some("keys.renamed"));
     }
 }
+
+#[rstest::rstest]
+#[case::is_busy(429, Verdict::Nonconformant, &["login.vault-failing"])]
+#[case::refuses_it(403, Verdict::Inconclusive, &[])]
+fn that_another_token_is_let_in_explains_a_token_only_where_vault(
+    #[case] status: u16,
+    #[case] verdict: Verdict,
+    #[case] told: &[&str],
+) {
+    let log = "x [DEBUG] auth.kubernetes.auth_kubernetes_1: login unauthorized: err=\"something that nobody knows\"";
+    let target = Target { vault_log: Some(log.to_owned()), ..some_target() };
+    let mut sighted = all_is_well(|_, _| {});
+    let pod = |instead| like("mxplatform-1", Token::Mounted { seconds: 3607 }, instead);
+    sighted.app.like = Some(pod(Instead::Nothing));
+    sighted.app.other_ways = vec![pod(Instead::AnotherToken)];
+    sighted.ways = vec![sighted.twin.clone()];
+    let Seen::Observed(observation) = &mut sighted.twin.seen else { unreachable!("all is well") };
+    let Some(login) = &mut observation.login else { unreachable!("all is well") };
+    login.answer = answer(status, "permission denied");
+    let app = of(&judged(&target, &sighted), APP).clone();
+    assert_eq!(app.verdict, verdict);
+    assert_eq!(app.reason.contains("more than one token"), told.is_empty(), "{}", app.reason);
+    let may_be: Vec<&str> = app.observed.candidates.iter().map(|cause| cause.as_str()).collect();
+    assert_eq!(may_be, told);
+}
