@@ -1,5 +1,5 @@
 //! Loopback addresses: each server has one of its own, so that it can listen on
-//! the port that the page names, whatever else runs on this machine.
+//! the port that the page names, whatever else runs on this machine, but for what listens on all addresses.
 
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -33,7 +33,11 @@ pub fn free(ports: &[u16]) -> Result<Ipv4Addr, Error> {
             Err(error) => last = format!("{address}: {error}"),
         }
     }
-    Err(Error::NoAddress(format!("no loopback address has the ports {ports:?} free; the last try was {last}")))
+    // Of so many addresses none is free only where something listens on all of them at once.
+    Err(Error::NoAddress(format!(
+        "no loopback address has the ports {ports:?} free: a program that listens on all addresses (0.0.0.0) has taken one; \
+         `ss -ltnp` as root names it, and it has to be stopped for the run ({last})"
+    )))
 }
 
 #[cfg(test)]
@@ -44,5 +48,11 @@ mod tests {
     fn each_time_another_address() {
         let (one, other) = (free(&[8200, 8201]).unwrap(), free(&[8200, 8201]).unwrap());
         assert!(one.is_loopback() && other.is_loopback() && one != other, "{one} {other}");
+    }
+    #[test]
+    fn a_port_that_is_taken_on_all_addresses_is_told_with_how_to_find_who_has_it() {
+        let taken = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+        let told = free(&[taken.local_addr().unwrap().port()]).unwrap_err().to_string();
+        assert!(told.contains("all addresses (0.0.0.0)") && told.contains("ss -ltnp"), "{told}");
     }
 }
