@@ -100,8 +100,26 @@ pub fn cronjob(
     objects
 }
 
+/// The program's pod, with everything but the authorities.
+pub(super) fn pod(target: &Target, arguments: Vec<String>, api_server: Option<(&str, &str)>) -> PodTemplate {
+    let mut env = vec![("PMP_STATE_DIR", STATE_FOLDER.to_owned())];
+    if let Some((host, port)) = api_server {
+        env.push(("KUBERNETES_SERVICE_HOST", host.to_owned()));
+        env.push(("KUBERNETES_SERVICE_PORT", port.to_owned()));
+    }
+    PodTemplate {
+        args: arguments,
+        env,
+        mounts: vec![Mount { name: "state", path: STATE_FOLDER, source: Source::Empty }],
+        service_account: Some(NAME.to_owned()),
+        lifetime: Lifetime::Once(None),
+        options: target.pod.clone(),
+        ..PodTemplate::new("check", &target.probe_image, Size::Program)
+    }
+}
+
 /// What a Job needs beside itself, and its specification.
-fn parts(target: &Target, mut arguments: Vec<String>, api_server: Option<(&str, &str)>) -> (Vec<Value>, Value) {
+fn parts(target: &Target, arguments: Vec<String>, api_server: Option<(&str, &str)>) -> (Vec<Value>, Value) {
     let namespace = target.namespace.as_str();
     let meta = rights::metadata(Some(namespace));
     let subject = Subject {
@@ -112,26 +130,12 @@ fn parts(target: &Target, mut arguments: Vec<String>, api_server: Option<(&str, 
     };
     let mut objects = vec![json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta })];
     objects.extend(rbac(&rights::rules(target), Some(&subject)));
-    let mut mounts = vec![Mount { name: "state", path: STATE_FOLDER, source: Source::Empty }];
+    let mut pod = pod(target, arguments, api_server);
     if let Some(ca) = &target.ca {
         objects.push(json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": { "ca.crt": ca } }));
-        mounts.push(Mount { name: "ca", path: CA_FOLDER, source: Source::ConfigMap(NAME) });
-        arguments.extend(["--ca-file".to_owned(), format!("{CA_FOLDER}/ca.crt")]);
+        pod.mounts.push(Mount { name: "ca", path: CA_FOLDER, source: Source::ConfigMap(NAME) });
+        pod.args.extend(["--ca-file".to_owned(), format!("{CA_FOLDER}/ca.crt")]);
     }
-    let mut env = vec![("PMP_STATE_DIR", STATE_FOLDER.to_owned())];
-    if let Some((host, port)) = api_server {
-        env.push(("KUBERNETES_SERVICE_HOST", host.to_owned()));
-        env.push(("KUBERNETES_SERVICE_PORT", port.to_owned()));
-    }
-    let pod = PodTemplate {
-        args: arguments,
-        env,
-        mounts,
-        service_account: Some(NAME.to_owned()),
-        lifetime: Lifetime::Once(None),
-        options: target.pod.clone(),
-        ..PodTemplate::new("check", &target.probe_image, Size::Program)
-    };
     let spec = json!({
         // A second try would say the same, or hide what the first one said.
         "backoffLimit": 0,

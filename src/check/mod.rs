@@ -18,7 +18,7 @@
 //! - `probe`: one probe pod, from its creation to what it says.
 //! - [`run`](mod@run): the one way through, with events and clean-up.
 //! - [`plan`]: what a run would create and ask (`--dry-run`).
-//! - [`job`]: the same check as a Job in the cluster (`print job`).
+//! - [`job`]: the same check as a Job in the cluster (`print job`). [`sonobuoy`]: as a plugin of Sonobuoy.
 
 pub mod anew;
 pub mod app;
@@ -43,6 +43,7 @@ pub mod rights;
 pub mod run;
 mod setup;
 pub mod sighted;
+pub mod sonobuoy;
 pub mod target;
 pub mod vault;
 

@@ -8,8 +8,9 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use super::access::Access;
 use super::ended::{Ended, ExitCodes};
-use super::frame::{Frame, ReportFiles};
+use super::frame::{Frame, JUNIT_FILE, ReportFiles};
 use super::shared::{catalogue_on, fail};
+use super::sonobuoy::Results;
 use super::target::Arguments as TargetArguments;
 use super::{push, say};
 use crate::check::run::Check;
@@ -24,8 +25,19 @@ use crate::scenario::load::Catalogue;
 use crate::verdict::Deny;
 
 /// What a dry run has no use for.
-const REPORTING: [&str; 10] =
-    ["exit_codes", "junit", "json", "html", "summary", "metrics", "push_metrics", "baseline", "deny", "timeout"];
+const REPORTING: [&str; 11] = [
+    "exit_codes",
+    "junit",
+    "json",
+    "html",
+    "summary",
+    "metrics",
+    "push_metrics",
+    "baseline",
+    "deny",
+    "timeout",
+    "sonobuoy",
+];
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -41,6 +53,9 @@ pub struct Arguments {
     deny: Option<Denied>,
     #[command(flatten)]
     reports: ReportFiles,
+    /// Be a plugin of Sonobuoy: write a JUnit and a JSON report into this folder of results, and `done` at every end
+    #[arg(long, value_name = "DIR", group = JUNIT_FILE, conflicts_with_all = ["json", "exit_codes"])]
+    sonobuoy: Option<PathBuf>,
     /// Write metrics there in OpenMetrics, also for node-exporter's textfile collector where the name ends in .prom
     #[arg(long, value_name = "FILE")]
     metrics: Option<PathBuf>,
@@ -85,9 +100,13 @@ pub async fn check(arguments: Arguments, runs: Runs, redactor: Redactor) -> Ende
     if arguments.dry_run {
         return dry_run(&target, &catalogue, &redactor).await.into();
     }
+    let reports = match &arguments.sonobuoy {
+        Some(folder) => arguments.reports.with(Results::junit(folder), Results::record(folder)),
+        None => arguments.reports,
+    };
     let gateway = arguments.push.gateway(&arguments.push_access, target.ca.as_deref(), &redactor);
-    let frame = gateway
-        .and_then(|gateway| Frame::new(arguments.reports, runs, redactor)?.with_metrics(arguments.metrics, gateway));
+    let frame =
+        gateway.and_then(|gateway| Frame::new(reports, runs, redactor)?.with_metrics(arguments.metrics, gateway));
     let frame = match frame
         .and_then(|frame| frame.with_baseline(arguments.baseline.as_deref(), |id| check::judge::ALL.contains(&id)))
     {

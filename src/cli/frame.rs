@@ -30,14 +30,17 @@ use crate::report::{self, Rendered, file, findings, html, metrics};
 use crate::scenario::load::Catalogue;
 use crate::verdict::Deny;
 
+/// The group of flags that say where a JUnit report goes.
+pub(super) const JUNIT_FILE: &str = "junit_file";
+
 /// Where reports go.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ReportFiles {
     /// Write a JUnit report there
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = JUNIT_FILE)]
     junit: Option<PathBuf>,
     /// What has a case of its own there
-    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = JunitDetail::Key, requires = "junit")]
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = JunitDetail::Key, requires = JUNIT_FILE)]
     junit_detail: JunitDetail,
     /// Write a JSON report there
     #[arg(long, value_name = "FILE")]
@@ -51,6 +54,11 @@ pub(super) struct ReportFiles {
 }
 
 impl ReportFiles {
+    /// The same, with these two.
+    pub(super) fn with(self, junit: PathBuf, json: PathBuf) -> Self {
+        Self { junit: Some(junit), json: Some(json), ..self }
+    }
+
     /// By the words in which the terminal says that one was written: its flag, and its path.
     fn all(&self) -> [(&'static str, &'static str, &Option<PathBuf>); 4] {
         let Self { junit, junit_detail: _, json, html, summary } = self;

@@ -14,14 +14,21 @@ const PAIRS: [(&str, &str, &str); 4] = [
 /// What is said of a flag that `check` has and a Job has not.
 const IN_A_JOB: &str = "a Job has no token and no file of this machine, and reports in its log; `check` has this flag";
 
+/// What is said of one that `check` has and a plugin has not.
+const IN_A_PLUGIN: &str = "a plugin has no token and no file of this machine, and its reports are in Sonobuoy's results; `check` has this flag";
+
 /// Flags of those other commands, hidden, so that whoever gives one is told where it belongs.
 pub fn with_hints(command: Command) -> Command {
     let of = |name: &str| command.find_subcommand(name).cloned().unwrap_or_default();
     let all = PAIRS.iter().fold(command.clone(), |all, (name, other, words)| {
         all.mut_subcommand(name, |own| hinting(own, &of(other), words))
     });
-    let in_a_job = |job| hinting(job, &of("check"), IN_A_JOB);
-    all.mut_subcommand("print", |print| print.mut_subcommand("job", in_a_job).mut_subcommand("cronjob", in_a_job))
+    let inside = [("job", IN_A_JOB), ("cronjob", IN_A_JOB), ("sonobuoy-plugin", IN_A_PLUGIN)];
+    all.mut_subcommand("print", |print| {
+        inside
+            .iter()
+            .fold(print, |print, (name, words)| print.mut_subcommand(name, |own| hinting(own, &of("check"), words)))
+    })
 }
 
 /// The command, with a hidden flag for each that only the other has.

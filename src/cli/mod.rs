@@ -22,6 +22,7 @@ mod run;
 mod say;
 mod self_test;
 mod shared;
+mod sonobuoy;
 mod target;
 
 use std::path::PathBuf;
@@ -71,7 +72,7 @@ enum Command {
     Images(images::Arguments),
     /// Break things on purpose, on real servers, and count what a run notices
     SelfTest(self_test::Arguments),
-    /// Print the rights that a check of your own cluster and Vault needs, or that check as a Job or CronJob
+    /// Print the rights that a check of your own cluster and Vault needs, or that check as a Job, a CronJob or a plugin of Sonobuoy
     Print(print::Arguments),
     /// Draw pages, summaries, differences and matrices of the JSON reports of runs that are over
     Report(report::Arguments),
@@ -109,6 +110,7 @@ fn documented() -> clap::Command {
                 .mut_subcommand("rbac", with_token)
                 .mut_subcommand("job", with_probe)
                 .mut_subcommand("cronjob", with_probe)
+                .mut_subcommand("sonobuoy-plugin", with_probe)
         })
 }
 
@@ -118,13 +120,19 @@ pub fn main() -> ExitCode {
     // The first client would otherwise find no provider. A second installation fails, harmlessly.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let parsed = command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
+    // It is held until the end, whatever that is.
+    let wanted = parsed.as_ref().err().is_none_or(clap::Error::use_stderr);
+    let results = if wanted { sonobuoy::Results::of_command_line() } else { None };
     let arguments = match parsed {
         Ok(arguments) => arguments,
         // A plugin says so in its own words; 2 would mean that something is wrong with the app.
         Err(error) if error.use_stderr() && ExitCodes::of_command_line() == ExitCodes::Nagios => {
             return ExitCodes::Nagios.refuse(Exit::Usage, &error.render().to_string()).into();
         }
-        Err(error) => error.exit(),
+        Err(error) => {
+            drop(results);
+            error.exit()
+        }
     };
     let redactor = Redactor::new();
     logging::start(&redactor);

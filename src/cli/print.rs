@@ -1,5 +1,5 @@
 //! `print`: the rights that a check of a cluster and a Vault of one's own
-//! needs, and the same check as a Job. Nothing is asked and nothing is created.
+//! needs, and the same check as a Job or a plugin. Nothing is asked and nothing is created.
 
 use clap::Subcommand;
 use k8s_openapi::api::rbac::v1::Subject;
@@ -11,7 +11,7 @@ use super::target::Arguments as TargetArguments;
 use super::{push, say};
 use crate::check::job::Schedule;
 use crate::check::target::Target;
-use crate::check::{job, rights};
+use crate::check::{job, rights, sonobuoy};
 use crate::event::Exit;
 
 #[derive(Debug, clap::Args)]
@@ -65,6 +65,16 @@ enum What {
         #[arg(long)]
         suspend: bool,
     },
+    /// The same as a plugin of Sonobuoy, which gathers the reports of many clusters
+    SonobuoyPlugin {
+        #[command(flatten)]
+        target: Box<TargetArguments>,
+        /// Where the plugin reaches the API server, where the cluster's own Service address cannot be used
+        #[arg(long, value_name = "HOST:PORT")]
+        api_server: Option<String>,
+        #[command(flatten)]
+        push: push::To,
+    },
 }
 
 /// Prints.
@@ -81,6 +91,11 @@ pub fn print(arguments: &Arguments) -> Exit {
             let schedule = Schedule { cron: schedule, suspended: *suspend };
             inside(target, api_server.as_deref(), push, |target, arguments, api_server| {
                 job::cronjob(target, arguments, api_server, schedule)
+            })
+        }
+        What::SonobuoyPlugin { target, api_server, push } => {
+            inside(target, api_server.as_deref(), push, |target, arguments, api_server| {
+                vec![sonobuoy::plugin(target, arguments, api_server)]
             })
         }
     };

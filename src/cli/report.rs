@@ -11,7 +11,7 @@ use crate::redact::Redactor;
 use crate::report::diff::{self, FailOn};
 use crate::report::job_summary::{self, Place};
 use crate::report::json::Report;
-use crate::report::{file, html, merge, record};
+use crate::report::{file, html, merge, record, tarball};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -48,7 +48,7 @@ enum What {
     },
     /// Put many runs into one matrix, as Markdown or in files
     Merge {
-        /// The JSON reports, in the order of the columns; `NAME=FILE` names a column
+        /// The JSON reports, or results of Sonobuoy that hold some, in the order of the columns; `NAME=FILE` names a column
         #[arg(value_name = "FILE", required = true, num_args = 1..)]
         records: Vec<String>,
         /// Write a page for a browser there
@@ -140,8 +140,9 @@ fn drawn(what: What, redactor: &Redactor) -> Result<Exit, String> {
             }
         }
         What::Merge { records, html: page, markdown, junit, junit_detail, json, only_differences } => {
-            let runs: Vec<(Option<String>, Report)> =
-                records.iter().map(|named| named_record(named, redactor)).collect::<Result<_, _>>()?;
+            let runs: Vec<Vec<(Option<String>, Report)>> =
+                records.iter().map(|named| named_records(named, redactor)).collect::<Result<_, _>>()?;
+            let runs: Vec<(Option<String>, Report)> = runs.into_iter().flatten().collect();
             let merged = merge::merge(&runs);
             if let Some(path) = &page {
                 write(path, &html::matrix(&merged).map_err(|error| error.to_string())?)?;
@@ -169,14 +170,26 @@ fn read(path: &Path, redactor: &Redactor) -> Result<Report, String> {
     record::read(path, redactor).map_err(|error| format!("{error}; {}", error.remedy()))
 }
 
-/// `NAME=FILE`, or a file alone, which may have such a sign in its path.
-fn named_record(named: &str, redactor: &Redactor) -> Result<(Option<String>, Report), String> {
-    match named.split_once('=') {
+/// `NAME=FILE`, or a file alone, which may have such a sign in its path. Where results of Sonobuoy hold several records, each
+/// is called by its plugin as well.
+fn named_records(named: &str, redactor: &Redactor) -> Result<Vec<(Option<String>, Report)>, String> {
+    let (name, path) = match named.split_once('=') {
         Some((name, path)) if !name.is_empty() && !name.contains('/') && !Path::new(named).exists() => {
-            Ok((Some(name.to_owned()), read(Path::new(path), redactor)?))
+            (Some(name), Path::new(path))
         }
-        _ => Ok((None, read(Path::new(named), redactor)?)),
+        _ => (None, Path::new(named)),
+    };
+    if !tarball::is_one(path) {
+        return Ok(vec![(name.map(str::to_owned), read(path, redactor)?)]);
     }
+    let records = tarball::read(path, redactor).map_err(|error| format!("{error}; {}", error.remedy()))?;
+    let several = records.len() > 1;
+    let called = |plugin: String| match name {
+        Some(name) if several => Some(format!("{name}, {plugin}")),
+        Some(name) => Some(name.to_owned()),
+        None => Some(plugin).filter(|_| several),
+    };
+    Ok(records.into_iter().map(|(plugin, record)| (called(plugin), record)).collect())
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {

@@ -206,6 +206,18 @@ impl PodTemplate {
         spec
     }
 
+    /// The container, and the specification without it: for whoever puts a container of its own beside ours. That the
+    /// user is not root is said of ours alone then.
+    #[must_use]
+    pub fn apart(&self) -> (Container, PodSpec) {
+        let mut container = self.container();
+        if let Some(context) = &mut container.security_context {
+            context.run_as_non_root = Some(true);
+            (context.run_as_user, context.run_as_group) = self.user.unzip();
+        }
+        (container, PodSpec { containers: Vec::new(), security_context: None, ..self.spec() })
+    }
+
     /// A pod with this metadata.
     #[must_use]
     pub fn pod(&self, metadata: ObjectMeta) -> Pod {
@@ -378,6 +390,20 @@ mod tests {
     #[test]
     fn of_a_new_one_only_what_every_pod_has() {
         insta::assert_json_snapshot!(PodTemplate::new("vault", "vault:1", Size::Vault).template());
+    }
+
+    #[test]
+    fn a_container_apart_says_itself_that_it_is_not_root_and_nothing_else_is_lost() {
+        let (mut container, mut apart) = template().apart();
+        let mut whole = template().spec();
+        assert_eq!(apart.security_context, None, "another container may be root");
+        let context = container.security_context.as_mut().unwrap();
+        assert_eq!((context.run_as_non_root.take(), context.run_as_user.take()), (Some(true), Some(100)));
+        assert_eq!(context.run_as_group.take(), Some(1000));
+        assert_eq!(whole.containers, [container]);
+        (apart.containers, apart.security_context) = (whole.containers.clone(), whole.security_context.take());
+        whole.security_context.clone_from(&apart.security_context);
+        assert_eq!(apart, whole);
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //!
 //! Of JSON records, whenever they were written; JSON is the one that has everything:
 //!
-//! - [`record`]: reads one. [`subjects`], [`overview`]: its cases, and what is said of it first.
+//! - [`record`]: reads one. [`tarball`]: those in the results of Sonobuoy. [`subjects`], [`overview`]: its cases, and what is said of it first.
 //! - [`html`]: a page for a browser.
 //! - [`job_summary`]: Markdown for a CI's job or a comment.
 //! - [`metrics`]: OpenMetrics, of a check. [`push`]: to a Pushgateway.
@@ -53,6 +53,7 @@ mod render;
 pub mod rendered;
 pub mod subjects;
 pub mod summary;
+pub mod tarball;
 pub mod terminal;
 mod terminal_end;
 pub mod text;

@@ -90,13 +90,21 @@ impl RecordError {
 /// # Errors
 /// Where it cannot be read or is none, with what is wrong and where.
 pub fn read(path: &Path, redactor: &Redactor) -> Result<Report, RecordError> {
+    let text = fs::read_to_string(path).map_err(|source| RecordError::Unreadable { path: path.to_owned(), source })?;
+    parse(&text, path, redactor)
+}
+
+/// The record in a text, in the same way. `path` is where it is from.
+///
+/// # Errors
+/// Where it is none, with what is wrong and where.
+pub fn parse(text: &str, path: &Path, redactor: &Redactor) -> Result<Report, RecordError> {
     let path = || path.to_owned();
-    let text = fs::read_to_string(path()).map_err(|source| RecordError::Unreadable { path: path(), source })?;
     if text.trim().is_empty() {
         return Err(RecordError::Empty { path: path() });
     }
     let mut value: Value =
-        serde_json::from_str(&text).map_err(|source| RecordError::NotJson { path: path(), source })?;
+        serde_json::from_str(text).map_err(|source| RecordError::NotJson { path: path(), source })?;
     match value.get("schema-version").and_then(Value::as_u64) {
         None => return Err(RecordError::NotAReport { path: path() }),
         Some(found) if found > u64::from(SCHEMA_VERSION) => return Err(RecordError::Newer { path: path(), found }),
@@ -105,7 +113,7 @@ pub fn read(path: &Path, redactor: &Redactor) -> Result<Report, RecordError> {
     text::clean_strings(&mut value, redactor);
     // Read from the text where it fails, because only that knows lines.
     serde_json::from_value(value).map_err(|error| {
-        let what = serde_json::from_str::<Report>(&text).err().unwrap_or(error).to_string();
+        let what = serde_json::from_str::<Report>(text).err().unwrap_or(error).to_string();
         RecordError::Broken { path: path(), what: redactor.clean(&text::one_line(&what)).into_owned() }
     })
 }

@@ -16,14 +16,14 @@ use serde_json::{Value, json};
 
 use crate::support::cli::{left_in, program};
 
-const SECRET_NAME: &str = "--secret-name=http://127.0.0.1:1/pmp-dev/admin";
+pub const SECRET_NAME: &str = "--secret-name=http://127.0.0.1:1/pmp-dev/admin";
 
-struct Place {
+pub struct Place {
     folder: tempfile::TempDir,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap_or_else(|error| panic!("{error}")) }
     }
 
@@ -34,7 +34,7 @@ impl Place {
     }
 
     /// A kubeconfig with one context, `customer`.
-    fn kubeconfig(&self, server: &str) -> String {
+    pub fn kubeconfig(&self, server: &str) -> String {
         let text = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "customer",
             "clusters": [{ "name": "c", "cluster": { "server": server } }],
@@ -44,11 +44,11 @@ impl Place {
         format!("--kubeconfig={}", self.file("kubeconfig", &text.to_string()).display())
     }
 
-    fn state(&self) -> &Path {
+    pub fn state(&self) -> &Path {
         self.folder.path()
     }
 
-    fn program(&self) -> Command {
+    pub fn program(&self) -> Command {
         let mut command = program(self.state());
         for name in ["VAULT_TOKEN", "VAULT_ADDR", "VAULT_NAMESPACE", "VAULT_CACERT", "KUBERNETES_SERVICE_HOST"] {
             command.env_remove(name);
@@ -58,7 +58,7 @@ impl Place {
     }
 
     /// `check` with these flags; nothing is left of it.
-    fn check(&self, flags: &[&str]) -> Assert {
+    pub fn check(&self, flags: &[&str]) -> Assert {
         let assert = self.program().arg("check").args(flags).assert();
         assert_eq!(left_in(self.state()), Vec::<String>::new());
         assert
@@ -119,6 +119,9 @@ fn the_namespace_of_vault_is_that(#[case] flags: &[&str], #[case] told: Option<&
 #[case::reports_of_a_dry_run(&["--dry-run", "--json=x"], "cannot be used with")]
 #[case::a_time_limit_of_a_dry_run(&["--dry-run", "--timeout=5m"], "cannot be used with")]
 #[case::metrics_of_a_dry_run(&["--dry-run", "--metrics=x"], "cannot be used with")]
+#[case::a_plugin_s_dry_run(&["--dry-run", "--sonobuoy=x"], "cannot be used with")]
+#[case::a_plugin_with_a_report_elsewhere(&["--sonobuoy=x", "--junit=y"], "cannot be used with")]
+#[case::a_folder_of_results_that_is_not_there(&["--sonobuoy=/no/such"], "cannot write the report /no/such/")]
 #[case::a_push_of_a_dry_run(&["--dry-run", "--push-metrics=http://127.0.0.1:1"], "cannot be used with")]
 #[case::a_file_for_two_reports(&["--json=x", "--metrics=x"], "names the file of another report")]
 #[case::a_pushgateway_that_is_no_url(&["--push-metrics=pushgateway"], "is no URL")]
@@ -218,7 +221,7 @@ fn what_the_cluster_asks_of_pods_the_job_has_itself_and_hands_on(
 }
 
 /// The last object that `print` prints with these flags.
-fn printed(what: &str, flags: &[&str]) -> Value {
+pub fn printed(what: &str, flags: &[&str]) -> Value {
     let command = ["print", what, "--namespace=app", SECRET_NAME, "--probe-image=i"];
     let printed = Place::new().program().args(command).args(flags).assert().success().get_output().stdout.clone();
     let printed = String::from_utf8(printed).unwrap();

@@ -8,6 +8,7 @@ mod ci_templates;
 mod cli_existing;
 mod cli_getting;
 mod cli_images_export;
+mod cli_sonobuoy;
 mod cli_usage;
 mod cli_without_engine;
 mod day_two;

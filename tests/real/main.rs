@@ -19,6 +19,7 @@ mod kind_existing_metrics;
 mod kind_existing_pods;
 mod kind_existing_rights;
 mod kind_existing_secrets;
+mod kind_existing_sonobuoy;
 mod kind_field;
 mod kind_image;
 mod kind_matrix;

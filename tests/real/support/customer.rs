@@ -310,8 +310,8 @@ impl Customer {
         let with_a_token: &[&str] = match what {
             // What the policy is for is told without the token that it is for.
             "policy" => &["--vault-via="],
-            // A Job goes nowhere from this machine.
-            "job" | "cronjob" => &["--policy=", "--vault-via=", "--kubeconfig=", "--context="],
+            // A Job or plugin goes nowhere from this machine.
+            "job" | "cronjob" | "sonobuoy-plugin" => &["--policy=", "--vault-via=", "--kubeconfig=", "--context="],
             _ => &["--policy=", "--vault-via="],
         };
         command.args(["print", what]).args(used(flags, extra, with_a_token)).args(extra);
