@@ -95,7 +95,8 @@ fn read_within(path: &Path, redactor: &Redactor, most: u64) -> Result<Vec<(Strin
     let mut unpacked = MultiGzDecoder::new(BufReader::new(file)).take(most);
     let mut records = Vec::new();
     let walked = (|| {
-        for entry in tar::Archive::new(&mut unpacked).entries().map_err(unreadable)? {
+        // Raw, because extensions of a name would be read whole, whatever their size; ours needs none.
+        for entry in tar::Archive::new(&mut unpacked).entries().map_err(unreadable)?.raw(true) {
             let entry = entry.map_err(unreadable)?;
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             let Some(plugin) = plugin(&name).filter(|_| entry.header().entry_type().is_file()) else { continue };

@@ -132,13 +132,17 @@ fn sonobuoy_runs_the_printed_plugin_to_its_verdict_and_its_results_are_merged() 
     assert!(output.status.success(), "{}", said(&output));
     let customer = Customer::with_app("sonobuoy");
     let address = record()["api-server"]["address"].as_str().unwrap().trim_start_matches("https://").to_owned();
+    let folder = tempfile::tempdir().unwrap();
+    // Authorities for no listener with TLS: that they get there is what counts.
+    let authorities = folder.path().join("ca.crt");
+    std::fs::write(&authorities, record()["api-server"]["ca"].as_str().unwrap()).unwrap();
     let flags = [
+        format!("--ca-file={}", authorities.display()),
         format!("--other-namespace={}", customer.other),
         format!("--probe-image={}", image()),
         format!("--api-server={address}"),
     ];
     let plugin = customer.printed("sonobuoy-plugin", &flags.each_ref().map(String::as_str));
-    let folder = tempfile::tempdir().unwrap();
     // What Sonobuoy gathers of a plugin, what it says of it, and that with the text of each failure.
     let gathered = |name: &str, plugin: &str| {
         let sonobuoy = Sonobuoy::new(&customer, name);
