@@ -25,22 +25,26 @@ fn said(output: &Output) -> String {
 /// Sonobuoy in a namespace of its own, with no right outside it.
 struct Sonobuoy {
     namespace: String,
+    label: String,
     folder: tempfile::TempDir,
 }
 
 impl Sonobuoy {
-    /// With the plugin's Service Account, and exactly the rights of `print rbac` for that.
+    /// With the plugin's Service Account, which may do nothing.
     fn new(customer: &Customer, label: &str) -> Self {
         let namespace = format!("{}-{label}", customer.name);
-        let sonobuoy = Self { namespace, folder: tempfile::tempdir().unwrap() };
-        let namespace = sonobuoy.namespace.as_str();
-        kubectl(&["create", "namespace", namespace]);
-        kubectl(&["create", "serviceaccount", "pmp-vault-conformance", "-n", namespace]);
-        let subject = format!("--bind-to=serviceaccount:{namespace}/pmp-vault-conformance");
+        kubectl(&["create", "namespace", &namespace]);
+        kubectl(&["create", "serviceaccount", "pmp-vault-conformance", "-n", &namespace]);
+        Self { namespace, label: label.to_owned(), folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// The same, with exactly the rights of `print rbac`.
+    fn allowed(self, customer: &Customer) -> Self {
+        let subject = format!("--bind-to=serviceaccount:{}/pmp-vault-conformance", self.namespace);
         let other = format!("--other-namespace={}", customer.other);
-        let rights = sonobuoy.file("rights.yaml", &customer.printed("rbac", &[&other, &subject]));
+        let rights = self.file("rights.yaml", &customer.printed("rbac", &[&other, &subject]));
         kubectl(&["apply", "-f", rights.to_str().unwrap()]);
-        sonobuoy
+        self
     }
 
     fn file(&self, name: &str, text: &str) -> PathBuf {
@@ -144,8 +148,8 @@ fn sonobuoy_runs_the_printed_plugin_to_its_verdict_and_its_results_are_merged() 
     ];
     let plugin = customer.printed("sonobuoy-plugin", &flags.each_ref().map(String::as_str));
     // What Sonobuoy gathers of a plugin, what it says of it, and that with the text of each failure.
-    let gathered = |name: &str, plugin: &str| {
-        let sonobuoy = Sonobuoy::new(&customer, name);
+    let gathered = |sonobuoy: Sonobuoy, plugin: &str| {
+        let name = &sonobuoy.label;
         let file = folder.path().join(format!("{name}.tar.gz"));
         std::fs::copy(sonobuoy.run(plugin), &file).unwrap();
         let output = Command::new("tar").arg("-xzOf").arg(&file).output().unwrap();
@@ -160,8 +164,8 @@ fn sonobuoy_runs_the_printed_plugin_to_its_verdict_and_its_results_are_merged() 
     assert!(plugin.contains(last), "{plugin}");
     let wrong = plugin.replace(last, &format!("{last}  - --bogus\n"));
     let ((right, results, _), (refused, of_refused, detailed)) = std::thread::scope(|scope| {
-        let refused = scope.spawn(|| gathered("refused", &wrong));
-        (gathered("right", &plugin), refused.join().unwrap())
+        let refused = scope.spawn(|| gathered(Sonobuoy::new(&customer, "refused"), &wrong));
+        (gathered(Sonobuoy::new(&customer, "right").allowed(&customer), &plugin), refused.join().unwrap())
     });
     assert!(of_refused.contains("Status: failed\n") && of_refused.contains("run: complete"), "{of_refused}");
     assert!(detailed.contains("ended without a report"), "{detailed}");
@@ -169,7 +173,7 @@ fn sonobuoy_runs_the_printed_plugin_to_its_verdict_and_its_results_are_merged() 
     assert_eq!((count(&results, "Failed"), count(&results, "Passed") > 20), (0, true), "{results}");
 
     customer.write_role(json!({ "bound_service_account_namespaces": "another" }));
-    let (broken, results, detailed) = gathered("broken", &plugin);
+    let (broken, results, detailed) = gathered(Sonobuoy::new(&customer, "broken").allowed(&customer), &plugin);
     assert!(results.contains("Plugin: pmp-vault-conformance\nStatus: failed\n"), "{results}");
     assert!(results.contains("existing.app: stage login"), "{results}");
     assert!(detailed.contains("login.namespace-not-authorized"), "{detailed}");
