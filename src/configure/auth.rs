@@ -159,13 +159,14 @@ async fn make_reviewer(
     Ok(ReviewerToken { account: name.to_owned(), token: token_for(run, &accounts, name, &request).await? })
 }
 
-/// Another token of a token reviewer, as documented.
+/// Another token of the scenario's own token reviewer, as documented, of the API server that its Vault asks.
 ///
 /// # Errors
 /// The API server refuses.
-pub async fn reviewers_token(run: &Run<'_>, name: &str) -> Result<SecretString, Error> {
-    let accounts = Api::<ServiceAccount>::namespaced(run.testbed.kube.clone(), REVIEWER_NAMESPACE);
-    token_for(run, &accounts, name, &k8s::reviewer_token_request()).await
+pub async fn reviewers_token(site: Site<'_>) -> Result<SecretString, Error> {
+    let kube = site.run.testbed.kube_of(&site.names.global);
+    let accounts = Api::<ServiceAccount>::namespaced(kube, REVIEWER_NAMESPACE);
+    token_for(site.run, &accounts, &site.names.reviewer(), &k8s::reviewer_token_request()).await
 }
 
 async fn token_for(

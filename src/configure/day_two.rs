@@ -1,6 +1,7 @@
 //! What happens while an app lives, and what mends it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
@@ -17,11 +18,15 @@ use crate::cluster::objects as k8s;
 use crate::journal::Resource;
 use crate::scenario::configuration::{AccountName, Configuration};
 use crate::scenario::day_two::DayTwo;
+use crate::testbed::{ApiServer, Renewed};
 use crate::vault::objects;
 
 /// How long ago a token ended, in seconds, that the API server still takes for a few more: it allows for a minute between
 /// its clock and that of whoever issued a token.
 const ENDED_AGO: i64 = 55;
+
+/// How long a server may take to start anew; it takes seconds, and more where the machine is busy.
+const RESTART_LIMIT: Duration = Duration::from_secs(90);
 
 /// The fingerprint of each key, as the probe must give it.
 pub type Fingerprints = BTreeMap<String, String>;
@@ -65,20 +70,30 @@ pub async fn happen(site: Site<'_>, configuration: &Configuration, granted: i64)
 /// Writes a token of the reviewer's that ended at `end`, just now, in seconds of Unix time.
 async fn let_reviewers_token_end(site: Site<'_>, end: i64) -> Result<(), Error> {
     let run = site.run;
-    let token = auth::reviewers_token(run, &site.names.reviewer()).await?;
+    let token = auth::reviewers_token(site).await?;
     let key = run.testbed.token_key().await?;
     run.redactor.add(&key);
     let token = ending(&token, end, &key)
         .map_err(|reason| Error::Other { what: "make a token that ends in seconds", reason })?;
     run.redactor.add(&token);
-    write_reviewer(site, &token).await
+    write_config(site, &token, &site.api_server.ca).await
 }
 
 /// Writes the auth method's configuration again, with another token of the reviewer's.
-async fn write_reviewer(site: Site<'_>, token: &SecretString) -> Result<(), Error> {
+async fn renew_reviewer(site: Site<'_>) -> Result<(), Error> {
+    write_config(site, &auth::reviewers_token(site).await?, &site.api_server.ca).await
+}
+
+async fn write_config(site: Site<'_>, token: &SecretString, ca: &str) -> Result<(), Error> {
     let (api_server, mount) = (site.api_server, &site.names.auth_mount);
-    let config = objects::token_reviewer_config(token.expose_secret(), &api_server.address, &api_server.ca);
+    let config = objects::token_reviewer_config(token.expose_secret(), &api_server.address, ca);
     Ok(site.vault.admin.write_auth_config(mount, &config).await?)
+}
+
+/// Starts the scenario's own API server anew. The app's Vault finds it at the same address.
+async fn restart_api_server(site: Site<'_>, renewed: Renewed) -> Result<ApiServer, Error> {
+    let (run, of) = (site.run, &site.names.global);
+    Ok(run.testbed.restart_api_server(run.journal, of, renewed, RESTART_LIMIT).await?)
 }
 
 async fn change(site: Site<'_>, configuration: &Configuration) -> Result<Option<Fingerprints>, Error> {
@@ -116,6 +131,14 @@ async fn change(site: Site<'_>, configuration: &Configuration) -> Result<Option<
             admin.write_role(&names.auth_mount, names.role, &role(names, "default")).await?;
         }
         DayTwo::VaultSealed => admin.seal().await?,
+        DayTwo::VaultRestarted => site.vault.restart(site.run.journal, &names.global, RESTART_LIMIT).await?,
+        DayTwo::SigningKeyRotated => _ = restart_api_server(site, Renewed::SigningKeyAdded).await?,
+        DayTwo::SigningKeyReplaced => _ = restart_api_server(site, Renewed::SigningKeyReplaced).await?,
+        DayTwo::SigningKeyReplacedForReviewer => {
+            restart_api_server(site, Renewed::SigningKeyReplaced).await?;
+            renew_reviewer(site).await?;
+        }
+        DayTwo::AuthorityRenewed => _ = restart_api_server(site, Renewed::Authority).await?,
     }
     Ok(None)
 }
@@ -142,15 +165,20 @@ pub async fn mend(site: Site<'_>, configuration: &Configuration) -> Result<Mende
         | DayTwo::VaultTokenRenewed
         | DayTwo::VaultTokenReachesMax
         | DayTwo::SecretPutAgain => {}
-        DayTwo::ReviewerTokenEnds | DayTwo::ReviewerMadeAnew => {
-            write_reviewer(site, &auth::reviewers_token(site.run, &names.reviewer()).await?).await?;
+        DayTwo::ReviewerTokenEnds | DayTwo::ReviewerMadeAnew => renew_reviewer(site).await?,
+        DayTwo::AppAccountMadeAnew | DayTwo::SigningKeyReplacedForReviewer => return another_pod(site).await,
+        DayTwo::SigningKeyReplaced => {
+            renew_reviewer(site).await?;
+            return another_pod(site).await;
         }
-        DayTwo::AppAccountMadeAnew => {
-            let pods = Api::<Pod>::namespaced(site.run.testbed.kube.clone(), &names.namespace);
-            if let Some(pod) = site.run.apps.pod(&names.namespace, &site.owner.scenario) {
-                pods.delete(&pod, &DeleteParams::default()).await.map_err(cluster(Operation::Delete, &pods, &pod))?;
-            }
-            return Ok(Mended::Replaced);
+        DayTwo::SigningKeyRotated => {
+            renew_reviewer(site).await?;
+            restart_api_server(site, Renewed::SigningKeyReplaced).await?;
+            return another_pod(site).await;
+        }
+        DayTwo::AuthorityRenewed => {
+            let token = auth::reviewers_token(site).await?;
+            write_config(site, &token, &site.run.testbed.api_server_of(&names.global).ca).await?;
         }
         DayTwo::SecretRolledBack => admin.roll_back_to_first(&names.kv_mount, names.secret).await?,
         DayTwo::SecretDeleted => admin.undelete_first(&names.kv_mount, names.secret).await?,
@@ -163,7 +191,7 @@ pub async fn mend(site: Site<'_>, configuration: &Configuration) -> Result<Mende
             let account = names.account(configuration.role_service_account);
             admin.write_role(&names.auth_mount, names.role, &role(names, account)).await?;
         }
-        DayTwo::VaultSealed => {
+        DayTwo::VaultSealed | DayTwo::VaultRestarted => {
             let key = site
                 .vault
                 .log
@@ -174,6 +202,16 @@ pub async fn mend(site: Site<'_>, configuration: &Configuration) -> Result<Mende
         }
     }
     Ok(Mended::TheSame)
+}
+
+/// Deletes the app's pod; its Deployment makes another.
+async fn another_pod(site: Site<'_>) -> Result<Mended, Error> {
+    let namespace = &site.names.namespace;
+    let pods = Api::<Pod>::namespaced(site.run.testbed.kube.clone(), namespace);
+    if let Some(pod) = site.run.apps.pod(namespace, &site.owner.scenario) {
+        pods.delete(&pod, &DeleteParams::default()).await.map_err(cluster(Operation::Delete, &pods, &pod))?;
+    }
+    Ok(Mended::Replaced)
 }
 
 fn role(names: &Names, account: &str) -> serde_json::Value {

@@ -16,7 +16,7 @@ use crate::cluster::patience::why;
 use crate::cluster::pod_spec::{PodTemplate, RootFilesystem, Size};
 use crate::cluster::portforward;
 use crate::random::random;
-use crate::testbed::{PodAddress, Server, VaultSite};
+use crate::testbed::{Keeps, PodAddress, Server, VaultSite};
 use crate::vault::client::{Client, Roots};
 use crate::vault::log::LogBook;
 use crate::wait::{self, Look};
@@ -96,7 +96,7 @@ fn pod(
     let mut env = Vec::from(server.dev_settings(root_token.expose_secret(), listen));
     env.push(("SKIP_CHOWN", "true".to_owned()));
     let template = PodTemplate {
-        args: server.dev_arguments(false).into_iter().map(str::to_owned).collect(),
+        args: server.dev_arguments(Keeps::InMemory).into_iter().map(str::to_owned).collect(),
         env,
         // The image's own start script writes.
         root: RootFilesystem::Writable,

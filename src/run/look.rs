@@ -9,7 +9,7 @@ use crate::configure::{Error, Run, Site, app, auth, vault_pod};
 use crate::page::cause::{Fact, Facts};
 use crate::probe::observation::Observation;
 use crate::scenario::configuration::Configuration;
-use crate::testbed::{VaultSite, VaultWanted};
+use crate::testbed::{Keeps, VaultSite, VaultWanted};
 use crate::vault::client::fails;
 use crate::verdict::sighting::{Seen, Sighting};
 
@@ -27,10 +27,10 @@ pub async fn start_vault(
     run: &Run<'_>,
     names: &Names,
     port: u16,
-    cluster: bool,
+    keeps: Keeps,
     limit: Duration,
 ) -> Result<VaultSite, Error> {
-    let wanted = VaultWanted { of: Some(&names.global), port, cluster, limit };
+    let wanted = VaultWanted { of: Some(&names.global), port, keeps, limit };
     let site = run.testbed.start_vault(run.journal, wanted).await?;
     run.redactor.add(&site.root_token);
     Ok(site)

@@ -15,6 +15,7 @@ use crate::scenario::block::Distribution;
 use crate::scenario::configuration::{Literal, PodAutomount, UrlForm, VaultPlace};
 use crate::scenario::day_two::DayTwo;
 use crate::scenario::load::Catalogue;
+use crate::scenario::model::Scenario;
 use crate::scenario::select::Planned;
 use crate::testbed::{Special, StandIn};
 use crate::verdict::oracle::{Oracle, not_run, skipped, skipped_because};
@@ -54,7 +55,7 @@ impl Scenarios<'_> {
             skipped.selected_as_control = planned.selected_as_control;
             return skipped;
         }
-        if let Some(lacks) = lacks(way, planned) {
+        if let Some(lacks) = lacks(way, scenario) {
             let mut skipped = skipped_because(scenario, way.oracle, &lacks);
             skipped.selected_as_control = planned.selected_as_control;
             return skipped;
@@ -80,8 +81,9 @@ impl Scenarios<'_> {
 }
 
 /// What a scenario needs of the testbed and that cannot give, in words.
-fn lacks(way: &Way<'_>, planned: &Planned) -> Option<String> {
-    let configuration = planned.scenario.configuration();
+#[must_use]
+pub fn lacks(way: &Way<'_>, scenario: &Scenario) -> Option<String> {
+    let configuration = scenario.configuration();
     if way.run.testbed.operator.is_some() && configuration.pod_automount != PodAutomount::FromOperator {
         return Some(PAST_OPERATOR.to_owned());
     }
@@ -92,6 +94,9 @@ fn lacks(way: &Way<'_>, planned: &Planned) -> Option<String> {
     };
     if configuration.url == UrlForm::ServiceName {
         needs.push(Special::PodFiles);
+    }
+    if configuration.day_two.restarts_a_server() {
+        needs.push(Special::Restarts);
     }
     needs.into_iter().find_map(|need| way.run.testbed.lacks(need))
 }

@@ -13,8 +13,9 @@ use crate::event::{Events, millis};
 use crate::scenario::block::BlockCatalogue;
 use crate::scenario::command::CommandCatalogue;
 use crate::scenario::configuration::{Configuration, Literal, VaultPlace};
+use crate::scenario::day_two::DayTwo;
 use crate::scenario::model::Scenario;
-use crate::testbed::VaultSite;
+use crate::testbed::Keeps;
 use crate::verdict::Verdict;
 use crate::verdict::oracle::Oracle;
 use crate::verdict::result::{ScenarioResult, Timings};
@@ -105,16 +106,25 @@ impl Way<'_> {
         } else {
             Names::new(&owner.run, &scenario.id, shared_vault).of(configuration)
         };
-        let api_server = bent.api_server.as_ref().unwrap_or(&self.run.testbed.api_server);
+        let own_api_server;
+        let api_server = if configuration.day_two.strikes_api_server() {
+            let (testbed, journal) = (self.run.testbed, self.run.journal);
+            own_api_server = testbed.start_api_server(journal, &names.global, clock.left_of(self.limit)).await?;
+            &own_api_server
+        } else {
+            bent.api_server.as_ref().unwrap_or(&self.run.testbed.api_server)
+        };
         let own_vault;
         let vault = match configuration.vault {
             VaultPlace::Outside if !own => &self.run.testbed.vault,
             VaultPlace::Outside => {
-                own_vault = self.start_vault(&names, 8200).await?;
+                let keeps =
+                    if configuration.day_two == DayTwo::VaultRestarted { Keeps::OnDisk } else { Keeps::InMemory };
+                own_vault = start_vault(self.run, &names, 8200, keeps, self.limit).await?;
                 &own_vault
             }
             VaultPlace::OutsideOnPort80 => {
-                own_vault = self.start_vault(&names, 80).await?;
+                own_vault = start_vault(self.run, &names, 80, Keeps::InMemory, self.limit).await?;
                 &own_vault
             }
             VaultPlace::Pod => {
@@ -179,9 +189,5 @@ impl Way<'_> {
         sighting.steps = steps;
         find_out(site, account, accessor, reviewer, &mut sighting).await?;
         Ok(sighting)
-    }
-
-    async fn start_vault(&self, names: &Names, port: u16) -> Result<VaultSite, Error> {
-        start_vault(self.run, names, port, false, self.limit).await
     }
 }

@@ -38,8 +38,19 @@ pub enum DayTwo {
     PolicyNarrowed,
     /// The role is written again, and binds another Service Account.
     RoleBoundToAnother,
-    /// Vault is sealed, as it is after a restart.
+    /// Vault is sealed.
     VaultSealed,
+    /// Vault's process ends and starts again, with what it has on its disk.
+    VaultRestarted,
+    /// The API server signs tokens with another key and takes those of the key before it as well; once the token reviewer
+    /// and the app have tokens of the other key, the key before it goes.
+    SigningKeyRotated,
+    /// The API server signs tokens with another key, and takes none of the key before it.
+    SigningKeyReplaced,
+    /// The same, and the token reviewer has a token of the other key.
+    SigningKeyReplacedForReviewer,
+    /// Another authority has signed the API server's certificate.
+    AuthorityRenewed,
 }
 
 /// The role's times in place of the documented `ttl`, in seconds.
@@ -79,13 +90,31 @@ impl DayTwo {
     /// Whether it strikes a Vault, which the scenario must then have for itself.
     #[must_use]
     pub const fn strikes_vault(self) -> bool {
-        matches!(self, Self::VaultSealed)
+        matches!(self, Self::VaultSealed | Self::VaultRestarted)
+    }
+
+    /// Whether it strikes an API server, which the scenario must then have for itself.
+    #[must_use]
+    pub const fn strikes_api_server(self) -> bool {
+        matches!(
+            self,
+            Self::SigningKeyRotated
+                | Self::SigningKeyReplaced
+                | Self::SigningKeyReplacedForReviewer
+                | Self::AuthorityRenewed
+        )
+    }
+
+    /// Whether a server ends and starts anew with what it has stored.
+    #[must_use]
+    pub const fn restarts_a_server(self) -> bool {
+        self.strikes_api_server() || matches!(self, Self::VaultRestarted)
     }
 
     /// Whether the token reviewer must be one of the scenario's own.
     #[must_use]
     pub const fn concerns_reviewer(self) -> bool {
-        matches!(self, Self::ReviewerTokenEnds | Self::ReviewerMadeAnew)
+        self.strikes_api_server() || matches!(self, Self::ReviewerTokenEnds | Self::ReviewerMadeAnew)
     }
 }
 

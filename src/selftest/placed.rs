@@ -20,7 +20,7 @@ use crate::journal::Resource;
 use crate::run::look::start_vault;
 use crate::run::way::Way;
 use crate::scenario::self_test::{Act, Endpoint, Fault, Lie, Rule, Tls};
-use crate::testbed::{Testbed, VaultSite};
+use crate::testbed::{Keeps, Testbed, VaultSite};
 use crate::vault::client::{Client as Vault, Roots};
 use crate::verdict::sighting::{Seen, Sighting};
 
@@ -78,7 +78,9 @@ impl Placed {
         self.wanted = least(&fault.vault) + least(&fault.api_server);
         self.bent.before_app = fault.before_app;
         if fault.before_app.is_some() {
-            testbed.vault = start_vault(run, &names, 8200, true, way.limit).await.map_err(|error| error.to_string())?;
+            testbed.vault = start_vault(run, &names, 8200, Keeps::InMemoryOfCluster, way.limit)
+                .await
+                .map_err(|error| error.to_string())?;
         }
         if !fault.vault.is_empty() || fault.tls.is_some() {
             self.in_front_of_vault(way, scenario, &testbed.vault.clone(), &fault.vault, fault.tls).await?;

@@ -18,6 +18,7 @@ use crate::event::{Event, FaultRow, RunKind, RunResult, Score, millis};
 use crate::page::Stage;
 use crate::probe::observation::Answer;
 use crate::run::engine::Work;
+use crate::run::scenarios::lacks;
 use crate::run::way::Way;
 use crate::scenario::configuration::VaultPlace;
 use crate::scenario::load::Catalogue;
@@ -101,6 +102,9 @@ impl<'a> SelfTest<'a> {
         let Some(first) = self.catalogue.get(&trial.first) else {
             return Outcome::Unclear(format!("scenario {} is not there", trial.first));
         };
+        if let Some(lacks) = lacks(way, first) {
+            return Outcome::NotHere(lacks);
+        }
         let first_outcome = self.with(way, number, trial, first).await;
         if first_outcome != Outcome::Unnoticed
             || !matches!(trial.obstacle, Obstacle::Mutant(_))

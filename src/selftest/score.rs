@@ -6,6 +6,9 @@ use crate::verdict::Verdict;
 
 /// Adds one trial.
 pub fn add(score: &mut Score, trial: &Trial, outcome: Option<&Outcome>) {
+    if let Some(Outcome::NotHere(_)) = outcome {
+        return;
+    }
     score.total += 1;
     score.hangs += usize::from(matches!(outcome, Some(Outcome::Hung(_))));
     let (verdict, _) = trial.judge(outcome);

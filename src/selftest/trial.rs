@@ -94,6 +94,8 @@ pub enum Outcome {
         /// Why.
         reason: String,
     },
+    /// The testbed lacks what its scenario needs; in words.
+    NotHere(String),
     /// It did not end within this many seconds, long after its time limit.
     Hung(u64),
 }
@@ -123,6 +125,8 @@ pub fn outcome(result: &ScenarioResult, want: &Want) -> Outcome {
                 (Some(stage), Want::Noticed(stages)) if stages.contains(&stage) => {
                     Outcome::Noticed { scenario, at: stage.to_string(), reason }
                 }
+                // The way of the mended app is the last look at it.
+                (Some(stage), Want::NoticedLater) => Outcome::Noticed { scenario, at: stage.to_string(), reason },
                 _ => Outcome::WrongStage { scenario, at: at.map(|stage| stage.to_string()), reason },
             }
         }
@@ -148,6 +152,9 @@ impl Trial {
         };
         if let Outcome::Hung(seconds) = outcome {
             return (Verdict::Nonconformant, format!("hangs: not over after {seconds} s, whatever its time limit"));
+        }
+        if let Outcome::NotHere(lacks) = outcome {
+            return (Verdict::Skipped, format!("not tried on this testbed: {lacks}"));
         }
         match &self.want {
             Want::NoEffect(why) => without_effect(outcome, why),
@@ -180,9 +187,11 @@ fn ended(outcome: &Outcome, end: &End) -> (Verdict, String) {
             _ => (Verdict::Conformant, format!("{verdict}, as it should be: {reason}")),
         },
         Outcome::Unclear(reason) | Outcome::Refused(reason) => (Verdict::Inconclusive, reason.clone()),
-        Outcome::Unnoticed | Outcome::Noticed { .. } | Outcome::WrongStage { .. } | Outcome::Hung(_) => {
-            (Verdict::Inconclusive, "a fault has a verdict only".to_owned())
-        }
+        Outcome::Unnoticed
+        | Outcome::Noticed { .. }
+        | Outcome::WrongStage { .. }
+        | Outcome::NotHere(_)
+        | Outcome::Hung(_) => (Verdict::Inconclusive, "a fault has a verdict only".to_owned()),
     }
 }
 
@@ -200,7 +209,7 @@ fn with_effect(outcome: &Outcome, wanted: &str) -> (Verdict, String) {
             (Verdict::Nonconformant, "survived: every scenario ended as if nothing were in the way".to_owned())
         }
         Outcome::Unclear(reason) | Outcome::Ended { reason, .. } => (Verdict::Inconclusive, reason.clone()),
-        Outcome::Hung(_) => (Verdict::Inconclusive, String::new()),
+        Outcome::NotHere(_) | Outcome::Hung(_) => (Verdict::Inconclusive, String::new()),
     }
 }
 
@@ -214,7 +223,7 @@ fn without_effect(outcome: &Outcome, why: &str) -> (Verdict, String) {
             (Verdict::Nonconformant, format!("marked as without effect, and the server refuses it: {reason}"))
         }
         Outcome::Unclear(reason) | Outcome::Ended { reason, .. } => (Verdict::Inconclusive, reason.clone()),
-        Outcome::Hung(_) => (Verdict::Inconclusive, String::new()),
+        Outcome::NotHere(_) | Outcome::Hung(_) => (Verdict::Inconclusive, String::new()),
     }
 }
 

@@ -64,6 +64,9 @@ pub enum Error {
     /// The journal names a kind of testbed that this program does not have.
     #[error("this program knows no testbed called {0}")]
     UnknownKind(String),
+    /// A kind of testbed that has no servers of a scenario's own to start anew.
+    #[error("this kind of testbed does not {0}; --testbed local does")]
+    OnlyLocal(&'static str),
     /// A Vault that the testbed did not start.
     #[error("this Vault is in the cluster, not a server of the testbed, so the testbed cannot {0}")]
     NotOurs(&'static str),

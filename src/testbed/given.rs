@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::sync::watch;
@@ -12,7 +13,7 @@ use super::error::Error;
 use super::local::kubelet::Kubelet;
 use super::machine::Machine;
 use super::server::Server;
-use super::terms::{ApiServer, Creation, PodAddress, Special, StandIn, StartedVault, VaultWanted};
+use super::terms::{ApiServer, Creation, PodAddress, Renewed, Special, StandIn, StartedVault, VaultWanted};
 use crate::cluster::patience::Outages;
 use crate::event::Events;
 use crate::journal::Journal;
@@ -52,6 +53,15 @@ impl VaultSite {
     pub async fn kill(&self) -> Result<(), Error> {
         let (machine, name) = self.server.as_ref().ok_or(Error::NotOurs("kill it"))?;
         machine.kill(name).await
+    }
+
+    /// Ends it, which is one scenario's own and keeps what it has on a disk, and starts it again: it is sealed then.
+    ///
+    /// # Errors
+    /// It does not run, does not start within the time limit, or is none of the testbed's own.
+    pub async fn restart(&self, journal: &Journal, of: &str, limit: Duration) -> Result<(), Error> {
+        let (machine, name) = self.server.as_ref().ok_or(Error::NotOurs("start it again"))?;
+        machine.restart_vault(journal, (name, of), (&self.admin, &self.log), limit).await
     }
 
     /// Runs Vault's own command line as its administrator, and gives the exit
@@ -102,6 +112,41 @@ impl Testbed {
     /// It does not start within the time limit.
     pub async fn start_vault(&self, journal: &Journal, wanted: VaultWanted<'_>) -> Result<VaultSite, Error> {
         Ok(VaultSite::of(&self.machine, self.machine.start_vault(journal, wanted).await?))
+    }
+
+    /// Starts an API server that one scenario has for itself, by the namespace of its app. It knows all that the cluster's
+    /// own one knows, and is noted in the journal before it is there.
+    ///
+    /// # Errors
+    /// It does not start within the time limit, or this testbed has none to give ([`Special::Restarts`]).
+    pub async fn start_api_server(&self, journal: &Journal, of: &str, limit: Duration) -> Result<ApiServer, Error> {
+        self.machine.start_api_server(journal, of, limit).await
+    }
+
+    /// Starts it anew at its address, with something in it that is another, and gives what a Vault must be told then.
+    ///
+    /// # Errors
+    /// It does not start within the time limit, or there is none.
+    pub async fn restart_api_server(
+        &self,
+        journal: &Journal,
+        of: &str,
+        renewed: Renewed,
+        limit: Duration,
+    ) -> Result<ApiServer, Error> {
+        self.machine.restart_api_server(journal, of, renewed, limit).await
+    }
+
+    /// A client of the API server that a scenario's Vault asks: its own one, or the cluster's.
+    #[must_use]
+    pub fn kube_of(&self, of: &str) -> kube::Client {
+        self.machine.own_api_server(of).map_or_else(|| self.kube.clone(), |(kube, _)| kube)
+    }
+
+    /// That API server as it is now.
+    #[must_use]
+    pub fn api_server_of(&self, of: &str) -> ApiServer {
+        self.machine.own_api_server(of).map_or_else(|| self.api_server.clone(), |(_, told)| told)
     }
 
     /// Makes it possible that a pod runs Vault, with a folder for what takes

@@ -13,12 +13,13 @@ use tokio::sync::watch;
 use super::error::Error;
 use super::local::kubelet::Kubelet;
 use super::server::Server;
-use super::terms::{Creation, PodAddress, Probe, Special, StandIn, StartedVault, VaultWanted};
+use super::terms::{ApiServer, Creation, PodAddress, Probe, Renewed, Special, StandIn, StartedVault, VaultWanted};
 use super::wanted::Wanted;
 use super::which::Which;
 use super::{kind, local};
 use crate::event::Events;
 use crate::journal::Journal;
+use crate::vault::client::Client;
 use crate::vault::log::LogBook;
 
 /// What a testbed is made of.
@@ -91,6 +92,36 @@ impl Machine {
         match self {
             Self::Kind(machine) => Ok(machine.start_vault(journal, wanted).await?),
             Self::Local(machine) => Ok(machine.start_vault(journal, wanted).await?),
+        }
+    }
+
+    /// Starts an API server that one scenario has for itself.
+    pub async fn start_api_server(&self, journal: &Journal, of: &str, limit: Duration) -> Result<ApiServer, Error> {
+        match self {
+            Self::Kind(_) => Err(Error::OnlyLocal("start a further API server")),
+            Self::Local(machine) => Ok(machine.start_api_server(journal, of, limit).await?),
+        }
+    }
+
+    /// Starts it anew.
+    pub async fn restart_api_server(
+        &self,
+        journal: &Journal,
+        of: &str,
+        renewed: Renewed,
+        limit: Duration,
+    ) -> Result<ApiServer, Error> {
+        match self {
+            Self::Kind(_) => Err(Error::OnlyLocal("start an API server anew")),
+            Self::Local(machine) => Ok(machine.restart_api_server(journal, of, renewed, limit).await?),
+        }
+    }
+
+    /// The API server that a scenario has for itself.
+    pub fn own_api_server(&self, of: &str) -> Option<(kube::Client, ApiServer)> {
+        match self {
+            Self::Kind(_) => None,
+            Self::Local(machine) => machine.own_api_server(of),
         }
     }
 
@@ -216,7 +247,11 @@ impl Machine {
     /// What of that it cannot give, in words.
     pub fn lacks(&self, wanted: Special) -> Option<String> {
         match self {
-            Self::Kind(_) => None,
+            Self::Kind(_) => (wanted == Special::Restarts).then(|| {
+                "a container of the scenario's own would have to end and start anew; on a testbed of processes \
+                 (--testbed local) a server does"
+                    .to_owned()
+            }),
             Self::Local(machine) => machine.lacks(wanted),
         }
     }
@@ -242,6 +277,20 @@ impl Machine {
         match self {
             Self::Kind(machine) => Ok(machine.kill(vault).await?),
             Self::Local(machine) => Ok(machine.kill(vault).await?),
+        }
+    }
+
+    /// Ends a Vault on a disk and starts it again.
+    pub async fn restart_vault(
+        &self,
+        journal: &Journal,
+        vault: (&str, &str),
+        seen: (&Client, &LogBook),
+        limit: Duration,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Kind(_) => Err(Error::OnlyLocal("start a Vault again")),
+            Self::Local(machine) => Ok(machine.restart_vault(journal, vault, seen, limit).await?),
         }
     }
 

@@ -39,6 +39,6 @@ pub use local::kubelet::Kubelet;
 pub use part::{Remover, by_hand, remove_labelled};
 pub use server::Server;
 pub use start::Start;
-pub use terms::{ApiServer, Exported, Need, Origin, PodAddress, Special, StandIn, VaultWanted};
+pub use terms::{ApiServer, Exported, Keeps, Need, Origin, PodAddress, Renewed, Special, StandIn, VaultWanted};
 pub use wanted::{Wanted, export_probe};
 pub use which::Which;

@@ -4,6 +4,8 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use super::terms::Keeps;
+
 /// A server that speaks Vault's API.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -35,12 +37,12 @@ impl Server {
         }
     }
 
-    /// The arguments of its program that make it a server which keeps everything
-    /// in memory; a `cluster` of one can step down.
+    /// The arguments of its program that make it a server which is initialised and unsealed when it answers. One on a disk
+    /// needs its configuration besides.
     #[must_use]
-    pub fn dev_arguments(self, cluster: bool) -> Vec<&'static str> {
+    pub fn dev_arguments(self, keeps: Keeps) -> Vec<&'static str> {
         let mut arguments = vec!["server", "-dev", "-dev-no-store-token"];
-        if cluster {
+        if keeps == Keeps::InMemoryOfCluster {
             arguments.push("-dev-ha");
         }
         arguments
@@ -50,20 +52,29 @@ impl Server {
     /// a `HOST:PORT`, and tells what it does, as JSON.
     #[must_use]
     pub fn dev_settings(self, root_token: &str, listen: &str) -> [(&'static str, String); 5] {
-        let [token, address, level, format] = match self {
-            Self::Vault => {
-                ["VAULT_DEV_ROOT_TOKEN_ID", "VAULT_DEV_LISTEN_ADDRESS", "VAULT_LOG_LEVEL", "VAULT_LOG_FORMAT"]
-            }
-            Self::OpenBao => ["BAO_DEV_ROOT_TOKEN_ID", "BAO_DEV_LISTEN_ADDRESS", "BAO_LOG_LEVEL", "BAO_LOG_FORMAT"],
+        let [token, address] = match self {
+            Self::Vault => ["VAULT_DEV_ROOT_TOKEN_ID", "VAULT_DEV_LISTEN_ADDRESS"],
+            Self::OpenBao => ["BAO_DEV_ROOT_TOKEN_ID", "BAO_DEV_LISTEN_ADDRESS"],
         };
+        let [level, format] = self.log_settings();
         [
             (token, root_token.to_owned()),
             (address, listen.to_owned()),
-            (level, "debug".to_owned()),
-            (format, "json".to_owned()),
+            level,
+            format,
             // The official image would otherwise try to lock memory, which a dev server does not need.
             ("SKIP_SETCAP", "true".to_owned()),
         ]
+    }
+
+    /// The variables by which any server tells what it does, as JSON.
+    #[must_use]
+    pub fn log_settings(self) -> [(&'static str, String); 2] {
+        let [level, format] = match self {
+            Self::Vault => ["VAULT_LOG_LEVEL", "VAULT_LOG_FORMAT"],
+            Self::OpenBao => ["BAO_LOG_LEVEL", "BAO_LOG_FORMAT"],
+        };
+        [(level, "debug".to_owned()), (format, "json".to_owned())]
     }
 
     /// The variables of its command line, by name and value.

@@ -13,7 +13,7 @@ use super::api_server::{self, cannot};
 use super::error::Error;
 use super::given::{Testbed, VaultSite};
 use super::machine::Machine;
-use super::terms::{ApiServer, Creation, VaultWanted};
+use super::terms::{ApiServer, Creation, Keeps, VaultWanted};
 use super::wanted::Wanted;
 use crate::cluster::install;
 use crate::cluster::patience::Outages;
@@ -78,7 +78,7 @@ impl<'a> Start<'a> {
     pub async fn testbed(&self) -> Result<Testbed, Error> {
         let Self { machine, wanted, journal, events, limit, .. } = self;
         let creation = self.creation.subscribe();
-        let shared = VaultWanted { of: None, port: 8200, cluster: false, limit: VAULT_LIMIT };
+        let shared = VaultWanted { of: None, port: 8200, keeps: Keeps::InMemory, limit: VAULT_LIMIT };
         let vault = step(events, "start Vault", machine.start_vault(journal, shared));
         let probe = machine.bring_probe(wanted, journal.folder(), events, &creation, *limit);
         let kubeconfig = journal.folder().join("kubeconfig");

@@ -22,6 +22,28 @@ pub struct ApiServer {
     pub issuer: String,
 }
 
+/// What is another of a further API server once it has started anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewed {
+    /// It signs tokens with another key, and takes those that the key before it has signed, too.
+    SigningKeyAdded,
+    /// It signs tokens with another key, and takes no others.
+    SigningKeyReplaced,
+    /// Another authority has signed its certificate.
+    Authority,
+}
+
+/// Where a Vault keeps what it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeps {
+    /// In memory.
+    InMemory,
+    /// In memory, as a cluster of one, which can step down.
+    InMemoryOfCluster,
+    /// On a disk (integrated storage), so that it outlives that Vault ends. See [`Special::Restarts`].
+    OnDisk,
+}
+
 /// What is wanted of a Vault.
 #[derive(Debug, Clone, Copy)]
 pub struct VaultWanted<'a> {
@@ -30,8 +52,8 @@ pub struct VaultWanted<'a> {
     pub of: Option<&'a str>,
     /// The port that it listens on, as a pod sees it.
     pub port: u16,
-    /// Whether it is a cluster of one, which can step down.
-    pub cluster: bool,
+    /// Where it keeps what it has.
+    pub keeps: Keeps,
     /// How long the start may take.
     pub limit: Duration,
 }
@@ -102,6 +124,8 @@ pub enum Special {
     LowPort,
     /// A pod that sees files of its own at their own paths, whatever program it runs.
     PodFiles,
+    /// A server of a scenario's own that ends and starts anew with what it has stored.
+    Restarts,
 }
 
 /// How far the creation of a cluster is.

@@ -66,6 +66,15 @@ impl Client {
         self.call(Method::PUT, "sys/seal", None).await.map(drop)
     }
 
+    /// Whether Vault is sealed (`GET sys/seal-status`).
+    ///
+    /// # Errors
+    /// Vault does not answer.
+    pub async fn is_sealed(&self) -> Result<bool, Error> {
+        let reply = self.call(Method::GET, "sys/seal-status", None).await?;
+        reply.body["sealed"].as_bool().ok_or_else(|| self.shape(Method::GET, "sys/seal-status", "sealed"))
+    }
+
     /// Unseals Vault with the one key that a server in memory has, and waits until it is active (`GET sys/health`: 200).
     ///
     /// # Errors

@@ -64,14 +64,14 @@ pub async fn start(
     place: Place<'_>,
     wanted: VaultWanted<'_>,
 ) -> Result<StartedVault, Error> {
-    let (Place { network, server, image }, VaultWanted { of, port, cluster, limit }) = (place, wanted);
+    let (Place { network, server, image }, VaultWanted { of, port, keeps, limit }) = (place, wanted);
     // The run's id is in the prefix of a scenario's names.
     let name = names::vault(&names::of(of.unwrap_or(&journal.run)));
     // Vault refuses a chosen token that looks like one of its own.
     let root_token = SecretString::from(format!("root-{}", random(40)));
     let (repository, tag) = split(image);
     let tcp = ContainerPort::Tcp(port);
-    let mut request = GenericImage::new(repository, tag).with_exposed_port(tcp).with_cmd(server.dev_arguments(cluster));
+    let mut request = GenericImage::new(repository, tag).with_exposed_port(tcp).with_cmd(server.dev_arguments(keeps));
     for (name, value) in server.dev_settings(root_token.expose_secret(), &format!("0.0.0.0:{port}")) {
         request = request.with_env_var(name, value);
     }

@@ -28,6 +28,17 @@ impl Pair {
     }
 }
 
+/// What a further API server shows who asks it, and what signs its tokens once it has another key for that.
+#[derive(Debug, Clone)]
+pub struct Serving {
+    /// The authority's certificate.
+    pub authority: PathBuf,
+    /// Its own certificate, by that authority.
+    pub server: Pair,
+    /// A key for tokens; its public key in place of a certificate.
+    pub tokens: Pair,
+}
+
 /// The certificates of a cluster, in one folder.
 #[derive(Debug, Clone)]
 pub struct Certificates {
@@ -46,27 +57,15 @@ impl Certificates {
     /// # Errors
     /// A file cannot be written.
     pub fn make(folder: PathBuf, api_server: Ipv4Addr) -> Result<Self, Error> {
-        let mut parameters = CertificateParams::default();
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-        parameters.distinguished_name.push(DnType::CommonName, "kubernetes");
-        let authority = CertifiedIssuer::self_signed(parameters, KeyPair::generate()?)?;
         let all = Self { folder };
-        write(&all.authority(), &authority.pem())?;
-        let names = |own: Ipv4Addr| {
-            let cluster = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"].map(str::to_owned);
-            cluster.into_iter().chain([own.to_string(), "localhost".to_owned()]).collect::<Vec<_>>()
-        };
+        let authority = serving(&all.authority(), &all.api_server(), api_server)?;
         let server = ExtendedKeyUsagePurpose::ServerAuth;
         let client = ExtendedKeyUsagePurpose::ClientAuth;
-        sign(&authority, &all.api_server(), names(api_server), "kube-apiserver", None, server.clone())?;
         sign(&authority, &all.kubelet(), names(Ipv4Addr::LOCALHOST), "kubelet", None, server)?;
         let administrators = Some("system:masters");
         sign(&authority, &all.administrator(), Vec::new(), "kubernetes-admin", administrators, client.clone())?;
         sign(&authority, &all.kubelet_client(), Vec::new(), "kube-apiserver-kubelet-client", None, client)?;
-        let tokens = KeyPair::generate()?;
-        write(&all.tokens().key, &tokens.serialize_pem())?;
-        write(&all.tokens().certificate, &tokens.public_key_pem())?;
+        signing_key(&all.tokens())?;
         Ok(all)
     }
 
@@ -110,6 +109,14 @@ impl Certificates {
     /// # Errors
     /// A certificate cannot be read.
     pub fn kubeconfig(&self, cluster: &str, address: &str) -> Result<String, Error> {
+        self.kubeconfig_trusting(&self.authority(), cluster, address)
+    }
+
+    /// The same for an API server whose certificate that authority has signed.
+    ///
+    /// # Errors
+    /// A certificate cannot be read.
+    pub fn kubeconfig_trusting(&self, authority: &Path, cluster: &str, address: &str) -> Result<String, Error> {
         let data = |path: PathBuf| std::fs::read(&path).map(|text| STANDARD.encode(text)).map_err(file("read", &path));
         let Pair { certificate, key } = self.administrator();
         Ok(format!(
@@ -133,11 +140,61 @@ users:
     client-certificate-data: {}
     client-key-data: {}
 ",
-            data(self.authority())?,
+            data(authority.to_owned())?,
             data(certificate)?,
             data(key)?
         ))
     }
+}
+
+impl Serving {
+    /// What an API server at this address shows who asks it, and what signs tokens anew, as files in a folder: `server.crt`,
+    /// `server-ca.crt`, `tokens.key` and others. Nothing of it is the cluster's own.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn make(folder: &Path, address: Ipv4Addr) -> Result<Self, Error> {
+        let made = Self {
+            authority: folder.join("server-ca.crt"),
+            server: Pair::of(folder, "server"),
+            tokens: Pair::of(folder, "tokens"),
+        };
+        signing_key(&made.tokens)?;
+        made.renew(address)?;
+        Ok(made)
+    }
+
+    /// Another authority, and another certificate by it.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn renew(&self, address: Ipv4Addr) -> Result<(), Error> {
+        serving(&self.authority, &self.server, address).map(drop)
+    }
+}
+
+/// A new authority's certificate, and by it that of an API server at this address.
+fn serving(certificate: &Path, server: &Pair, address: Ipv4Addr) -> Result<CertifiedIssuer<'static, KeyPair>, Error> {
+    let mut parameters = CertificateParams::default();
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    parameters.distinguished_name.push(DnType::CommonName, "kubernetes");
+    let authority = CertifiedIssuer::self_signed(parameters, KeyPair::generate()?)?;
+    write(certificate, &authority.pem())?;
+    sign(&authority, server, names(address), "kube-apiserver", None, ExtendedKeyUsagePurpose::ServerAuth)?;
+    Ok(authority)
+}
+
+fn names(own: Ipv4Addr) -> Vec<String> {
+    let cluster = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"].map(str::to_owned);
+    cluster.into_iter().chain([own.to_string(), "localhost".to_owned()]).collect()
+}
+
+/// A key that signs tokens, and its public key in place of a certificate.
+fn signing_key(pair: &Pair) -> Result<(), Error> {
+    let key = KeyPair::generate()?;
+    write(&pair.key, &key.serialize_pem())?;
+    write(&pair.certificate, &key.public_key_pem())
 }
 
 fn sign(

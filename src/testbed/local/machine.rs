@@ -11,17 +11,19 @@ use serde::{Deserialize, Serialize};
 
 use super::super::api_server;
 use super::super::server::Server;
-use super::super::terms::{Probe, Special, StartedVault, VaultWanted};
+use super::super::terms::{ApiServer, Probe, Renewed, Special, StartedVault, VaultWanted};
 use super::binaries::{self, API_SERVER, CONTROLLER_MANAGER, ETCD, Found, KUBECTL, Programs};
 use super::certificates::Certificates;
 use super::error::{Error, file};
 use super::kubelet::{Kubelet, PROBE_IMAGE, Station, VAULT_IMAGE, may_mount};
+use super::own_api_server::{self, Cluster, OwnApiServers};
 use super::process::{Process, Start};
-use super::servers::{self, API_PORT, ETCD_PORTS};
+use super::servers::{self, API_PORT, ETCD_PORTS, Keys};
 use super::{address, names, vault};
 use crate::cluster::patience::Outages;
 use crate::event::{Events, step};
 use crate::journal::Journal;
+use crate::vault::client::Client;
 use crate::vault::log::LogBook;
 
 /// The servers of a testbed and where they are.
@@ -40,6 +42,8 @@ pub struct Machine {
     processes: Arc<Mutex<BTreeMap<String, Process>>>,
     /// The address of each Vault's API.
     vaults: Arc<Mutex<BTreeMap<String, String>>>,
+    /// Those that scenarios have for themselves.
+    own_api_servers: OwnApiServers,
 }
 
 /// What it takes to find a kept one again.
@@ -79,6 +83,7 @@ impl Machine {
             etcd,
             processes: Arc::default(),
             vaults: Arc::default(),
+            own_api_servers: OwnApiServers::default(),
         })
     }
 
@@ -159,7 +164,12 @@ impl Machine {
         step(events, "start etcd, the API server and its controllers", async {
             let certificates = self.certificates();
             let etcd = self.start(journal, ETCD, servers::etcd(self.etcd, &self.folder.join("etcd")))?;
-            let flags = servers::api_server(self.api_server, self.etcd, &certificates, longest_token);
+            let flags = servers::api_server(
+                self.api_server,
+                self.etcd,
+                (&certificates, &Keys::of(&certificates)),
+                longest_token,
+            );
             let api_server = self.start(journal, API_SERVER, flags)?;
             let kubeconfig = self.folder.join("controllers.kubeconfig");
             std::fs::write(&kubeconfig, self.kubeconfig()?).map_err(file("write", &kubeconfig))?;
@@ -197,6 +207,45 @@ impl Machine {
         self.vaults.lock().unwrap_or_else(PoisonError::into_inner).insert(started.name.clone(), address);
         self.note(process);
         Ok(started)
+    }
+
+    fn cluster_for_others(&self) -> Cluster<'_> {
+        Cluster {
+            name: self.node(),
+            etcd: self.etcd,
+            certificates: self.certificates(),
+            program: self.program(API_SERVER),
+            folder: &self.folder,
+        }
+    }
+
+    /// Starts an API server that one scenario has for itself, on the cluster's etcd.
+    ///
+    /// # Errors
+    /// It does not start within the time limit; what was made is in the journal.
+    pub async fn start_api_server(&self, journal: &Journal, of: &str, limit: Duration) -> Result<ApiServer, Error> {
+        own_api_server::start(&self.own_api_servers, &self.cluster_for_others(), journal, of, limit).await
+    }
+
+    /// Starts it anew, with something in it that is another.
+    ///
+    /// # Errors
+    /// There is none, or it does not start within the time limit.
+    pub async fn restart_api_server(
+        &self,
+        journal: &Journal,
+        of: &str,
+        renewed: Renewed,
+        limit: Duration,
+    ) -> Result<ApiServer, Error> {
+        let cluster = self.cluster_for_others();
+        own_api_server::restart(&self.own_api_servers, &cluster, journal, (of, renewed), limit).await
+    }
+
+    /// The API server that a scenario has for itself.
+    #[must_use]
+    pub fn own_api_server(&self, of: &str) -> Option<(kube::Client, ApiServer)> {
+        self.own_api_servers.get(of)
     }
 
     /// This program, as a process in place of a pod's container.
@@ -259,6 +308,7 @@ impl Machine {
     pub async fn kubelet(&self, kube: &kube::Client, journal: &Journal) -> Result<Kubelet, Error> {
         let station = Station {
             kube: kube.clone(),
+            own_api_servers: self.own_api_servers.clone(),
             run: journal.run.clone(),
             certificates: self.certificates(),
             api_server: self.api_server(),
@@ -272,6 +322,7 @@ impl Machine {
     #[must_use]
     pub fn lacks(&self, wanted: Special) -> Option<String> {
         match wanted {
+            Special::Restarts => None,
             Special::LowPort => address::free(&[80]).err().map(|error| error.to_string()),
             Special::PodFiles => (!may_mount()).then(|| {
                 "this user may not give a process files of its own (`unshare --map-root-user --mount` fails), and the \
@@ -298,6 +349,23 @@ impl Machine {
             .ok_or_else(|| Error::Other { what: "kill a Vault", reason: format!("process {vault} does not run") })?;
         process.kill();
         process.end().await;
+        Ok(())
+    }
+
+    /// Ends a Vault on a disk and starts it again: it is sealed then.
+    ///
+    /// # Errors
+    /// It does not run, or does not start within the time limit.
+    pub async fn restart_vault(
+        &self,
+        journal: &Journal,
+        (name, of): (&str, &str),
+        seen: (&Client, &LogBook),
+        limit: Duration,
+    ) -> Result<(), Error> {
+        self.kill(name).await?;
+        let process = vault::restart((self.server, self.vault_program()), journal, (name, of), seen, limit).await?;
+        self.note(process);
         Ok(())
     }
 
@@ -385,7 +453,8 @@ impl Machine {
     pub fn find(kept: Kept) -> Result<Self, String> {
         let Kept { run, server, folder, programs, api_server, etcd, processes, vaults } = kept;
         let (processes, vaults) = (Arc::new(Mutex::new(processes)), Arc::new(Mutex::new(vaults)));
-        let found = Self { run, server, folder, programs, api_server, etcd, processes, vaults };
+        let own_api_servers = OwnApiServers::default();
+        let found = Self { run, server, folder, programs, api_server, etcd, processes, vaults, own_api_servers };
         let servers = [ETCD, API_SERVER, CONTROLLER_MANAGER, "vault"].map(|what| names::process(&found.run, what));
         let needed = |name: &&String| found.has_controllers() || !name.ends_with(CONTROLLER_MANAGER);
         let gone = |name: &&String| !found.process(name).is_some_and(|process| process.runs());

@@ -9,6 +9,7 @@
 //! - [`address`]: loopback addresses.
 //! - [`process`]: processes that outlive the harness, and their end.
 //! - [`vault`]: one Vault.
+//! - [`own_api_server`]: an API server that one scenario has for itself.
 //! - [`controllers`]: what a controller manager would do, where there is none: another stand-in.
 //! - [`kubelet`]: what a kubelet would do for the run's pods: the stand-in.
 //! - [`names`]: what everything is called.
@@ -24,6 +25,7 @@ pub mod kubelet;
 pub mod machine;
 pub mod names;
 pub mod needs;
+pub mod own_api_server;
 pub mod process;
 pub mod removal;
 pub mod servers;

@@ -44,16 +44,35 @@ pub fn etcd(address: Ipv4Addr, data: &Path) -> Vec<String> {
     ]
 }
 
+/// What an API server shows who asks it, and which keys it has for tokens.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    /// Its certificate.
+    pub serving: Pair,
+    /// What signs tokens.
+    pub signs: Pair,
+    /// Whose tokens it takes besides.
+    pub also_takes: Option<Pair>,
+}
+
+impl Keys {
+    /// Those of the cluster's own API server.
+    #[must_use]
+    pub fn of(certificates: &Certificates) -> Self {
+        Self { serving: certificates.api_server(), signs: certificates.tokens(), also_takes: None }
+    }
+}
+
 /// The API server.
 #[must_use]
 pub fn api_server(
     address: Ipv4Addr,
     etcd: Ipv4Addr,
-    certificates: &Certificates,
+    (certificates, keys): (&Certificates, &Keys),
     longest_token: Option<Duration>,
 ) -> Vec<String> {
-    let Pair { certificate, key } = certificates.api_server();
-    let (tokens, to_kubelet) = (certificates.tokens(), certificates.kubelet_client());
+    let Keys { serving: Pair { certificate, key }, signs, also_takes } = keys;
+    let to_kubelet = certificates.kubelet_client();
     let authority = certificates.authority();
     let mut flags = vec![
         format!("--etcd-servers=http://{etcd}:{}", ETCD_PORTS[0]),
@@ -67,8 +86,8 @@ pub fn api_server(
         format!("--tls-private-key-file={}", key.display()),
         format!("--client-ca-file={}", authority.display()),
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local".to_owned(),
-        format!("--service-account-key-file={}", tokens.certificate.display()),
-        format!("--service-account-signing-key-file={}", tokens.key.display()),
+        format!("--service-account-key-file={}", signs.certificate.display()),
+        format!("--service-account-signing-key-file={}", signs.key.display()),
         format!("--kubelet-client-certificate={}", to_kubelet.certificate.display()),
         format!("--kubelet-client-key={}", to_kubelet.key.display()),
         format!("--kubelet-certificate-authority={}", authority.display()),
@@ -78,6 +97,7 @@ pub fn api_server(
         "--allow-privileged=true".to_owned(),
         "--profiling=false".to_owned(),
     ];
+    flags.extend(also_takes.iter().map(|it| format!("--service-account-key-file={}", it.certificate.display())));
     // In seconds: Go's durations know no days.
     flags.extend(longest_token.map(|longest| format!("--service-account-max-token-expiration={}s", longest.as_secs())));
     flags

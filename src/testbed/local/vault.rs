@@ -1,13 +1,14 @@
 //! One Vault, as a process.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 
 use super::super::server::Server;
-use super::super::terms::{StartedVault, VaultWanted};
-use super::error::Error;
+use super::super::terms::{Keeps, StartedVault, VaultWanted};
+use super::error::{Error, file};
 use super::process::{Process, Start};
 use super::{address, names};
 use crate::journal::Journal;
@@ -16,8 +17,7 @@ use crate::vault::client::{Client, Roots};
 use crate::vault::log::LogBook;
 use crate::wait::{self, Look};
 
-/// Starts a Vault that keeps everything in memory, with a random root token, at a
-/// loopback address of its own.
+/// Starts a Vault with a random root token, at a loopback address of its own.
 ///
 /// # Errors
 /// It does not start within the time limit; what was made is in the journal.
@@ -26,17 +26,22 @@ pub async fn start(
     journal: &Journal,
     wanted: VaultWanted<'_>,
 ) -> Result<(StartedVault, Process), Error> {
-    let VaultWanted { of, port, cluster, limit } = wanted;
+    let VaultWanted { of, port, keeps, limit } = wanted;
     let name = names::process(of.unwrap_or(&journal.run), "vault");
     // Vault takes the next one for others of its cluster.
     let host = address::free(&[port, port + 1])?.to_string();
     // Vault refuses a chosen token that looks like one of its own.
     let root_token = SecretString::from(format!("root-{}", random(40)));
+    let mut arguments: Vec<String> = server.dev_arguments(keeps).into_iter().map(str::to_owned).collect();
+    if keeps == Keeps::OnDisk {
+        let disk = Disk { folder: journal.folder().join(&name), address: format!("{host}:{port}") };
+        arguments.extend(["-config".to_owned(), disk.write(&format!("{host}:{}", port + 1))?.display().to_string()]);
+    }
     let entry = journal.creating(names::part(&name, of))?;
     let start = Start {
         name: &name,
         program,
-        arguments: server.dev_arguments(cluster).into_iter().map(str::to_owned).collect(),
+        arguments,
         environment: server
             .dev_settings(root_token.expose_secret(), &format!("{host}:{port}"))
             .map(|(name, value)| (name.to_owned(), value))
@@ -51,6 +56,76 @@ pub async fn start(
     let log = LogBook::default();
     process.follow(log.clone(), true);
     Ok((StartedVault { name, admin, root_token, pod_host: host, log }, process))
+}
+
+/// Starts one on a disk again, which has ended, at its address. It is sealed then.
+///
+/// # Errors
+/// It does not start within the time limit, or keeps nothing on a disk; what was made is in the journal.
+pub async fn restart(
+    (server, program): (Server, &Path),
+    journal: &Journal,
+    (name, of): (&str, &str),
+    (admin, log): (&Client, &LogBook),
+    limit: Duration,
+) -> Result<Process, Error> {
+    let disk = Disk { folder: journal.folder().join(name), address: String::new() };
+    let entry = journal.creating(names::part(name, Some(of)))?;
+    let start = Start {
+        name,
+        program,
+        arguments: vec!["server".to_owned(), "-config".to_owned(), disk.restarts().display().to_string()],
+        environment: server.log_settings().map(|(name, value)| (name.to_owned(), value)).into(),
+        folder: journal.folder(),
+        log: journal.folder().join(format!("{name}.log")),
+    };
+    let process = start.go()?;
+    journal.created(&entry, &process.id)?;
+    process.follow(log.clone(), false);
+    let subject = format!("Vault in process {name}, which has started again");
+    let sealed = wait::until(&subject, limit, Duration::from_millis(50), || async {
+        match admin.is_sealed().await {
+            Ok(true) => Look::Done(()),
+            Ok(false) => Look::NotYet("it is not sealed".to_owned()),
+            Err(error) => Look::NotYet(error.to_string()),
+        }
+    });
+    tokio::select! {
+        sealed = sealed => sealed?,
+        reason = process.ended() => return Err(Error::Server { server: "Vault".to_owned(), reason }),
+    }
+    Ok(process)
+}
+
+/// Where a Vault keeps what it has, and what it is told of that.
+struct Disk {
+    folder: PathBuf,
+    address: String,
+}
+
+impl Disk {
+    /// Writes what it is told, and gives the file for its first start: there it is a dev server, which listens anyway.
+    fn write(&self, cluster: &str) -> Result<PathBuf, Error> {
+        let data = self.folder.join("data");
+        std::fs::create_dir_all(&data).map_err(file("make", &data))?;
+        let mut told = json!({
+            "storage": { "raft": { "path": data, "node_id": "one" } },
+            "api_addr": format!("http://{}", self.address),
+            "cluster_addr": format!("http://{cluster}"),
+            "disable_mlock": true,
+        });
+        let first = self.folder.join("first.json");
+        std::fs::write(&first, told.to_string()).map_err(file("write", &first))?;
+        told["listener"] = json!({ "tcp": { "address": self.address, "tls_disable": true } });
+        let restarts = self.restarts();
+        std::fs::write(&restarts, told.to_string()).map_err(file("write", &restarts))?;
+        Ok(first)
+    }
+
+    /// The file for every further start.
+    fn restarts(&self) -> PathBuf {
+        self.folder.join("restart.json")
+    }
 }
 
 /// Waits until Vault answers, or until it has ended.
@@ -85,7 +160,7 @@ pub async fn command(
     arguments: Vec<String>,
 ) -> Result<(i64, String), Error> {
     // The command line keeps its token helper's file there.
-    let home = tempfile::tempdir().map_err(super::error::file("make a folder in", &std::env::temp_dir()))?;
+    let home = tempfile::tempdir().map_err(file("make a folder in", &std::env::temp_dir()))?;
     let output = tokio::process::Command::new(program)
         .args(arguments)
         .env_clear()

@@ -157,8 +157,8 @@ impl One<'_> {
     }
 
     async fn start(&self, container: &Container, root: &Path, ip: &str) -> Result<Process, (&'static str, String)> {
-        let kube = &self.shelter.station.kube;
-        files::mount(kube, self.pod, container, root).await.map_err(|reason| ("ContainerCreating", reason))?;
+        let kube = self.shelter.station.kube_of(self.pod);
+        files::mount(&kube, self.pod, container, root).await.map_err(|reason| ("ContainerCreating", reason))?;
         let program = container::program(&self.shelter.station, self.pod, container, root, ip);
         let container::Program { path, arguments, environment } = program.map_err(|problem| match problem {
             // Nobody here pulls any.

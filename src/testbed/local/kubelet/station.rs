@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Client, ResourceExt as _};
 
 use super::super::certificates::Certificates;
+use super::super::own_api_server::OwnApiServers;
 use super::super::process::Process;
 
 /// What a pod names to run the probe.
@@ -19,6 +20,8 @@ pub const VAULT_IMAGE: &str = "vault:process";
 pub struct Station {
     /// The cluster.
     pub kube: Client,
+    /// Those API servers that the apps of some namespaces have for themselves.
+    pub own_api_servers: OwnApiServers,
     /// The run whose pods run here.
     pub run: String,
     /// The cluster's certificates.
@@ -55,6 +58,15 @@ pub struct Shelter {
     pub folder: PathBuf,
     /// Where their logs are.
     pub logs: Logs,
+}
+
+impl Station {
+    /// The API server that a pod's volumes are asked of.
+    #[must_use]
+    pub fn kube_of(&self, pod: &Pod) -> Client {
+        let own = self.own_api_servers.get(&pod.namespace().unwrap_or_default());
+        own.map_or_else(|| self.kube.clone(), |(kube, _)| kube)
+    }
 }
 
 impl Shelter {
