@@ -9,7 +9,7 @@ use crate::configure::{Error, Run, Site, app, auth, vault_pod};
 use crate::page::cause::{Fact, Facts};
 use crate::probe::observation::Observation;
 use crate::scenario::configuration::Configuration;
-use crate::testbed::{Keeps, VaultSite, VaultWanted};
+use crate::testbed::{Keeps, Server, VaultSite, VaultWanted};
 use crate::vault::client::fails;
 use crate::verdict::sighting::{Seen, Sighting};
 
@@ -115,6 +115,8 @@ pub async fn find_out(
         && (read.status != Some(200) || observation.secret.as_ref().is_none_or(|secret| !secret.version_2_shape))
     {
         facts.extend(&about_read(site, observation, read.status).await?);
+        let bare = read.status == Some(403) && read.text == "permission denied";
+        facts.note(Fact::OpenBaoDeniesToken, Some(bare && site.run.testbed.server() == Server::OpenBao));
     }
     sighting.facts = facts;
     Ok(())

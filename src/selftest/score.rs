@@ -31,3 +31,26 @@ pub fn row(trial: &Trial, outcome: Option<&Outcome>, total_ms: u64) -> Option<Fa
     };
     Some(FaultRow { fault: fault.id.clone(), title: fault.title.clone(), verdict, cause, reason, total_ms })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::trial::Want;
+    use super::*;
+
+    #[test]
+    fn what_the_testbed_lacks_is_not_tried_and_counts_neither_as_noticed_nor_as_survived() {
+        let trial = Trial {
+            id: "day-two/x left-out".to_owned(),
+            suite: "mutants-day-two".to_owned(),
+            first: "day-two.x".to_owned(),
+            obstacle: Obstacle::LeftOut,
+            want: Want::NoticedLater,
+        };
+        let outcome = Outcome::NotHere("no server starts anew".to_owned());
+        let said = "not tried on this testbed: no server starts anew".to_owned();
+        assert_eq!(trial.judge(Some(&outcome)), (Verdict::Skipped, said));
+        let mut score = Score::default();
+        add(&mut score, &trial, Some(&outcome));
+        assert_eq!(score, Score::default());
+    }
+}

@@ -173,6 +173,8 @@ fn stop<'a>(
         let mut stop = Stop::new(Stage::Read).answer(read);
         stop.facts
             .note(Fact::ReadGranted, asked.and_then(|asked| capabilities::may_read(asked, &observation.read_path)));
+        // Of one that says more it is seen that it is not so; of another it may be.
+        stop.facts.note(Fact::OpenBaoDeniesToken, (read.text != "permission denied").then_some(false));
         return Ok(Some(
             stop.fact(Fact::OtherEngine, engine.is_some_and(|engine| !matches!(engine, "kv" | "generic")))
                 .fact(Fact::NoPolicy, login.policies == ["default"])

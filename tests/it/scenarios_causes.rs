@@ -84,6 +84,8 @@ fn a_login_s_end_shows(
 #[case("read.trailing-slash", 403, DENIED, &[Fact::TrailingSlash])]
 #[case("read.vault-token-not-accepted", 403, "2 errors occurred: * permission denied * invalid token", &[])]
 #[case("read.vault-token-not-accepted", 403, "permission denied; invalid token", &[])]
+#[case("read.vault-token-not-accepted", 403, "permission denied", &[Fact::OpenBaoDeniesToken])]
+#[case("unknown", 403, "permission denied", &[])]
 #[case("read.secret-not-found", 404, "", &[])]
 #[case("read.secret-at-data-data", 404, "", &[Fact::SecretAtDataData])]
 #[case("read.kv-version-1", 404, "", &[Fact::KvVersion1])]

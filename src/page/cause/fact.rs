@@ -128,6 +128,9 @@ pub enum Fact {
     MountMissing,
     /// Vault is not initialized.
     NotInitialized,
+    /// The server is OpenBao, and `permission denied` is all that it says: so it answers a token that it does not accept, where
+    /// Vault says that the token is invalid.
+    OpenBaoDeniesToken,
 }
 
 impl Fact {
@@ -154,6 +157,7 @@ impl Fact {
                 | Self::MountMissing
                 | Self::ReadGranted
                 | Self::EntityDisabled
+                | Self::OpenBaoDeniesToken
         )
     }
 }

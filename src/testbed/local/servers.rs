@@ -117,3 +117,24 @@ pub fn controller_manager(kubeconfig: &Path, certificates: &Certificates) -> Vec
         "--profiling=false".to_owned(),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_taken_besides_signs_nothing() {
+        let certificates = Certificates::in_folder("/c".into());
+        let pair = |name: &str| Pair { certificate: format!("/{name}.crt").into(), key: format!("/{name}.key").into() };
+        let address = Ipv4Addr::LOCALHOST;
+        let keys = Keys { serving: pair("server"), signs: pair("new"), also_takes: Some(pair("old")) };
+        let flags = api_server(address, address, (&certificates, &keys), None);
+        let of = |name: &str| -> Vec<&str> { flags.iter().filter_map(|flag| flag.strip_prefix(name)).collect() };
+        assert_eq!(of("--service-account-key-file="), ["/new.crt", "/old.crt"]);
+        assert_eq!(of("--service-account-signing-key-file="), ["/new.key"]);
+        assert_eq!(of("--tls-cert-file="), ["/server.crt"]);
+        assert_eq!(of("--client-ca-file="), ["/c/ca.crt"], "the administrator's certificate is the cluster's");
+        let own = api_server(address, address, (&certificates, &Keys::of(&certificates)), None);
+        assert_eq!(own.iter().filter(|flag| flag.starts_with("--service-account-key-file=")).count(), 1);
+    }
+}
