@@ -17,6 +17,7 @@ mod docs_commands;
 mod docs_coverage;
 mod docs_day_two;
 mod docs_field;
+mod docs_versions;
 mod existing_examples;
 mod existing_properties;
 mod field;
