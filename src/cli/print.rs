@@ -40,24 +40,11 @@ enum What {
         target: Box<TargetArguments>,
     },
     /// A Job that runs the check in the cluster, with everything that it needs
-    Job {
-        #[command(flatten)]
-        target: Box<TargetArguments>,
-        /// Where the Job reaches the API server, where the cluster's own Service address cannot be used
-        #[arg(long, value_name = "HOST:PORT")]
-        api_server: Option<String>,
-        #[command(flatten)]
-        push: push::To,
-    },
+    Job(Inside),
     /// The same as a CronJob, which runs it again and again
     Cronjob {
         #[command(flatten)]
-        target: Box<TargetArguments>,
-        /// Where the Job reaches the API server, where the cluster's own Service address cannot be used
-        #[arg(long, value_name = "HOST:PORT")]
-        api_server: Option<String>,
-        #[command(flatten)]
-        push: push::To,
+        inside: Inside,
         /// When: minute, hour, day of the month, month, day of the week, or a word such as `@hourly`
         #[arg(long, value_name = "CRON", default_value = "17 5 * * *", value_parser = cron)]
         schedule: String,
@@ -66,15 +53,19 @@ enum What {
         suspend: bool,
     },
     /// The same as a plugin of Sonobuoy, which gathers the reports of many clusters
-    SonobuoyPlugin {
-        #[command(flatten)]
-        target: Box<TargetArguments>,
-        /// Where the plugin reaches the API server, where the cluster's own Service address cannot be used
-        #[arg(long, value_name = "HOST:PORT")]
-        api_server: Option<String>,
-        #[command(flatten)]
-        push: push::To,
-    },
+    SonobuoyPlugin(Inside),
+}
+
+/// What runs in the cluster.
+#[derive(Debug, clap::Args)]
+struct Inside {
+    #[command(flatten)]
+    target: Box<TargetArguments>,
+    /// Where it reaches the API server, where the cluster's own Service address cannot be used
+    #[arg(long, value_name = "HOST:PORT")]
+    api_server: Option<String>,
+    #[command(flatten)]
+    push: push::To,
 }
 
 /// Prints.
@@ -86,17 +77,13 @@ pub fn print(arguments: &Arguments) -> Exit {
         What::Policy { access, target } => {
             shape(target, Some(access)).map(|shape| Ok(rights::policy(&shape, access.policies())))
         }
-        What::Job { target, api_server, push } => inside(target, api_server.as_deref(), push, job::job),
-        What::Cronjob { target, api_server, push, schedule, suspend } => {
+        What::Job(inside) => inside.made_by(job::job),
+        What::Cronjob { inside, schedule, suspend } => {
             let schedule = Schedule { cron: schedule, suspended: *suspend };
-            inside(target, api_server.as_deref(), push, |target, arguments, api_server| {
-                job::cronjob(target, arguments, api_server, schedule)
-            })
+            inside.made_by(|target, arguments, api_server| job::cronjob(target, arguments, api_server, schedule))
         }
-        What::SonobuoyPlugin { target, api_server, push } => {
-            inside(target, api_server.as_deref(), push, |target, arguments, api_server| {
-                vec![sonobuoy::plugin(target, arguments, api_server)]
-            })
+        What::SonobuoyPlugin(inside) => {
+            inside.made_by(|target, arguments, api_server| vec![sonobuoy::plugin(target, arguments, api_server)])
         }
     };
     match text {
@@ -113,24 +100,26 @@ fn shape(target: &TargetArguments, access: Option<&Access>) -> Result<Target, St
     target.shape(&catalogue_on(None, &target.page)?.page, access)
 }
 
-/// What runs in the cluster, made by `make` of the target, the arguments of `check` and the API server's address.
-fn inside(
-    target: &TargetArguments,
-    api_server: Option<&str>,
-    push: &push::To,
-    make: impl FnOnce(&Target, Vec<String>, Option<(&str, &str)>) -> Vec<Value>,
-) -> Result<Result<String, String>, String> {
-    let mut shape = shape(target, None)?;
-    shape.ca = target.ca()?;
-    let api_server = match api_server {
-        None => None,
-        Some(text) => {
-            let parts = text.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-            Some(parts.ok_or("--api-server has the form HOST:PORT, such as 10.0.0.1:6443")?)
-        }
-    };
-    let arguments = target.for_job(&shape).into_iter().chain(push.for_job()?).collect();
-    Ok(yaml(&make(&shape, arguments, api_server)))
+impl Inside {
+    /// It as YAML, made by `make` of the target, the arguments of `check` and the API server's address.
+    fn made_by(
+        &self,
+        make: impl FnOnce(&Target, Vec<String>, Option<(&str, &str)>) -> Vec<Value>,
+    ) -> Result<Result<String, String>, String> {
+        let Self { target, api_server, push } = self;
+        let mut shape = shape(target, None)?;
+        shape.ca = target.ca()?;
+        let api_server = match api_server {
+            None => None,
+            Some(text) => {
+                let parts =
+                    text.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+                Some(parts.ok_or("--api-server has the form HOST:PORT, such as 10.0.0.1:6443")?)
+            }
+        };
+        let arguments = target.for_job(&shape).into_iter().chain(push.for_job()?).collect();
+        Ok(yaml(&make(&shape, arguments, api_server)))
+    }
 }
 
 /// As far as its form goes; what the fields may hold says the API server.

@@ -292,14 +292,20 @@ fn what_is_broken_on_purpose_is_noticed_there_too() {
     let place = Place::new();
     let mut test = place.program(&["self-test", "--testbed", "local", "--json"]);
     test.arg(place.path("report.json"));
-    // What a kubelet or a scheduler would meet, Vaults that are struck, and one object's fields. `scripts/self-test` does the rest.
-    for only in ["fault/pod.*", "fault/node.*", "fault/vault.killed*", "lie/vault.swapped-values", "role/*"] {
+    // What a kubelet or a scheduler would meet, Vaults that are struck, one object's fields, and the events that no other
+    // testbed has. `scripts/self-test` does the rest.
+    let events = ["day-two/vault-restarted *", "day-two/signing-key-*", "day-two/authority-renewed *"];
+    let others = ["fault/pod.*", "fault/node.*", "fault/vault.killed*", "lie/vault.swapped-values", "role/*"];
+    for only in others.iter().chain(&events) {
         test.args(["--only", only]);
     }
     let output = test.output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     let report = place.report();
     assert!(report["scores"].as_array().unwrap().len() == 3, "{}", report["scores"]);
+    let catalogue = Catalogue::embedded().unwrap();
+    let only_here = catalogue.scenarios.iter().filter(|it| it.configuration().day_two.restarts_a_server()).count();
+    assert_eq!(text(&output).matches("left-out: noticed").count(), only_here, "{}", text(&output));
     assert_eq!(processes_of(report["run"]["id"].as_str().unwrap()), 0);
 }
 
