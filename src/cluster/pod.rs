@@ -135,7 +135,7 @@ impl Apps {
         self.pods
             .state()
             .into_iter()
-            .filter(|pod| pod.namespace().as_deref() == Some(namespace) && app(pod))
+            .filter(|pod| is_in(&**pod, namespace) && app(pod))
             .filter(|pod| pod.metadata.deletion_timestamp.is_none())
             .max_by_key(|pod| pod.metadata.creation_timestamp.clone())
     }
@@ -180,7 +180,7 @@ impl Apps {
     pub async fn gone(&self, namespace: &str, limit: Duration) -> Result<(), TimedOut> {
         let subject = format!("end of the pods in namespace {namespace}");
         wait::until(&subject, limit, INTERVAL, || async {
-            let left = self.pods.state().into_iter().find(|pod| pod.namespace().as_deref() == Some(namespace));
+            let left = self.pods.state().into_iter().find(|pod| is_in(&**pod, namespace));
             left.map_or(Look::Done(()), |pod| Look::NotYet(state(&pod)))
         })
         .await
@@ -193,12 +193,16 @@ impl Apps {
         if refused.is_some() {
             return refused;
         }
-        let ours =
-            |it: &Deployment| it.namespace().as_deref() == Some(namespace) && self.is_deployment_of(it, scenario);
+        let ours = |it: &Deployment| is_in(it, namespace) && self.is_deployment_of(it, scenario);
         let deployment = self.deployments.state().into_iter().find(|deployment| ours(deployment))?;
         let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
         conditions.iter().find(|c| c.type_ == "ReplicaFailure" && c.status == "True")?.message.clone()
     }
+}
+
+/// Asked of every pod of the run by every scenario that waits, some twenty times a second: nothing is copied for it.
+fn is_in(object: &impl ResourceExt, namespace: &str) -> bool {
+    object.meta().namespace.as_deref() == Some(namespace)
 }
 
 fn is_of(object: &impl ResourceExt, scenario: &str) -> bool {

@@ -190,6 +190,15 @@ pub async fn start(site: Site<'_>, configuration: &Configuration, replicas: i32)
     Ok(())
 }
 
+/// Gives the app so many pods: none ends it, and its Runtime stays.
+///
+/// # Errors
+/// The API server refuses.
+pub async fn scale(site: Site<'_>, replicas: i32) -> Result<(), Error> {
+    let runtimes = Api::<Runtime>::namespaced(site.run.testbed.kube.clone(), &site.names.namespace);
+    patch(&runtimes, site.names.runtime, json!({ "spec": { "replicas": replicas } })).await
+}
+
 /// Edits what is to be edited while the app runs, to what the configuration says of it.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 
 use super::mutation::{self, Mutation, Object};
 use super::names::Names;
@@ -133,6 +133,8 @@ pub struct Run<'a> {
     pub apps: Apps,
     /// The documented token reviewer, made once.
     pub reviewer: Arc<OnceCell<ReviewerToken>>,
+    /// Whether a pod can run Vault: its image comes while scenarios are at work.
+    pub pods_can_run_vault: watch::Receiver<bool>,
 }
 
 /// A token reviewer's Service Account and token.

@@ -35,6 +35,8 @@ pub async fn start(
     may_review: bool,
     limit: Duration,
 ) -> Result<VaultSite, Error> {
+    // What brings the image goes away only with the run.
+    let _ = run.pods_can_run_vault.clone().wait_for(|can| *can).await;
     let kube = &run.testbed.kube;
     let accounts = Api::<ServiceAccount>::namespaced(kube.clone(), &names.namespace);
     create(run, &accounts, None, &k8s::service_account(owner, &names.namespace, NAME, None)).await?;

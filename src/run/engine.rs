@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::{Either, select};
+use tokio::sync::watch;
 
 use super::literal::Turns;
 use super::way::Way;
@@ -140,8 +141,6 @@ impl<'a, W: Work> OnTestbed<'a, W> {
     ) -> Result<(), String> {
         self.testbed = Some(testbed.clone());
         self.redactor.add(&testbed.vault.root_token);
-        let testbed = self.bring_vault(testbed, journal).await?;
-        self.testbed = Some(testbed.clone());
         self.kubelet = testbed.kubelet(journal).await.map_err(|error| error.to_string())?;
         result.timings.insert("testbed".to_owned(), millis(started));
         result.facts.versions = testbed.versions.clone();
@@ -151,9 +150,16 @@ impl<'a, W: Work> OnTestbed<'a, W> {
         let _ = self.events.send(crate::event::Event::TestbedReady { facts: Box::new(result.facts.clone()) });
         let started = Instant::now();
         let work = async {
+            let pods_can_run_vault = watch::Sender::new(false);
             let scenarios = async {
-                self.scenarios(&testbed, journal, result).await;
+                self.scenarios(&testbed, journal, pods_can_run_vault.subscribe(), result).await;
                 Ok(())
+            };
+            // Only who has a Vault in the cluster waits for its image, which is large.
+            let bring = async {
+                let brought = self.bring_vault(testbed.clone(), journal).await?;
+                pods_can_run_vault.send_replace(true);
+                Ok(brought)
             };
             let schedule = async {
                 match start {
@@ -161,7 +167,7 @@ impl<'a, W: Work> OnTestbed<'a, W> {
                     None => Ok(()),
                 }
             };
-            tokio::try_join!(scenarios, schedule).map(drop)
+            tokio::try_join!(bring, scenarios, schedule).map(|(brought, ..)| brought)
         };
         let done = tokio::select! {
             // First: what a scenario met of a testbed that is no more says nothing.
@@ -170,7 +176,8 @@ impl<'a, W: Work> OnTestbed<'a, W> {
             done = work => done,
         };
         result.timings.insert("scenarios".to_owned(), millis(started));
-        done
+        self.testbed = Some(done?);
+        Ok(())
     }
 
     /// Makes it possible that a pod runs Vault, where a scenario has its Vault in one.
@@ -184,7 +191,13 @@ impl<'a, W: Work> OnTestbed<'a, W> {
         Ok(testbed)
     }
 
-    async fn scenarios(&self, testbed: &Testbed, journal: &Journal, result: &mut RunResult) {
+    async fn scenarios(
+        &self,
+        testbed: &Testbed,
+        journal: &Journal,
+        pods_can_run_vault: watch::Receiver<bool>,
+        result: &mut RunResult,
+    ) {
         let ours = format!("{RUN_LABEL}={}", journal.run);
         // Where there is an operator of somebody's own, none of ours is beside it.
         let (apps, _operator) = if testbed.operator.is_some() {
@@ -203,6 +216,7 @@ impl<'a, W: Work> OnTestbed<'a, W> {
             redactor: self.redactor.clone(),
             apps,
             reviewer: Arc::default(),
+            pods_can_run_vault,
         };
         let way = Way {
             run: &run,

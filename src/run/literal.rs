@@ -19,7 +19,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use kube::api::{Api, DeleteParams};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -300,10 +300,7 @@ async fn start_and_look(
     example: Example,
     limit: Duration,
 ) -> Result<Sighting, Error> {
-    let runtimes = Api::<Runtime>::namespaced(site.run.testbed.kube.clone(), &site.names.namespace);
-    let patch = Patch::Merge(json!({ "spec": { "replicas": 1 } }));
-    let started = runtimes.patch(RUNTIME, &PatchParams::default(), &patch).await;
-    started.map_err(cluster(Operation::Patch, &runtimes, RUNTIME))?;
+    app::scale(site, 1).await?;
     let mut sighting = look(site, &scenario.id, limit).await;
     let account = match example {
         Example::A => AccountName::PmpSecretAccessor,

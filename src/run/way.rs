@@ -178,9 +178,13 @@ impl Way<'_> {
         if let Some(meanwhile) = &scenario.expect.meanwhile {
             let (oracle, stored) = (self.oracle, stored.fingerprints);
             let life = Life { site, scenario, configuration, oracle, stored, account, accessor, reviewer };
-            let sighting = life.live(meanwhile, || clock.left_of(self.limit)).await;
+            let sighting = life.live(meanwhile, || clock.left_of(self.limit)).await?;
             timings.observe_ms = millis(started);
-            return sighting;
+            // As long as it lives it logs in, on a machine where others still start.
+            if let Err(error) = app::scale(site, 0).await {
+                tracing::debug!(%error, "the app lives on");
+            }
+            return Ok(sighting);
         }
         let mut sighting = look(site, &scenario.id, clock.left_of(self.limit)).await;
         timings.observe_ms = millis(started);

@@ -161,6 +161,7 @@ impl Placed {
             redactor: run.redactor.clone(),
             apps: Apps::watch(&testbed.kube, &ours, run.apps.refusals.clone()),
             reviewer: run.reviewer.clone(),
+            pods_can_run_vault: run.pods_can_run_vault.clone(),
         };
         go(&Way { run: &run, limit, ..*way }).await
     }
