@@ -92,6 +92,8 @@ impl Desk {
             .args(arguments)
             .current_dir(&self.home)
             .env("HOME", &self.home)
+            // What `kubectl edit` writes down meanwhile goes with the run, also where it is killed.
+            .env("TMPDIR", &self.home)
             .env("KUBECONFIG", self.home.join("kubeconfig"))
             .envs(self.server.client_settings(site.vault.admin.address(), token.expose_secret()))
             // `kubectl` and `vault` are written in Go and end within a second: to collect garbage before takes
