@@ -5,9 +5,10 @@ use std::fmt::Debug;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, ResourceExt};
 use serde::Serialize;
@@ -21,6 +22,11 @@ use crate::wait::{self, Look, TimedOut};
 /// How long the node may take to take pods once its API server answers; it takes
 /// ten seconds, and half a minute where the machine is busy.
 const NODE_LIMIT: Duration = Duration::from_secs(180);
+
+/// So long after a definition is established, by the whole second in which it was, an API server lets every creation of
+/// one of its objects sleep: another API server may not know of it yet (`customresource_handler.go` in Kubernetes'
+/// apiextensions-apiserver).
+const HOLDS_CREATIONS: Duration = Duration::from_secs(2);
 
 /// Why the API server of a testbed cannot be used.
 #[derive(Debug, Error)]
@@ -112,13 +118,20 @@ pub async fn takes_pods(kube: &Client, node: &str) -> Result<(), Error> {
     Ok(ready.await?)
 }
 
-/// Makes our definitions of the custom resources.
+/// Makes our definitions of the custom resources. The API server takes them before it is ready, and the earlier it does
+/// the sooner it [lets objects of them be created](lets_create).
 ///
 /// # Errors
-/// The API server refuses.
-pub async fn apply_definitions(kube: &Client) -> Result<(), Error> {
+/// The API server does not take them within the time limit.
+pub async fn apply_definitions(kube: &Client, limit: Duration) -> Result<(), Error> {
     let ours = mendix::custom_resource_definitions().map_err(cannot("take the custom resource definitions"))?;
-    establish(kube, &ours).await
+    let taken = wait::until("API server to take definitions", limit, Duration::from_millis(150), || async {
+        match establish(kube, &ours).await {
+            Ok(()) => Look::Done(()),
+            Err(error) => Look::NotYet(error.to_string()),
+        }
+    });
+    Ok(taken.await?)
 }
 
 /// Makes these definitions of custom resources, and waits until the API server serves them.
@@ -147,6 +160,29 @@ pub async fn establish(kube: &Client, wanted: &[impl ResourceExt + Serialize + D
         .await?;
     }
     Ok(())
+}
+
+/// Waits until objects of every definition are created at once. A creation that comes sooner sleeps for the whole of
+/// [`HOLDS_CREATIONS`].
+///
+/// # Errors
+/// The API server does not list its definitions.
+pub async fn lets_create(kube: &Client) -> Result<(), Error> {
+    let definitions = Api::<CustomResourceDefinition>::all(kube.clone()).list(&ListParams::default()).await;
+    let definitions = definitions.map_err(cannot("list the custom resource definitions"))?;
+    let conditions = definitions.iter().filter_map(|it| it.status.as_ref()?.conditions.as_ref()).flatten();
+    let since = conditions.filter(|condition| condition.type_ == "Established");
+    let last = since.filter_map(|condition| Some(condition.last_transition_time.as_ref()?.0)).max();
+    if let Some(last) = last {
+        tokio::time::sleep(left_of(last, Timestamp::now())).await;
+    }
+    Ok(())
+}
+
+/// What is left of [`HOLDS_CREATIONS`], whatever another machine's clock says.
+fn left_of(established: Timestamp, now: Timestamp) -> Duration {
+    let since = Duration::try_from(now.duration_since(established)).unwrap_or_default();
+    HOLDS_CREATIONS.saturating_sub(since)
 }
 
 /// The API server as Vault must be told of it, by a host and a port that Vault reaches.
@@ -178,7 +214,19 @@ fn base64(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
+
+    #[rstest]
+    #[case::at_once(0, 2000)]
+    #[case::later(1400, 600)]
+    #[case::long_ago(60_000, 0)]
+    #[case::by_a_clock_that_is_behind(-60_000, 2000)]
+    fn what_is_left_of_the_time_in_which_creations_sleep(#[case] since_ms: i64, #[case] left_ms: u64) {
+        let (established, now) = (Timestamp::UNIX_EPOCH, Timestamp::from_millisecond(since_ms).unwrap());
+        assert_eq!(left_of(established, now), Duration::from_millis(left_ms));
+    }
 
     #[test]
     fn another_address_of_the_api_server_changes_nothing_else_of_a_kubeconfig() {

@@ -130,13 +130,15 @@ impl<'a> Start<'a> {
         let up = async {
             let kube = self.reach(kubeconfig).await?;
             let described = async {
+                api_server::ready(&kube, self.limit).await?;
                 let (host, port) = self.machine.api_server().await?;
                 Ok::<_, Error>(api_server::describe(&kube, kubeconfig, &host, port).await?)
             };
             let definitions = async {
                 let Some(manifests) = self.wanted.operator() else {
-                    return Ok(api_server::apply_definitions(&kube).await?);
+                    return Ok(api_server::apply_definitions(&kube, self.limit).await?);
                 };
+                api_server::ready(&kube, self.limit).await?;
                 let definitions: Vec<_> = manifests.definitions.iter().map(|it| &it.object).cloned().collect();
                 api_server::establish(&kube, &definitions).await?;
                 let (host, port) = self.machine.api_server().await?;
@@ -159,9 +161,7 @@ impl<'a> Start<'a> {
         let text = self.machine.kubeconfig(self.limit).await?;
         let file = |source| Error::File { what: "write", path: kubeconfig.to_owned(), source };
         std::fs::write(kubeconfig, text).map_err(file)?;
-        let kube = api_server::client(kubeconfig, &self.outages).await?;
-        api_server::ready(&kube, self.limit).await?;
-        Ok(kube)
+        Ok(api_server::client(kubeconfig, &self.outages).await?)
     }
 
     /// Waits until pods are scheduled, and lets the apps start then.
@@ -170,7 +170,10 @@ impl<'a> Start<'a> {
     /// The node or the operator is not ready within the time limit.
     pub async fn schedule(&self, testbed: &Testbed) -> Result<(), Error> {
         let node = self.machine.node();
-        step(self.events, "wait for the node", api_server::takes_pods(&testbed.kube, &node)).await?;
+        let ready = async {
+            tokio::try_join!(api_server::takes_pods(&testbed.kube, &node), api_server::lets_create(&testbed.kube))
+        };
+        step(self.events, "wait for the node", ready).await?;
         if let Some(manifests) = self.wanted.operator() {
             step(self.events, "wait for the operator", install::running(&testbed.kube, manifests)).await?;
         }
