@@ -324,7 +324,7 @@ fn selects(selector: &str, object: &Value) -> bool {
 pub fn path(plural: &str, name: &str) -> String {
     let group = match plural {
         "deployments" | "replicasets" => "/apis/apps/v1",
-        "runtimes" | "operatorconfigurations" => "/apis/privatecloud.mendix.com/v1alpha1",
+        "mendixapps" | "runtimes" | "operatorconfigurations" => "/apis/privatecloud.mendix.com/v1alpha1",
         _ => "/api/v1",
     };
     match plural {

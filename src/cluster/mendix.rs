@@ -1,10 +1,10 @@
-//! `OperatorConfiguration` and `Runtime` of the Mendix Operator: custom
+//! `OperatorConfiguration`, `MendixApp` and `Runtime` of the Mendix Operator: custom
 //! resources with the fields that the page names, everything else preserved,
 //! and the Deployment that an operator makes of them.
 //!
 //! The real operator is not public. What is decided here is marked
 //! `evidence: stand-in` in every report; where the real operator's manifests
-//! are at hand, only [`deployment`] and the controller around it fall away.
+//! are at hand, [`deployment`], [`mendix_app`] and the controller around them fall away.
 
 use std::collections::BTreeMap;
 
@@ -44,6 +44,19 @@ pub struct OperatorConfigurationSpec {
     pub runtime_automount_service_account_token: Option<bool>,
 }
 
+/// An app's environment, of which an operator makes its `Runtime` and all the rest. The page says nothing of it, and nothing
+/// here depends on its fields.
+#[derive(CustomResource, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[kube(
+    group = "privatecloud.mendix.com",
+    version = "v1alpha1",
+    kind = "MendixApp",
+    plural = "mendixapps",
+    namespaced,
+    schema = "disabled"
+)]
+pub struct MendixAppSpec {}
+
 /// An app.
 #[derive(CustomResource, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
@@ -64,7 +77,7 @@ pub struct RuntimeSpec {
     pub replicas: Option<i32>,
 }
 
-/// The CRDs of both.
+/// The CRDs of all three.
 ///
 /// # Errors
 /// Never in practice: the definitions are constant.
@@ -75,6 +88,7 @@ pub fn custom_resource_definitions() -> Result<Vec<CustomResourceDefinition>, se
             "operatorconfiguration",
             json!({ "runtimeAutomountServiceAccountToken": { "type": "boolean" } }),
         ),
+        ("MendixApp", "mendixapp", json!({})),
         (
             "Runtime",
             "runtime",
@@ -143,6 +157,15 @@ pub fn runtime(owner: &Owner, namespace: &str, app: &PodTemplate, replicas: i32)
     let mut object = Runtime::new(RUNTIME, RuntimeSpec { template, replicas: Some(replicas) });
     object.metadata = owner.meta(RUNTIME, Some(namespace));
     Ok(object)
+}
+
+/// The `MendixApp` that a `Runtime` is of: an operator names what it makes after the environment.
+#[must_use]
+pub fn mendix_app(runtime: &Runtime) -> MendixApp {
+    let mut object = MendixApp::new(&runtime.name_any(), MendixAppSpec {});
+    object.metadata.namespace = runtime.namespace();
+    object.metadata.labels = runtime.metadata.labels.clone();
+    object
 }
 
 /// The app's pod: the probe, with the Service Account that the page sets, or none.
@@ -247,6 +270,7 @@ mod tests {
         insta::assert_json_snapshot!((
             custom_resource_definitions().unwrap(),
             &configuration,
+            mendix_app(&annotated(None)),
             annotated(None),
             deployment(&annotated(None), Some(&configuration), &[RUN_LABEL, SCENARIO_LABEL]).unwrap(),
         ));

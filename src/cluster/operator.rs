@@ -1,6 +1,6 @@
 //! The stand-in for the Mendix Operator: a controller that turns each `Runtime`
 //! of one run, or in a pod every `Runtime`, into its Deployment, and again whenever the `Runtime` or its
-//! namespace's `OperatorConfiguration` changes.
+//! namespace's `OperatorConfiguration` changes. Its part is the `MendixApp` that owns a `Runtime`, too.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,12 +12,15 @@ use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{Controller, watcher};
-use kube::{Client, ResourceExt};
+use kube::{Client, Resource as _, ResourceExt};
 use thiserror::Error;
 use tokio::task::JoinHandle;
 
-use super::mendix::{OPERATOR_CONFIGURATION, OperatorConfiguration, Runtime, deployment};
+use super::mendix::{MendixApp, OPERATOR_CONFIGURATION, OperatorConfiguration, Runtime, deployment, mendix_app};
 use super::{RUN_LABEL, SCENARIO_LABEL};
+
+/// Whose the fields are that it sets.
+const MANAGER: &str = "mendix-operator-stand-in";
 
 /// Why a `Runtime` has no Deployment yet; it is tried again.
 #[derive(Debug, Error)]
@@ -85,6 +88,21 @@ pub fn start(client: Client, whose: Whose<'_>, refusals: Refusals) -> JoinHandle
     })
 }
 
+/// Gives a `Runtime` that is still to be made its owner, the `MendixApp` of its environment, as what an operator makes has one.
+///
+/// That is applied and not created: in a namespace where several apps of a name follow one another, it stays for them all,
+/// and goes with the namespace.
+///
+/// # Errors
+/// The API server refuses it.
+pub async fn own(client: &Client, runtime: &mut Runtime) -> Result<(), kube::Error> {
+    let app = mendix_app(runtime);
+    let apps = Api::<MendixApp>::namespaced(client.clone(), &runtime.namespace().unwrap_or_default());
+    let made = apps.patch(&app.name_any(), &PatchParams::apply(MANAGER).force(), &Patch::Apply(&app)).await?;
+    runtime.metadata.owner_references = made.controller_owner_ref(&()).map(|owner| vec![owner]);
+    Ok(())
+}
+
 async fn reconcile(runtime: Arc<Runtime>, context: Arc<Context>) -> Result<Action, Error> {
     // A Runtime that is on its way out gets no new pods.
     if runtime.metadata.deletion_timestamp.is_some() {
@@ -95,7 +113,7 @@ async fn reconcile(runtime: Arc<Runtime>, context: Arc<Context>) -> Result<Actio
     let configuration = configurations.get_opt(OPERATOR_CONFIGURATION).await?;
     let made = deployment(&runtime, configuration.as_ref(), context.copied)?;
     let deployments = Api::<Deployment>::namespaced(context.client.clone(), &namespace);
-    let apply = PatchParams::apply("mendix-operator-stand-in").force();
+    let apply = PatchParams::apply(MANAGER).force();
     let taken = deployments.patch(&made.name_any(), &apply, &Patch::Apply(&made)).await;
     {
         let mut refusals = context.refusals.lock().unwrap_or_else(PoisonError::into_inner);
@@ -186,6 +204,24 @@ mod tests {
         // With it goes what was made of it.
         assert_eq!(made.body["metadata"]["ownerReferences"][0]["uid"], UID);
         assert!(working.refusals.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_runtime_is_owned_by_the_mendix_app_of_its_name_which_one_request_makes() {
+        let server = ApiServer::playing(Scenario::Runtime);
+        let client = server.client();
+        let mut runtime = Api::<Runtime>::namespaced(client.clone(), NAMESPACE).get(RUNTIME).await.unwrap();
+        own(&client, &mut runtime).await.unwrap();
+        let asked = server.asked(&Method::PATCH);
+        let [made] = asked.as_slice() else { panic!("{asked:?}") };
+        assert_eq!(made.path, path("mendixapps", RUNTIME));
+        assert!(made.query.contains("fieldManager=mendix-operator-stand-in"), "{}", made.query);
+        assert_eq!(made.body["metadata"]["labels"][RUN_LABEL], RUN);
+        let owner = &runtime.owner_references()[0];
+        assert_eq!(
+            (&*owner.api_version, &*owner.kind, &*owner.name, &*owner.uid, owner.controller),
+            ("privatecloud.mendix.com/v1alpha1", "MendixApp", RUNTIME, UID, Some(true))
+        );
     }
 
     #[tokio::test]

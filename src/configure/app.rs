@@ -14,8 +14,9 @@ use super::names::{Names, SIBLING};
 use super::site::{Error, Operation, Site, cluster, create};
 use super::{auth, expired_token};
 use crate::cluster::inherited::Inherited;
-use crate::cluster::mendix::{self, OPERATOR_CONFIGURATION, OperatorConfiguration, Runtime};
+use crate::cluster::mendix::{self, MendixApp, OPERATOR_CONFIGURATION, OperatorConfiguration, Runtime};
 use crate::cluster::objects as k8s;
+use crate::cluster::operator;
 use crate::cluster::patience::why;
 use crate::journal::Resource;
 use crate::probe::input::{Input, Living, TOKEN_FILE};
@@ -142,7 +143,7 @@ fn living(site: Site<'_>, configuration: &Configuration) -> Option<Living> {
     })
 }
 
-/// Writes the operator's setting and the Runtime; with `replicas: 0` the app waits.
+/// Writes the operator's setting and the Runtime, with the MendixApp above it; with `replicas: 0` the app waits.
 ///
 /// # Errors
 /// The API server refuses, or the probe's input cannot be written.
@@ -185,6 +186,11 @@ pub async fn start(site: Site<'_>, configuration: &Configuration, replicas: i32)
         let mut value = serde_json::to_value(&runtime).map_err(broken)?;
         json_patch::merge(&mut value, patch);
         runtime = serde_json::from_value(value).map_err(broken)?;
+    }
+    // An operator that is not ours would make all the rest of a MendixApp, a Runtime of its own among it.
+    if run.testbed.operator.is_none() {
+        let apps = Api::<MendixApp>::namespaced(kube.clone(), &names.namespace);
+        operator::own(kube, &mut runtime).await.map_err(cluster(Operation::Create, &apps, names.runtime))?;
     }
     create(run, &Api::<Runtime>::namespaced(kube.clone(), &names.namespace), None, &runtime).await?;
     Ok(())

@@ -165,6 +165,10 @@ pub async fn reuse(
     testbed.origins.insert("probe".to_owned(), probe.origin);
     testbed.probe = probe.reference;
     if renewed {
+        // Another program may have other definitions.
+        if testbed.operator.is_none() {
+            api_server::apply_definitions(&testbed.kube).await?;
+        }
         // The next run finds it there.
         save(runs, &testbed)?;
     }

@@ -25,7 +25,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::AbortHandle;
 
 use crate::cluster::RUN_LABEL;
-use crate::cluster::mendix::{OperatorConfiguration, Runtime};
+use crate::cluster::mendix::{MendixApp, OperatorConfiguration, Runtime};
 
 /// The label by which a Deployment's pods of one template are told from those of another.
 const TEMPLATE_HASH: &str = "pod-template-hash";
@@ -140,6 +140,7 @@ async fn furnish(client: &Client, namespace: &str, authority: &str) {
 /// Empties a namespace, waits until its pods have ended, and lets it go.
 async fn empty(client: Client, mut namespace: Namespace) {
     let name = namespace.name_any();
+    remove_all::<MendixApp>(&client, &name).await;
     remove_all::<Runtime>(&client, &name).await;
     remove_all::<OperatorConfiguration>(&client, &name).await;
     remove_all::<Deployment>(&client, &name).await;
