@@ -1,6 +1,15 @@
-//! The end of processes: of those that this one starts, and of itself.
+//! Programs and processes: whether a file can be started, and the end of what this process starts and of itself.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use tokio::process::Child;
+
+/// Whether a file is there and can be started.
+#[must_use]
+pub fn is_program(file: &Path) -> bool {
+    file.metadata().is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
+}
 
 /// A process group that is killed unless it is over.
 pub struct Group(Option<u32>);

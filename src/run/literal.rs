@@ -9,6 +9,7 @@ mod desk;
 mod effect;
 mod kubeconfig;
 mod made;
+mod promised;
 mod reader;
 mod session;
 mod told;

@@ -83,6 +83,7 @@ async fn type_text(
     let mut tools = vec!["setpriv", "setsid", "bash", "sh", "vault", "kubectl", "base64", "sed"];
     tools.extend(configuration.jq.then_some("jq"));
     let ours = stand_in(block.distribution);
+    let promised = desk.promised(&tools);
     let programs = desk.programs(&tools, ours.as_slice())?;
     let mark = random(16);
     let named = block.steps.iter().filter_map(|step| match &step.shown {
@@ -120,5 +121,13 @@ async fn type_text(
     // What is told of it has the documented name again.
     let mount = format!("auth/{}/", site.names.auth_mount);
     let said = String::from_utf8_lossy(&done.stdout).replace(&mount, DOCUMENTED_MOUNT);
-    Ok(Told::read(&said, &mark, done.status.code()))
+    let told = Told::read(&said, &mark, done.status.code());
+    for (code, said) in told.ended() {
+        promised.kept(code, said)?;
+    }
+    if !told.began() {
+        let code = done.status.code().map_or("none".to_owned(), |code| code.to_string());
+        return Err(Error::Other { what: "start bash", reason: format!("it ran nothing; exit code {code}") });
+    }
+    Ok(told)
 }

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::process::Command;
 
+use super::promised::Promised;
 use crate::configure::{Error, Site};
+use crate::process::is_program;
 use crate::testbed::Server;
 
 /// What a reader has installed, and what gives the session to them.
@@ -20,13 +22,13 @@ pub fn other(what: &'static str) -> impl FnOnce(std::io::Error) -> Error {
     move |error| Error::Other { what, reason: error.to_string() }
 }
 
-/// Where a program is: among the testbed's own, or on the PATH.
-fn found(tool: &str, own: &Programs) -> Option<PathBuf> {
+/// Where a program is to be: among the testbed's own, which may have gone since, or on the PATH.
+fn place(tool: &str, own: &Programs) -> Option<PathBuf> {
     if let Some(own) = own.get(tool) {
         return Some(own.clone());
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).map(|folder| folder.join(tool)).find(|file| file.is_file())
+    std::env::split_paths(&path).map(|folder| folder.join(tool)).find(|file| is_program(file))
 }
 
 /// Programs that a testbed has beside those on the PATH, by name.
@@ -35,7 +37,17 @@ type Programs = BTreeMap<String, PathBuf>;
 /// The tools that neither the testbed has nor are on the PATH.
 #[must_use]
 pub fn missing_tools(server: Server, own: &Programs) -> Vec<&'static str> {
-    tools(server).into_iter().filter(|tool| found(tool, own).is_none()).collect()
+    let is_there = |tool: &&str| place(tool, own).is_some_and(|file| is_program(&file));
+    tools(server).into_iter().filter(|tool| !is_there(tool)).collect()
+}
+
+/// What is missing, in words: where it was, or that the PATH has none.
+fn lacking(missing: &[&str], own: &Programs) -> String {
+    let one = |tool: &&str| match own.get(*tool) {
+        Some(file) => format!("{} is gone", file.display()),
+        None => format!("{tool} is not on the PATH"),
+    };
+    missing.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// A program of ours: its name and its text.
@@ -61,7 +73,7 @@ impl Desk {
         if !missing.is_empty() {
             return Err(Error::Other {
                 what: "type the page's commands",
-                reason: format!("not on the PATH: {}; `doctor` says how to get them", missing.join(", ")),
+                reason: format!("{}; `doctor` says how to get them", lacking(&missing, &own)),
             });
         }
         let home = site.run.journal.folder().join(scenario);
@@ -105,6 +117,13 @@ impl Desk {
         command
     }
 
+    /// What of these tools a shell is promised: all that are there. The server's has the name `vault`.
+    #[must_use]
+    pub fn promised(&self, tools: &[&'static str]) -> Promised {
+        let named = |tool: &&'static str| Some((*tool, place(self.program(tool), &self.own)?));
+        Promised::new(tools.iter().filter_map(named).collect())
+    }
+
     fn program<'a>(&self, tool: &'a str) -> &'a str {
         if tool == "vault" { self.server.program() } else { tool }
     }
@@ -118,7 +137,7 @@ impl Desk {
     pub fn programs(&self, tools: &[&str], ours: &[Program]) -> Result<PathBuf, Error> {
         let folder = self.home.join("bin");
         std::fs::create_dir_all(&folder).map_err(other("make a folder of programs"))?;
-        for (tool, file) in tools.iter().filter_map(|tool| Some((tool, found(self.program(tool), &self.own)?))) {
+        for (tool, file) in tools.iter().filter_map(|tool| Some((tool, place(self.program(tool), &self.own)?))) {
             std::os::unix::fs::symlink(file, folder.join(tool)).map_err(other("link a program"))?;
         }
         for (name, text) in ours {

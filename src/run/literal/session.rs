@@ -8,6 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
 use super::desk::{Desk, Program, other};
+use super::promised::Promised;
 use super::reader::Access;
 use crate::configure::{Error, Site};
 use crate::process::Group;
@@ -31,6 +32,7 @@ pub struct Session {
     output: Lines<BufReader<ChildStdout>>,
     /// Ends the output of one command; random, so that no command prints it by chance.
     mark: String,
+    promised: Promised,
 }
 
 impl Session {
@@ -62,12 +64,17 @@ impl Session {
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Error::Other { what: "start bash", reason: "it has no input or output".to_owned() });
         };
-        let mut session = Self { child, group, input, output: BufReader::new(output).lines(), mark: random(16) };
+        let promised = desk.promised(&["bash", "vault", "kubectl", "jq", "base64"]);
+        let output = BufReader::new(output).lines();
+        let mut session = Self { child, group, input, output, mark: random(16), promised };
         session.run("exec 2>&1", None).await?;
         Ok(session)
     }
 
     /// Runs one command and gives its exit code and the last line that it printed.
+    ///
+    /// # Errors
+    /// It takes too long, the session ended, or a program that it was promised is gone.
     pub async fn run(&mut self, command: &str, edit: Option<&Edit>) -> Result<(i32, String), Error> {
         let mut text = String::new();
         if let Some(edit) = edit {
@@ -89,7 +96,11 @@ impl Session {
             Err(std::io::Error::other("the session ended"))
         };
         match tokio::time::timeout(COMMAND_LIMIT, talk).await {
-            Ok(done) => done.map_err(other("type a command of the page")),
+            Ok(done) => {
+                let (code, said) = done.map_err(other("type a command of the page"))?;
+                self.promised.kept(code, &said)?;
+                Ok((code, said))
+            }
             Err(_) => Err(Error::Other {
                 what: "type a command of the page",
                 reason: format!("not done within {} s", COMMAND_LIMIT.as_secs()),

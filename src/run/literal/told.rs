@@ -91,6 +91,18 @@ impl Told {
         told
     }
 
+    /// Whether the shell ran anything.
+    #[must_use]
+    pub const fn began(&self) -> bool {
+        !self.ran.is_empty()
+    }
+
+    /// How each command ended that was run, with the last line that it printed; then the shell itself.
+    pub fn ended(&self) -> impl Iterator<Item = (i32, &str)> {
+        let commands = self.ran.iter().map(|ran| (ran.code, &*ran.said));
+        commands.chain([(self.code, "")]).map(|(code, said)| (code.unwrap_or(-1), said))
+    }
+
     /// Whether a step came to what it is there for, and what was seen, in one sentence. `now` is in seconds since 1970.
     #[must_use]
     pub fn shows(&self, shown: &Shown, may_review: bool, now: u64) -> (bool, String) {
@@ -172,5 +184,8 @@ M ends T 87400
         assert_eq!(lasts(8760), (false, "T ends after 24 h, and 8760 h were asked for".to_owned()));
         assert!(lasts(24).0);
         assert_eq!(shows(Shown::ShellStays), (false, "the shell ended, with exit code 1: no cluster".to_owned()));
+        let ended: Vec<_> = told.ended().collect();
+        assert_eq!(ended, [(1, ""), (2, "* it is refused"), (0, ""), (0, ""), (-1, "no cluster"), (1, "")]);
+        assert!(told.began() && !Told::read("", "M", Some(127)).began());
     }
 }

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::server::Server;
 use super::error::{Error, file};
+use crate::process::is_program;
 
 /// The key-value store of the API server.
 pub const ETCD: &str = "etcd";
@@ -125,11 +126,6 @@ fn is_foreign(path: &Path) -> bool {
     let built_for = |header: [u8; 20]| (header[4], header[5], header[18], header[19]);
     let ours = header(Path::new("/proc/self/exe")).map(built_for);
     header(path).filter(|header| header.starts_with(b"\x7fELF")).map(built_for).is_some_and(|it| Some(it) != ours)
-}
-
-fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
 /// `sha256:…` of a file.
