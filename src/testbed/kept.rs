@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,9 @@ use crate::vault::log::LogBook;
 
 /// The file's name in the run's folder.
 const FILE: &str = "testbed.json";
+
+/// How long an API server that is up may take for definitions.
+const DEFINITIONS_LIMIT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -167,7 +171,8 @@ pub async fn reuse(
     if renewed {
         // Another program may have other definitions.
         if testbed.operator.is_none() {
-            api_server::apply_definitions(&testbed.kube).await?;
+            api_server::apply_definitions(&testbed.kube, DEFINITIONS_LIMIT).await?;
+            api_server::lets_create(&testbed.kube).await?;
         }
         // The next run finds it there.
         save(runs, &testbed)?;
