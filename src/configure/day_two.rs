@@ -132,6 +132,7 @@ async fn change(site: Site<'_>, configuration: &Configuration) -> Result<Option<
         }
         DayTwo::VaultSealed => admin.seal().await?,
         DayTwo::VaultRestarted => site.vault.restart(site.run.journal, &names.global, RESTART_LIMIT).await?,
+        DayTwo::VaultFailsOver => site.vault.kill_active().await?,
         DayTwo::SigningKeyRotated => _ = restart_api_server(site, Renewed::SigningKeyAdded).await?,
         DayTwo::SigningKeyReplaced => _ = restart_api_server(site, Renewed::SigningKeyReplaced).await?,
         DayTwo::SigningKeyReplacedForReviewer => {
@@ -191,6 +192,8 @@ pub async fn mend(site: Site<'_>, configuration: &Configuration) -> Result<Mende
             let account = names.account(configuration.role_service_account);
             admin.write_role(&names.auth_mount, names.role, &role(names, account)).await?;
         }
+        // The nodes that are left do it.
+        DayTwo::VaultFailsOver => admin.has_active_node().await?,
         DayTwo::VaultSealed | DayTwo::VaultRestarted => {
             let key = site
                 .vault

@@ -118,9 +118,16 @@ impl Way<'_> {
         let vault = match configuration.vault {
             VaultPlace::Outside if !own => &self.run.testbed.vault,
             VaultPlace::Outside => {
-                let keeps =
-                    if configuration.day_two == DayTwo::VaultRestarted { Keeps::OnDisk } else { Keeps::InMemory };
-                own_vault = start_vault(self.run, &names, 8200, keeps, self.limit).await?;
+                own_vault = match configuration.day_two {
+                    DayTwo::VaultFailsOver => {
+                        let (testbed, journal) = (self.run.testbed, self.run.journal);
+                        let site = testbed.start_vault_of_nodes(journal, &names.global, self.limit).await?;
+                        self.run.redactor.add(&site.root_token);
+                        site
+                    }
+                    DayTwo::VaultRestarted => start_vault(self.run, &names, 8200, Keeps::OnDisk, self.limit).await?,
+                    _ => start_vault(self.run, &names, 8200, Keeps::InMemory, self.limit).await?,
+                };
                 &own_vault
             }
             VaultPlace::OutsideOnPort80 => {

@@ -42,6 +42,8 @@ pub enum DayTwo {
     VaultSealed,
     /// Vault's process ends and starts again, with what it has on its disk.
     VaultRestarted,
+    /// The active one of Vault's three nodes ends, and the app asks another.
+    VaultFailsOver,
     /// The API server signs tokens with another key and takes those of the key before it as well; once the token reviewer
     /// and the app have tokens of the other key, the key before it goes.
     SigningKeyRotated,
@@ -90,7 +92,7 @@ impl DayTwo {
     /// Whether it strikes a Vault, which the scenario must then have for itself.
     #[must_use]
     pub const fn strikes_vault(self) -> bool {
-        matches!(self, Self::VaultSealed | Self::VaultRestarted)
+        matches!(self, Self::VaultSealed | Self::VaultRestarted | Self::VaultFailsOver)
     }
 
     /// Whether it strikes an API server, which the scenario must then have for itself.
@@ -108,7 +110,7 @@ impl DayTwo {
     /// Whether a server ends and starts anew with what it has stored.
     #[must_use]
     pub const fn restarts_a_server(self) -> bool {
-        self.strikes_api_server() || matches!(self, Self::VaultRestarted)
+        self.strikes_api_server() || matches!(self, Self::VaultRestarted | Self::VaultFailsOver)
     }
 
     /// Whether the token reviewer must be one of the scenario's own.

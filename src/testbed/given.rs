@@ -13,7 +13,7 @@ use super::error::Error;
 use super::local::kubelet::Kubelet;
 use super::machine::Machine;
 use super::server::Server;
-use super::terms::{ApiServer, Creation, PodAddress, Renewed, Special, StandIn, StartedVault, VaultWanted};
+use super::terms::{ApiServer, Creation, Keeps, PodAddress, Renewed, Special, StandIn, StartedVault, VaultWanted};
 use crate::cluster::patience::Outages;
 use crate::event::Events;
 use crate::journal::Journal;
@@ -32,18 +32,29 @@ pub struct VaultSite {
     pub log: LogBook,
     /// The server, where it is one of the testbed's own.
     server: Option<(Machine, String)>,
+    /// The node that is active at first, where this one is a standby.
+    active: Option<String>,
 }
 
 impl VaultSite {
     /// A Vault that the testbed did not start: one in the cluster.
     #[must_use]
     pub fn in_cluster(admin: crate::vault::Client, root_token: SecretString, pod_host: String, log: LogBook) -> Self {
-        Self { admin, root_token, pod_host, log, server: None }
+        Self { admin, root_token, pod_host, log, server: None, active: None }
     }
 
     pub(super) fn of(machine: &Machine, started: StartedVault) -> Self {
         let StartedVault { name, admin, root_token, pod_host, log } = started;
-        Self { admin, root_token, pod_host, log, server: Some((machine.clone(), name)) }
+        Self { admin, root_token, pod_host, log, server: Some((machine.clone(), name)), active: None }
+    }
+
+    /// Kills the node that is active at first, so that another is elected.
+    ///
+    /// # Errors
+    /// It does not run, or this is none of several nodes.
+    pub async fn kill_active(&self) -> Result<(), Error> {
+        let (machine, _) = self.server.as_ref().ok_or(Error::NotOurs("kill its active node"))?;
+        machine.kill(self.active.as_ref().ok_or(Error::NotOurs("kill its active node"))?).await
     }
 
     /// Kills it.
@@ -147,6 +158,20 @@ impl Testbed {
     #[must_use]
     pub fn api_server_of(&self, of: &str) -> ApiServer {
         self.machine.own_api_server(of).map_or_else(|| self.api_server.clone(), |(_, told)| told)
+    }
+
+    /// Starts a Vault of three nodes with integrated storage, which one scenario has for itself, and gives a standby.
+    ///
+    /// # Errors
+    /// One does not start within the time limit, or this testbed has none to give ([`Special::Restarts`]).
+    pub async fn start_vault_of_nodes(&self, journal: &Journal, of: &str, limit: Duration) -> Result<VaultSite, Error> {
+        let wanted = VaultWanted { of: Some(of), port: 8200, keeps: Keeps::OnDisk, limit };
+        let active = self.machine.start_vault(journal, wanted).await?;
+        active.admin.let_nodes_be_elected_soon().await?;
+        let standby = self.machine.start_standby(journal, (of, 2), &active, limit).await?;
+        self.machine.start_standby(journal, (of, 3), &active, limit).await?;
+        active.admin.has_voters(3).await?;
+        Ok(VaultSite { active: Some(active.name), ..VaultSite::of(&self.machine, standby) })
     }
 
     /// Makes it possible that a pod runs Vault, with a folder for what takes

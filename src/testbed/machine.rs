@@ -280,6 +280,20 @@ impl Machine {
         }
     }
 
+    /// Starts a further node of a Vault on a disk.
+    pub async fn start_standby(
+        &self,
+        journal: &Journal,
+        node: (&str, usize),
+        active: &StartedVault,
+        limit: Duration,
+    ) -> Result<StartedVault, Error> {
+        match self {
+            Self::Kind(_) => Err(Error::OnlyLocal("start a further node of a Vault")),
+            Self::Local(machine) => Ok(machine.start_standby(journal, node, active, limit).await?),
+        }
+    }
+
     /// Ends a Vault on a disk and starts it again.
     pub async fn restart_vault(
         &self,

@@ -15,6 +15,7 @@ pub mod client;
 pub mod hcl;
 pub mod log;
 pub mod objects;
+mod raft;
 pub mod transport;
 mod trust;
 

@@ -352,6 +352,23 @@ impl Machine {
         Ok(())
     }
 
+    /// Starts a further node of a Vault on a disk.
+    ///
+    /// # Errors
+    /// It does not start or join within the time limit.
+    pub async fn start_standby(
+        &self,
+        journal: &Journal,
+        node: (&str, usize),
+        active: &StartedVault,
+        limit: Duration,
+    ) -> Result<StartedVault, Error> {
+        let (started, process) =
+            vault::standby((self.server, self.vault_program()), journal, node, active, limit).await?;
+        self.note(process);
+        Ok(started)
+    }
+
     /// Ends a Vault on a disk and starts it again: it is sealed then.
     ///
     /// # Errors

@@ -35,7 +35,8 @@ pub async fn start(
     let mut arguments: Vec<String> = server.dev_arguments(keeps).into_iter().map(str::to_owned).collect();
     if keeps == Keeps::OnDisk {
         let disk = Disk { folder: journal.folder().join(&name), address: format!("{host}:{port}") };
-        arguments.extend(["-config".to_owned(), disk.write(&format!("{host}:{}", port + 1))?.display().to_string()]);
+        arguments
+            .extend(["-config".to_owned(), disk.write(&name, &format!("{host}:{}", port + 1))?.display().to_string()]);
     }
     let entry = journal.creating(names::part(&name, of))?;
     let start = Start {
@@ -70,6 +71,43 @@ pub async fn restart(
     limit: Duration,
 ) -> Result<Process, Error> {
     let disk = Disk { folder: journal.folder().join(name), address: String::new() };
+    sealed((server, program), journal, (name, of), &disk, (admin, log), limit).await
+}
+
+/// Starts a further node of a Vault on a disk, at a loopback address of its own, as a standby that may be elected.
+///
+/// # Errors
+/// It does not start within the time limit, or does not join; what was made is in the journal.
+pub async fn standby(
+    (server, program): (Server, &Path),
+    journal: &Journal,
+    (of, number): (&str, usize),
+    active: &StartedVault,
+    limit: Duration,
+) -> Result<(StartedVault, Process), Error> {
+    let name = format!("{}-{number}", names::process(of, "vault"));
+    let host = address::free(&[8200, 8201])?.to_string();
+    let disk = Disk { folder: journal.folder().join(&name), address: format!("{host}:8200") };
+    disk.write(&name, &format!("{host}:8201"))?;
+    let (root_token, log) = (active.root_token.clone(), LogBook::default());
+    let admin = Client::new(&format!("http://{host}:8200"), Some(root_token.clone()), &Roots::Public)?;
+    let process = sealed((server, program), journal, (&name, of), &disk, (&admin, &log), limit).await?;
+    let key = wait::until("word of what unseals Vault", limit, Duration::from_millis(50), || async {
+        active.log.unseal_key().map_or_else(|| Look::NotYet("none yet".to_owned()), Look::Done)
+    });
+    admin.join(active.admin.address(), &key.await?).await?;
+    Ok((StartedVault { name, admin, root_token, pod_host: host, log }, process))
+}
+
+/// Starts one on a disk without `-dev`, and waits until it says that it is sealed.
+async fn sealed(
+    (server, program): (Server, &Path),
+    journal: &Journal,
+    (name, of): (&str, &str),
+    disk: &Disk,
+    (admin, log): (&Client, &LogBook),
+    limit: Duration,
+) -> Result<Process, Error> {
     let entry = journal.creating(names::part(name, Some(of)))?;
     let start = Start {
         name,
@@ -82,7 +120,7 @@ pub async fn restart(
     let process = start.go()?;
     journal.created(&entry, &process.id)?;
     process.follow(log.clone(), false);
-    let subject = format!("Vault in process {name}, which has started again");
+    let subject = format!("Vault in process {name}, which is sealed");
     let sealed = wait::until(&subject, limit, Duration::from_millis(50), || async {
         match admin.is_sealed().await {
             Ok(true) => Look::Done(()),
@@ -105,11 +143,11 @@ struct Disk {
 
 impl Disk {
     /// Writes what it is told, and gives the file for its first start: there it is a dev server, which listens anyway.
-    fn write(&self, cluster: &str) -> Result<PathBuf, Error> {
+    fn write(&self, node: &str, cluster: &str) -> Result<PathBuf, Error> {
         let data = self.folder.join("data");
         std::fs::create_dir_all(&data).map_err(file("make", &data))?;
         let mut told = json!({
-            "storage": { "raft": { "path": data, "node_id": "one" } },
+            "storage": { "raft": { "path": data, "node_id": node } },
             "api_addr": format!("http://{}", self.address),
             "cluster_addr": format!("http://{cluster}"),
             "disable_mlock": true,

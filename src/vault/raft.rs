@@ -1,0 +1,85 @@
+//! What an administrator does with the nodes of a Vault that has integrated storage.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+
+use super::client::{Client, Error, Reply};
+use crate::wait::{self, Look};
+
+/// How long a node may take until it may be elected: ten seconds, and more where the machine is busy.
+const VOTER_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a Vault may take to elect an active node once the one before has gone.
+const ELECTION_LIMIT: Duration = Duration::from_secs(60);
+
+impl Client {
+    /// Lets a node be elected a second after it has joined.
+    ///
+    /// # Errors
+    /// Vault does not answer, or refuses.
+    pub async fn let_nodes_be_elected_soon(&self) -> Result<(), Error> {
+        let soon = json!({ "server_stabilization_time": "1s" });
+        self.call(Method::POST, "sys/storage/raft/autopilot/configuration", Some(&soon)).await.map(drop)
+    }
+
+    /// Makes this node, which is fresh, one of another's Vault, and unseals it.
+    ///
+    /// # Errors
+    /// Vault does not answer, refuses, or does not become a standby (`GET sys/health`: 429).
+    pub async fn join(&self, active: &str, key: &SecretString) -> Result<(), Error> {
+        self.call(Method::PUT, "sys/storage/raft/join", Some(&json!({ "leader_api_addr": active }))).await?;
+        self.call(Method::PUT, "sys/unseal", Some(&json!({ "key": key.expose_secret() }))).await?;
+        let subject = format!("standby at {}", self.address());
+        wait::until(&subject, VOTER_LIMIT, Duration::from_millis(100), || async {
+            match self.send(Method::GET, "sys/health", None).await {
+                Ok(Reply { status: 429, .. }) => Look::Done(()),
+                Ok(reply) => Look::NotYet(format!("sys/health answers {}", reply.status)),
+                Err(error) => Look::NotYet(error.to_string()),
+            }
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Waits until so many nodes may be elected.
+    ///
+    /// # Errors
+    /// They are fewer within the time limit.
+    pub async fn has_voters(&self, count: usize) -> Result<(), Error> {
+        let subject = format!("{count} nodes that may be elected");
+        wait::until(&subject, VOTER_LIMIT, Duration::from_millis(200), || async {
+            match self.call(Method::GET, "sys/storage/raft/configuration", None).await {
+                Ok(reply) => {
+                    let servers = reply.body["data"]["config"]["servers"].as_array().map_or(&[][..], Vec::as_slice);
+                    match servers.iter().filter(|server| server["voter"] == Value::Bool(true)).count() {
+                        voters if voters == count => Look::Done(()),
+                        voters => Look::NotYet(format!("{voters} may")),
+                    }
+                }
+                Err(error) => Look::NotYet(error.to_string()),
+            }
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Waits until there is an active node that answers what this one is asked.
+    ///
+    /// # Errors
+    /// There is none within the time limit.
+    pub async fn has_active_node(&self) -> Result<(), Error> {
+        let subject = format!("active node of the Vault at {}", self.address());
+        wait::until(&subject, ELECTION_LIMIT, Duration::from_millis(100), || async {
+            match self.send(Method::GET, "sys/mounts", None).await {
+                Ok(Reply { status: 200, .. }) => Look::Done(()),
+                Ok(reply) => Look::NotYet(format!("sys/mounts answers {}", reply.status)),
+                Err(error) => Look::NotYet(error.to_string()),
+            }
+        })
+        .await?;
+        Ok(())
+    }
+}
