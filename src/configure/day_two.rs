@@ -193,7 +193,10 @@ pub async fn mend(site: Site<'_>, configuration: &Configuration) -> Result<Mende
             admin.write_role(&names.auth_mount, names.role, &role(names, account)).await?;
         }
         // The nodes that are left do it.
-        DayTwo::VaultFailsOver => admin.has_active_node().await?,
+        DayTwo::VaultFailsOver => {
+            site.vault.elect()?;
+            admin.has_active_node().await?;
+        }
         DayTwo::VaultSealed | DayTwo::VaultRestarted => {
             let key = site
                 .vault

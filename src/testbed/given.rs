@@ -13,7 +13,9 @@ use super::error::Error;
 use super::local::kubelet::Kubelet;
 use super::machine::Machine;
 use super::server::Server;
-use super::terms::{ApiServer, Creation, Keeps, PodAddress, Renewed, Special, StandIn, StartedVault, VaultWanted};
+use super::terms::{
+    ApiServer, Creation, Held, PodAddress, Renewed, Special, StandIn, StartedNodes, StartedVault, VaultWanted,
+};
 use crate::cluster::patience::Outages;
 use crate::event::Events;
 use crate::journal::Journal;
@@ -32,29 +34,54 @@ pub struct VaultSite {
     pub log: LogBook,
     /// The server, where it is one of the testbed's own.
     server: Option<(Machine, String)>,
-    /// The node that is active at first, where this one is a standby.
-    active: Option<String>,
+    /// The other nodes, where it is one of three.
+    others: Option<Others>,
+}
+
+/// The other nodes of a Vault that has three, as the testbed calls them.
+#[derive(Clone)]
+struct Others {
+    /// The one that is active at first.
+    active: String,
+    /// The other standby.
+    third: String,
 }
 
 impl VaultSite {
     /// A Vault that the testbed did not start: one in the cluster.
     #[must_use]
     pub fn in_cluster(admin: crate::vault::Client, root_token: SecretString, pod_host: String, log: LogBook) -> Self {
-        Self { admin, root_token, pod_host, log, server: None, active: None }
+        Self { admin, root_token, pod_host, log, server: None, others: None }
     }
 
     pub(super) fn of(machine: &Machine, started: StartedVault) -> Self {
         let StartedVault { name, admin, root_token, pod_host, log } = started;
-        Self { admin, root_token, pod_host, log, server: Some((machine.clone(), name)), active: None }
+        Self { admin, root_token, pod_host, log, server: Some((machine.clone(), name)), others: None }
     }
 
-    /// Kills the node that is active at first, so that another is elected.
+    /// Kills the node that is active at first. Another is elected once [`VaultSite::elect`] lets it be: the third node is
+    /// held till then, and a majority takes two, so that what is seen in between can be seen however slow the machine is.
     ///
     /// # Errors
-    /// It does not run, or this is none of several nodes.
+    /// A node does not run, or this is none of several.
     pub async fn kill_active(&self) -> Result<(), Error> {
-        let (machine, _) = self.server.as_ref().ok_or(Error::NotOurs("kill its active node"))?;
-        machine.kill(self.active.as_ref().ok_or(Error::NotOurs("kill its active node"))?).await
+        let (machine, others) = self.others("kill its active node")?;
+        machine.hold(&others.third, Held::Still)?;
+        machine.kill(&others.active).await
+    }
+
+    /// Lets the nodes that are left elect an active one.
+    ///
+    /// # Errors
+    /// The third node does not run, or this is none of several.
+    pub fn elect(&self) -> Result<(), Error> {
+        let (machine, others) = self.others("let an active node be elected")?;
+        machine.hold(&others.third, Held::GoesOn)
+    }
+
+    fn others(&self, what: &'static str) -> Result<(&Machine, &Others), Error> {
+        let machine = self.server.as_ref().map(|(machine, _)| machine);
+        machine.zip(self.others.as_ref()).ok_or(Error::NotOurs(what))
     }
 
     /// Kills it.
@@ -165,13 +192,8 @@ impl Testbed {
     /// # Errors
     /// One does not start within the time limit, or this testbed has none to give ([`Special::Restarts`]).
     pub async fn start_vault_of_nodes(&self, journal: &Journal, of: &str, limit: Duration) -> Result<VaultSite, Error> {
-        let wanted = VaultWanted { of: Some(of), port: 8200, keeps: Keeps::OnDisk, limit };
-        let active = self.machine.start_vault(journal, wanted).await?;
-        active.admin.let_nodes_be_elected_soon().await?;
-        let standby = self.machine.start_standby(journal, (of, 2), &active, limit).await?;
-        self.machine.start_standby(journal, (of, 3), &active, limit).await?;
-        active.admin.has_voters(3).await?;
-        Ok(VaultSite { active: Some(active.name), ..VaultSite::of(&self.machine, standby) })
+        let StartedNodes { standby, active, third } = self.machine.start_nodes(journal, of, limit).await?;
+        Ok(VaultSite { others: Some(Others { active, third }), ..VaultSite::of(&self.machine, standby) })
     }
 
     /// Makes it possible that a pod runs Vault, with a folder for what takes

@@ -13,7 +13,9 @@ use tokio::sync::watch;
 use super::error::Error;
 use super::local::kubelet::Kubelet;
 use super::server::Server;
-use super::terms::{ApiServer, Creation, PodAddress, Probe, Renewed, Special, StandIn, StartedVault, VaultWanted};
+use super::terms::{
+    ApiServer, Creation, Held, PodAddress, Probe, Renewed, Special, StandIn, StartedNodes, StartedVault, VaultWanted,
+};
 use super::wanted::Wanted;
 use super::which::Which;
 use super::{kind, local};
@@ -280,17 +282,19 @@ impl Machine {
         }
     }
 
-    /// Starts a further node of a Vault on a disk.
-    pub async fn start_standby(
-        &self,
-        journal: &Journal,
-        node: (&str, usize),
-        active: &StartedVault,
-        limit: Duration,
-    ) -> Result<StartedVault, Error> {
+    /// Starts a Vault of three nodes.
+    pub async fn start_nodes(&self, journal: &Journal, of: &str, limit: Duration) -> Result<StartedNodes, Error> {
         match self {
-            Self::Kind(_) => Err(Error::OnlyLocal("start a further node of a Vault")),
-            Self::Local(machine) => Ok(machine.start_standby(journal, node, active, limit).await?),
+            Self::Kind(_) => Err(Error::OnlyLocal("start a Vault of several nodes")),
+            Self::Local(machine) => Ok(machine.start_nodes(journal, of, limit).await?),
+        }
+    }
+
+    /// Holds a Vault where it is, or lets it go on.
+    pub fn hold(&self, vault: &str, held: Held) -> Result<(), Error> {
+        match self {
+            Self::Kind(_) => Err(Error::OnlyLocal("hold a node of a Vault")),
+            Self::Local(machine) => Ok(machine.hold(vault, held)?),
         }
     }
 

@@ -77,6 +77,27 @@ impl Server {
         [(level, "debug".to_owned()), (format, "json".to_owned())]
     }
 
+    /// The variables of one of several nodes, by name and value: each may be elected as soon as it has joined, and not
+    /// only once it has been watched for ten seconds.
+    #[must_use]
+    pub fn node_settings(self) -> [(&'static str, String); 1] {
+        let name = match self {
+            Self::Vault => "VAULT_RAFT_AUTOPILOT_DISABLE",
+            Self::OpenBao => "BAO_RAFT_AUTOPILOT_DISABLE",
+        };
+        [(name, "true".to_owned())]
+    }
+
+    /// What its configuration says beside storage and listener, by name and value: a standby passes every request on. An
+    /// OpenBao that is one answers reads itself otherwise, of what has come to it so far.
+    #[must_use]
+    pub fn node_options(self) -> &'static [(&'static str, bool)] {
+        match self {
+            Self::Vault => &[],
+            Self::OpenBao => &[("disable_standby_reads", true)],
+        }
+    }
+
     /// The variables of its command line, by name and value.
     #[must_use]
     pub fn client_settings(self, address: &str, root_token: &str) -> [(&'static str, String); 2] {
@@ -102,6 +123,7 @@ mod tests {
         let told = server.dev_settings("root-x", "0.0.0.0:80");
         let ours: Vec<_> = told.iter().filter(|(name, _)| *name != "SKIP_SETCAP").collect();
         assert!(ours.iter().all(|(name, _)| name.starts_with(prefix)), "{ours:?}");
+        assert!(server.node_settings().iter().all(|(name, _)| name.starts_with(prefix)));
         assert!(server.client_settings("http://a", "b").iter().all(|(name, _)| name.starts_with(prefix)));
     }
 }

@@ -44,6 +44,15 @@ pub enum Keeps {
     OnDisk,
 }
 
+/// Whether a server is held where it is: it answers nothing then, and has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// It is.
+    Still,
+    /// It goes on.
+    GoesOn,
+}
+
 /// What is wanted of a Vault.
 #[derive(Debug, Clone, Copy)]
 pub struct VaultWanted<'a> {
@@ -71,6 +80,16 @@ pub struct StartedVault {
     pub pod_host: String,
     /// Its log.
     pub log: LogBook,
+}
+
+/// A Vault of three nodes that has started.
+pub struct StartedNodes {
+    /// The one that an app asks. It is a standby.
+    pub standby: StartedVault,
+    /// The active one, as its kind of testbed calls it.
+    pub active: String,
+    /// The other standby.
+    pub third: String,
 }
 
 /// The probe, as a kind of testbed has it.

@@ -9,39 +9,21 @@ use serde_json::{Value, json};
 use super::client::{Client, Error, Reply};
 use crate::wait::{self, Look};
 
-/// How long a node may take until it may be elected: ten seconds, and more where the machine is busy.
+/// How long a node that has joined may take until it may be elected.
 const VOTER_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long a Vault may take to elect an active node once the one before has gone.
+/// How long a node may take to know an active one: it hears of the one that there is, or another is elected.
 const ELECTION_LIMIT: Duration = Duration::from_secs(60);
 
 impl Client {
-    /// Lets a node be elected a second after it has joined.
+    /// Makes this node, which is fresh, one of another's Vault, unseals it, and waits until it passes on what it is asked.
     ///
     /// # Errors
-    /// Vault does not answer, or refuses.
-    pub async fn let_nodes_be_elected_soon(&self) -> Result<(), Error> {
-        let soon = json!({ "server_stabilization_time": "1s" });
-        self.call(Method::POST, "sys/storage/raft/autopilot/configuration", Some(&soon)).await.map(drop)
-    }
-
-    /// Makes this node, which is fresh, one of another's Vault, and unseals it.
-    ///
-    /// # Errors
-    /// Vault does not answer, refuses, or does not become a standby (`GET sys/health`: 429).
+    /// Vault does not answer, or refuses, or the node does not come to know the active one.
     pub async fn join(&self, active: &str, key: &SecretString) -> Result<(), Error> {
         self.call(Method::PUT, "sys/storage/raft/join", Some(&json!({ "leader_api_addr": active }))).await?;
         self.call(Method::PUT, "sys/unseal", Some(&json!({ "key": key.expose_secret() }))).await?;
-        let subject = format!("standby at {}", self.address());
-        wait::until(&subject, VOTER_LIMIT, Duration::from_millis(100), || async {
-            match self.send(Method::GET, "sys/health", None).await {
-                Ok(Reply { status: 429, .. }) => Look::Done(()),
-                Ok(reply) => Look::NotYet(format!("sys/health answers {}", reply.status)),
-                Err(error) => Look::NotYet(error.to_string()),
-            }
-        })
-        .await?;
-        Ok(())
+        self.has_active_node().await
     }
 
     /// Waits until so many nodes may be elected.
@@ -50,7 +32,7 @@ impl Client {
     /// They are fewer within the time limit.
     pub async fn has_voters(&self, count: usize) -> Result<(), Error> {
         let subject = format!("{count} nodes that may be elected");
-        wait::until(&subject, VOTER_LIMIT, Duration::from_millis(200), || async {
+        wait::until(&subject, VOTER_LIMIT, Duration::from_millis(50), || async {
             match self.call(Method::GET, "sys/storage/raft/configuration", None).await {
                 Ok(reply) => {
                     let servers = reply.body["data"]["config"]["servers"].as_array().map_or(&[][..], Vec::as_slice);
@@ -72,7 +54,7 @@ impl Client {
     /// There is none within the time limit.
     pub async fn has_active_node(&self) -> Result<(), Error> {
         let subject = format!("active node of the Vault at {}", self.address());
-        wait::until(&subject, ELECTION_LIMIT, Duration::from_millis(100), || async {
+        wait::until(&subject, ELECTION_LIMIT, Duration::from_millis(50), || async {
             match self.send(Method::GET, "sys/mounts", None).await {
                 Ok(Reply { status: 200, .. }) => Look::Done(()),
                 Ok(reply) => Look::NotYet(format!("sys/mounts answers {}", reply.status)),

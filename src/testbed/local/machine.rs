@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::api_server;
 use super::super::server::Server;
-use super::super::terms::{ApiServer, Probe, Renewed, Special, StartedVault, VaultWanted};
+use super::super::terms::{ApiServer, Held, Probe, Renewed, Special, StartedNodes, StartedVault, VaultWanted};
 use super::binaries::{self, API_SERVER, CONTROLLER_MANAGER, ETCD, Found, KUBECTL, Programs};
 use super::certificates::Certificates;
 use super::error::{Error, file};
@@ -19,7 +19,7 @@ use super::kubelet::{Kubelet, PROBE_IMAGE, Station, VAULT_IMAGE, may_mount};
 use super::own_api_server::{self, Cluster, OwnApiServers};
 use super::process::{Process, Start};
 use super::servers::{self, API_PORT, ETCD_PORTS, Keys};
-use super::{address, names, vault};
+use super::{address, names, nodes, vault};
 use crate::cluster::patience::Outages;
 use crate::event::{Events, step};
 use crate::journal::Journal;
@@ -352,21 +352,26 @@ impl Machine {
         Ok(())
     }
 
-    /// Starts a further node of a Vault on a disk.
+    /// Starts a Vault of three nodes.
     ///
     /// # Errors
-    /// It does not start or join within the time limit.
-    pub async fn start_standby(
-        &self,
-        journal: &Journal,
-        node: (&str, usize),
-        active: &StartedVault,
-        limit: Duration,
-    ) -> Result<StartedVault, Error> {
-        let (started, process) =
-            vault::standby((self.server, self.vault_program()), journal, node, active, limit).await?;
-        self.note(process);
+    /// One does not start or join within the time limit.
+    pub async fn start_nodes(&self, journal: &Journal, of: &str, limit: Duration) -> Result<StartedNodes, Error> {
+        let (started, processes) = nodes::start((self.server, self.vault_program()), journal, of, limit).await?;
+        processes.into_iter().for_each(|process| self.note(process));
         Ok(started)
+    }
+
+    /// Holds a Vault where it is, or lets it go on.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn hold(&self, vault: &str, held: Held) -> Result<(), Error> {
+        let process = self.process(vault).filter(Process::runs);
+        let process = process
+            .ok_or_else(|| Error::Other { what: "hold a Vault", reason: format!("process {vault} does not run") })?;
+        process.hold(held);
+        Ok(())
     }
 
     /// Ends a Vault on a disk and starts it again: it is sealed then.

@@ -25,6 +25,7 @@ pub mod kubelet;
 pub mod machine;
 pub mod names;
 pub mod needs;
+pub mod nodes;
 pub mod own_api_server;
 pub mod process;
 pub mod removal;

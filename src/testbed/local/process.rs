@@ -19,6 +19,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::super::terms::Held;
 use super::error::{Error, file};
 use crate::vault::log::LogBook;
 use crate::wait::{self, Look};
@@ -215,6 +216,17 @@ impl Process {
     pub fn kill(&self) {
         if let Some(id) = self.known() {
             id.signal(Signal::KILL);
+        }
+    }
+
+    /// Holds it where it is, or lets it go on.
+    pub fn hold(&self, held: Held) {
+        let signal = match held {
+            Held::Still => Signal::STOP,
+            Held::GoesOn => Signal::CONT,
+        };
+        if let Some(id) = self.known() {
+            id.signal(signal);
         }
     }
 

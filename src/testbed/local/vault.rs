@@ -17,6 +17,10 @@ use crate::vault::client::{Client, Roots};
 use crate::vault::log::LogBook;
 use crate::wait::{self, Look};
 
+/// After so many seconds without a word of the active node an election begins, or at twice the time. With one, a busy machine
+/// takes a node for gone that is there; by default it is five.
+const ELECTED_AFTER: u8 = 2;
+
 /// Starts a Vault with a random root token, at a loopback address of its own.
 ///
 /// # Errors
@@ -35,8 +39,8 @@ pub async fn start(
     let mut arguments: Vec<String> = server.dev_arguments(keeps).into_iter().map(str::to_owned).collect();
     if keeps == Keeps::OnDisk {
         let disk = Disk { folder: journal.folder().join(&name), address: format!("{host}:{port}") };
-        arguments
-            .extend(["-config".to_owned(), disk.write(&name, &format!("{host}:{}", port + 1))?.display().to_string()]);
+        let first = disk.write(server, &name, &format!("{host}:{}", port + 1))?;
+        arguments.extend(["-config".to_owned(), first.display().to_string()]);
     }
     let entry = journal.creating(names::part(&name, of))?;
     let start = Start {
@@ -45,8 +49,10 @@ pub async fn start(
         arguments,
         environment: server
             .dev_settings(root_token.expose_secret(), &format!("{host}:{port}"))
+            .into_iter()
+            .chain((keeps == Keeps::OnDisk).then(|| server.node_settings()).into_iter().flatten())
             .map(|(name, value)| (name.to_owned(), value))
-            .into(),
+            .collect(),
         folder: journal.folder(),
         log: journal.folder().join(format!("{name}.log")),
     };
@@ -74,33 +80,11 @@ pub async fn restart(
     sealed((server, program), journal, (name, of), &disk, (admin, log), limit).await
 }
 
-/// Starts a further node of a Vault on a disk, at a loopback address of its own, as a standby that may be elected.
+/// Starts one on a disk without `-dev`, and waits until it says that it is sealed.
 ///
 /// # Errors
-/// It does not start within the time limit, or does not join; what was made is in the journal.
-pub async fn standby(
-    (server, program): (Server, &Path),
-    journal: &Journal,
-    (of, number): (&str, usize),
-    active: &StartedVault,
-    limit: Duration,
-) -> Result<(StartedVault, Process), Error> {
-    let name = format!("{}-{number}", names::process(of, "vault"));
-    let host = address::free(&[8200, 8201])?.to_string();
-    let disk = Disk { folder: journal.folder().join(&name), address: format!("{host}:8200") };
-    disk.write(&name, &format!("{host}:8201"))?;
-    let (root_token, log) = (active.root_token.clone(), LogBook::default());
-    let admin = Client::new(&format!("http://{host}:8200"), Some(root_token.clone()), &Roots::Public)?;
-    let process = sealed((server, program), journal, (&name, of), &disk, (&admin, &log), limit).await?;
-    let key = wait::until("word of what unseals Vault", limit, Duration::from_millis(50), || async {
-        active.log.unseal_key().map_or_else(|| Look::NotYet("none yet".to_owned()), Look::Done)
-    });
-    admin.join(active.admin.address(), &key.await?).await?;
-    Ok((StartedVault { name, admin, root_token, pod_host: host, log }, process))
-}
-
-/// Starts one on a disk without `-dev`, and waits until it says that it is sealed.
-async fn sealed(
+/// It does not start within the time limit; what was made is in the journal.
+pub(super) async fn sealed(
     (server, program): (Server, &Path),
     journal: &Journal,
     (name, of): (&str, &str),
@@ -113,7 +97,12 @@ async fn sealed(
         name,
         program,
         arguments: vec!["server".to_owned(), "-config".to_owned(), disk.restarts().display().to_string()],
-        environment: server.log_settings().map(|(name, value)| (name.to_owned(), value)).into(),
+        environment: server
+            .log_settings()
+            .into_iter()
+            .chain(server.node_settings())
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
         folder: journal.folder(),
         log: journal.folder().join(format!("{name}.log")),
     };
@@ -136,22 +125,30 @@ async fn sealed(
 }
 
 /// Where a Vault keeps what it has, and what it is told of that.
-struct Disk {
-    folder: PathBuf,
-    address: String,
+pub(super) struct Disk {
+    /// The folder of both.
+    pub(super) folder: PathBuf,
+    /// Where it listens: `HOST:PORT`.
+    pub(super) address: String,
 }
 
 impl Disk {
-    /// Writes what it is told, and gives the file for its first start: there it is a dev server, which listens anyway.
-    fn write(&self, node: &str, cluster: &str) -> Result<PathBuf, Error> {
+    /// Writes what it is told, and gives the file for its first start as a dev server, which listens anyway.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub(super) fn write(&self, server: Server, node: &str, cluster: &str) -> Result<PathBuf, Error> {
         let data = self.folder.join("data");
         std::fs::create_dir_all(&data).map_err(file("make", &data))?;
         let mut told = json!({
-            "storage": { "raft": { "path": data, "node_id": node } },
+            "storage": { "raft": { "path": data, "node_id": node, "performance_multiplier": ELECTED_AFTER } },
             "api_addr": format!("http://{}", self.address),
             "cluster_addr": format!("http://{cluster}"),
             "disable_mlock": true,
         });
+        for (name, value) in server.node_options() {
+            told[*name] = json!(value);
+        }
         let first = self.folder.join("first.json");
         std::fs::write(&first, told.to_string()).map_err(file("write", &first))?;
         told["listener"] = json!({ "tcp": { "address": self.address, "tls_disable": true } });
