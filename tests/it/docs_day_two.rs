@@ -19,8 +19,8 @@ defects of [findings.md](findings.md).
 
     pmp-vault-conformance run --testbed local --scenario 'day-two.*'
 
-Where a server ends and starts anew (Vault with what it has on its disk, the API server with other keys), it is one of the
-scenario's own, and only a testbed of processes has that: with `--testbed kind` those scenarios are skipped.
+Where a server ends and starts anew (Vault with what it has on its disk, the API server with other keys), or one of several
+nodes ends, it is the scenario's own, and only a testbed of processes has that: with `--testbed kind` those scenarios are skipped.
 
 An app that logs in once, keeps what it got and logs in anew where it is refused lives longest: most of these events are seen
 by a new login alone, so they lock an app out when its Vault token ends or its pod starts anew, hours or days after the cause.

@@ -294,7 +294,12 @@ fn what_is_broken_on_purpose_is_noticed_there_too() {
     test.arg(place.path("report.json"));
     // What a kubelet or a scheduler would meet, Vaults that are struck, one object's fields, and the events that no other
     // testbed has. `scripts/self-test` does the rest.
-    let events = ["day-two/vault-restarted *", "day-two/signing-key-*", "day-two/authority-renewed *"];
+    let events = [
+        "day-two/vault-restarted *",
+        "day-two/vault-fails-over *",
+        "day-two/signing-key-*",
+        "day-two/authority-renewed *",
+    ];
     let others = ["fault/pod.*", "fault/node.*", "fault/vault.killed*", "lie/vault.swapped-values", "role/*"];
     for only in others.iter().chain(&events) {
         test.args(["--only", only]);

@@ -366,6 +366,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_process_that_is_held_is_still_until_it_goes_on_and_is_killed_even_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = format!("pvc-{}", crate::random::random(12));
+        let process = sleeper(folder.path(), &name, "while :; do echo more; sleep 0.01; done");
+        let written = || std::fs::metadata(&process.log).unwrap().len();
+        let writes = async |than: u64| {
+            wait::until("more in the log", END_LIMIT, LOG_INTERVAL, || async {
+                if written() > than { Look::Done(()) } else { Look::NotYet(format!("{} bytes", written())) }
+            })
+            .await
+        };
+        writes(0).await.unwrap();
+        process.hold(Held::Still);
+        // What it was just writing may still come.
+        tokio::time::sleep(LOG_INTERVAL).await;
+        let still = written();
+        tokio::time::sleep(4 * LOG_INTERVAL).await;
+        assert_eq!(written(), still);
+        process.hold(Held::GoesOn);
+        writes(still).await.unwrap();
+        process.hold(Held::Still);
+        kill_all(&name, None, Sure::AtOnce, |label| label == name).await.unwrap();
+        assert!(!process.runs());
+    }
+
+    #[tokio::test]
     async fn another_process_with_the_same_id_is_another() {
         let folder = tempfile::tempdir().unwrap();
         let name = format!("pvc-{}", crate::random::random(12));
