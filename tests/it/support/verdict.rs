@@ -216,6 +216,7 @@ pub fn review_ended(log: Option<&str>, facts: &[Fact]) -> Sighting {
 /// What servers say for a cause; every cause that a scenario lays down is here.
 pub fn sighting_of(cause: &str, concerned: impl Fn(&str) -> bool) -> Sighting {
     const MAY_NOT: &str = r#"lookup failed: tokenreviews.authentication.k8s.io is forbidden: User "system:serviceaccount:ns:sa" cannot create resource "tokenreviews" in API group "authentication.k8s.io" at the cluster scope"#;
+    const ELSEWHERE: &str = "redirects to http://127.0.0.2:8200";
     let keys_are = |state| sighting(way(|name| if concerned(name) { state } else { KeyState::Present }));
     let logged_out = |status, text| sighting(login_ended(answer(status, text)));
     match cause {
@@ -225,6 +226,8 @@ pub fn sighting_of(cause: &str, concerned: impl Fn(&str) -> bool) -> Sighting {
         "token.not-mounted" => sighting(token_was(TokenState::Absent)),
         "login.vault-unreachable" => sighting(login_ended(no_answer(Transport::Refused))),
         "login.vault-sealed" => logged_out(503, "Vault is sealed"),
+        "login.redirected" => logged_out(307, ELSEWHERE),
+        "read.redirected" => sighting(read_ended(answer(307, ELSEWHERE))),
         "read.vault-failing" => sighting(read_ended(answer(503, "Vault is sealed"))),
         "login.vault-without-tls" => sighting(login_ended(no_answer(Transport::Tls(Handshake::NoTls)))),
         "login.auth-mount-missing" => {
