@@ -31,6 +31,9 @@ const AUDIENCE: &str = "vault";
 /// How long a new binding takes to hold, with room.
 const BINDING_HOLDS: Duration = Duration::from_secs(2);
 
+/// What the API server says of a right that is not there.
+const NOT_ALLOWED: &str = "not allowed";
+
 /// Enables and configures the auth mount and writes the role. Gives the
 /// mount's accessor, where one was enabled, and the reviewer's Service Account.
 ///
@@ -212,6 +215,18 @@ pub async fn may_review(run: &Run<'_>, namespace: &str, account: &str, limit: Du
     may(run, &subject, &k8s::may_review(namespace, account), limit).await
 }
 
+/// Whether a Service Account may create TokenReviews, where it is given so long until its binding holds.
+///
+/// # Errors
+/// The API server did not answer at the end of that time: then nobody knows.
+pub async fn comes_to_review(run: &Run<'_>, namespace: &str, account: &str, limit: Duration) -> Result<bool, TimedOut> {
+    match may_review(run, namespace, account, limit).await {
+        Ok(()) => Ok(true),
+        Err(over) if over.last_seen == NOT_ALLOWED => Ok(false),
+        Err(over) => Err(over),
+    }
+}
+
 /// Waits until a right is there.
 ///
 /// # Errors
@@ -226,7 +241,7 @@ pub async fn may(
     wait::until(subject, limit, Duration::from_millis(50), || async {
         match reviews.create(&PostParams::default(), question).await {
             Ok(answer) if answer.status.as_ref().is_some_and(|status| status.allowed) => Look::Done(()),
-            Ok(_) => Look::NotYet("not allowed".to_owned()),
+            Ok(_) => Look::NotYet(NOT_ALLOWED.to_owned()),
             Err(error) => Look::NotYet(why(&error)),
         }
     })

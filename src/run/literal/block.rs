@@ -61,7 +61,7 @@ pub async fn type_it(
     let told = type_text(site, &desk, block, configuration, &text).await?;
 
     let may_review = coming.came(site).await?
-        && auth::may_review(site.run, auth::REVIEWER_NAMESPACE, &reviewer, BINDING_HOLDS).await.is_ok();
+        && auth::comes_to_review(site.run, auth::REVIEWER_NAMESPACE, &reviewer, BINDING_HOLDS).await?;
     let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
     Ok(block
         .steps
