@@ -15,7 +15,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::terms::ApiServer;
-use crate::cluster::mendix;
+use crate::cluster::mendix::{self, OperatorConfiguration, Runtime};
 use crate::cluster::patience::{self, Outages, Whose};
 use crate::wait::{self, Look, TimedOut};
 
@@ -80,17 +80,36 @@ pub fn with_server(kubeconfig: &str, address: &str) -> String {
 /// # Errors
 /// It is not within the time limit.
 pub async fn ready(kube: &Client, limit: Duration) -> Result<(), Error> {
-    let ready = wait::until("API server to be ready", limit, Duration::from_millis(150), || async {
+    says(kube, "API server to be ready", limit, |said| said.map(drop)).await
+}
+
+/// Waits until it answers, whatever it says.
+async fn answers(kube: &Client, limit: Duration) -> Result<(), Error> {
+    says(kube, "API server to answer", limit, |said| match said {
+        Ok(_) | Err(kube::Error::Api(_)) => Ok(()),
+        Err(error) => Err(error),
+    })
+    .await
+}
+
+/// Waits for what it says of being ready, which the client asks once a time and with no pauses of its own in between.
+async fn says(
+    kube: &Client,
+    subject: &str,
+    limit: Duration,
+    enough: impl Fn(kube::Result<String>) -> kube::Result<()>,
+) -> Result<(), Error> {
+    let said = wait::until(subject, limit, Duration::from_millis(150), || async {
         let request = match http_get("/readyz") {
             Ok(request) => request,
             Err(error) => return Look::NotYet(error.to_string()),
         };
-        match kube.request_text(request).await {
-            Ok(_) => Look::Done(()),
+        match enough(kube.request_text(request).await) {
+            Ok(()) => Look::Done(()),
             Err(error) => Look::NotYet(error.to_string()),
         }
     });
-    Ok(ready.await?)
+    Ok(said.await?)
 }
 
 /// Waits until a node takes pods. Only the cluster's own is waited for: the
@@ -125,13 +144,20 @@ pub async fn takes_pods(kube: &Client, node: &str) -> Result<(), Error> {
 /// The API server does not take them within the time limit.
 pub async fn apply_definitions(kube: &Client, limit: Duration) -> Result<(), Error> {
     let ours = mendix::custom_resource_definitions().map_err(cannot("take the custom resource definitions"))?;
+    answers(kube, limit).await?;
     let taken = wait::until("API server to take definitions", limit, Duration::from_millis(150), || async {
         match establish(kube, &ours).await {
             Ok(()) => Look::Done(()),
             Err(error) => Look::NotYet(error.to_string()),
         }
     });
-    Ok(taken.await?)
+    taken.await?;
+    // With a first list it begins with what a watch needs: otherwise the first watch is refused for a second.
+    let one = ListParams::default().limit(1);
+    let (runtimes, configurations) =
+        (Api::<Runtime>::all(kube.clone()), Api::<OperatorConfiguration>::all(kube.clone()));
+    let _ = tokio::join!(runtimes.list(&one), configurations.list(&one));
+    Ok(())
 }
 
 /// Makes these definitions of custom resources, and waits until the API server serves them.
