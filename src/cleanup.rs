@@ -348,7 +348,18 @@ where
 /// # Errors
 /// The run is going on, or something is left.
 pub async fn clean_run(runs: &Runs, run: &str) -> Result<(), Error> {
+    let lost = !runs.has_journal(run);
     let journal = Journal::open(runs, run)?;
+    // Where its folder was lost, a server that still runs may have made it again. What else is left only labels tell.
+    if lost {
+        return match clean_by_label(runs, run).await {
+            Ok(_) => Ok(journal.discard()?),
+            Err(error) => {
+                journal.abandon();
+                Err(error)
+            }
+        };
+    }
     if let Some(cluster) = journal.cluster() {
         let kube = connect::cluster(&cluster, &Ledger::default()).await?;
         clean_cluster(&journal, &kube).await?;

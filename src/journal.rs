@@ -92,6 +92,9 @@ fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     move |source| Error::Io { what, path, source }
 }
 
+/// The journal's name in the run's folder.
+const FILE: &str = "journal.jsonl";
+
 /// The folder of all runs: `STATE/runs`.
 #[derive(Debug, Clone)]
 pub struct Runs {
@@ -118,7 +121,13 @@ impl Runs {
         self.folder.join(run)
     }
 
-    /// The ids of all runs that left a journal.
+    /// Whether a run left a journal.
+    #[must_use]
+    pub fn has_journal(&self, run: &str) -> bool {
+        self.folder(run).join(FILE).is_file()
+    }
+
+    /// The ids of all runs that left a folder.
     ///
     /// # Errors
     /// The folder is there and cannot be read.
@@ -228,7 +237,7 @@ impl Journal {
             std::fs::TryLockError::WouldBlock => Error::Locked { run: run.to_owned() },
             std::fs::TryLockError::Error(source) => io("lock", &path)(source),
         })?;
-        let path = folder.join("journal.jsonl");
+        let path = folder.join(FILE);
         let mut state = State {
             file: OpenOptions::new().create(true).append(true).open(&path).map_err(io("open", &path))?,
             next: 0,
@@ -362,6 +371,11 @@ impl Journal {
         state.open.iter().rev().cloned().collect()
     }
 
+    /// Leaves the run without a journal, as one whose journal was lost is found.
+    pub fn abandon(self) {
+        let _ = std::fs::remove_file(self.folder.join(FILE));
+    }
+
     /// Removes the run's folder, when nothing is left to clean.
     ///
     /// # Errors
@@ -379,7 +393,7 @@ impl Journal {
     }
 
     fn write(&self, line: Line) -> Result<(), Error> {
-        let path = self.folder.join("journal.jsonl");
+        let path = self.folder.join(FILE);
         let mut text = serde_json::to_string(&line).map_err(|e| io("write", &path)(e.into()))?;
         text.push('\n');
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

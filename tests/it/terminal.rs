@@ -313,10 +313,6 @@ fn there_are_lines_in_place_of_bars_on(#[case] name: &str, #[case] value: &str) 
     assert!(!has_bars(&window.text()) && !window.bytes().contains("\u{1b}[2K"), "{:?}", window.bytes());
 }
 
-fn run_id(text: &str) -> String {
-    text.split_whitespace().nth(1).unwrap().trim_end_matches(':').to_owned()
-}
-
 /// Nothing of the bars, nor of what the terminal says of a key, is left.
 fn without_debris(window: &Window) {
     let text = window.text();
@@ -388,7 +384,8 @@ fn a_second_ctrl_c_stops_at_once_and_says_what_to_do_by_hand() {
     assert_eq!(running.end(), Some(130), "{}", window.closed());
     let text = window.closed();
     without_debris(&window);
-    let run = run_id(&text);
+    let (_, left) = text.split_once("may be left of run ").unwrap_or_else(|| panic!("{text}"));
+    let run = left.split(':').next().unwrap().to_owned();
     for part in [
         "stopped at once; no report was written",
         "\n  docker network rm pvc-",

@@ -213,7 +213,7 @@ fn after_a_kill_at_any_moment_cleanup_leaves_no_process_and_no_file_and_a_run_be
     std::fs::remove_dir_all(place.path("state/runs")).unwrap();
     let cleanup = place.program(&["cleanup", "--run-id", &run]).output().unwrap();
     assert!(cleanup.status.success(), "{}", text(&cleanup));
-    assert_eq!(processes_of(&run), 0);
+    assert_eq!(processes_of(&run), 0, "{}", text(&cleanup));
     let output = bystander.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
 }
