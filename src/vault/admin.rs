@@ -81,11 +81,21 @@ impl Client {
     /// Vault does not answer, refuses, or does not get active.
     pub async fn unseal(&self, key: &SecretString) -> Result<(), Error> {
         self.call(Method::PUT, "sys/unseal", Some(&json!({ "key": key.expose_secret() }))).await?;
-        let subject = format!("active Vault at {}", self.address());
-        wait::until(&subject, UNSEAL_LIMIT, Duration::from_millis(50), || async {
-            match self.send(Method::GET, "sys/health", None).await {
-                Ok(Reply { status: 200, .. }) => Look::Done(()),
-                Ok(reply) => Look::NotYet(format!("sys/health answers {}", reply.status)),
+        self.answers_with(200, "sys/health", &format!("active Vault at {}", self.address()), UNSEAL_LIMIT).await
+    }
+
+    /// Waits until a path answers with that status.
+    pub(super) async fn answers_with(
+        &self,
+        wanted: u16,
+        path: &str,
+        subject: &str,
+        limit: Duration,
+    ) -> Result<(), Error> {
+        wait::until(subject, limit, Duration::from_millis(20), || async {
+            match self.send(Method::GET, path, None).await {
+                Ok(reply) if reply.status == wanted => Look::Done(()),
+                Ok(reply) => Look::NotYet(format!("{path} answers {}", reply.status)),
                 Err(error) => Look::NotYet(error.to_string()),
             }
         })
@@ -100,16 +110,7 @@ impl Client {
     /// Vault does not answer, refuses, or stays active.
     pub async fn step_down(&self) -> Result<(), Error> {
         self.call(Method::PUT, "sys/step-down", None).await?;
-        let subject = format!("standby at {}", self.address());
-        wait::until(&subject, STEP_DOWN_LIMIT, Duration::from_millis(20), || async {
-            match self.send(Method::GET, "sys/health", None).await {
-                Ok(Reply { status: 429, .. }) => Look::Done(()),
-                Ok(reply) => Look::NotYet(format!("sys/health answers {}", reply.status)),
-                Err(error) => Look::NotYet(error.to_string()),
-            }
-        })
-        .await?;
-        Ok(())
+        self.answers_with(429, "sys/health", &format!("standby at {}", self.address()), STEP_DOWN_LIMIT).await
     }
 
     /// What Vault says of a path. That nothing is there is an answer, too; that

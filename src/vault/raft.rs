@@ -6,7 +6,7 @@ use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::client::{Client, Error, Reply};
+use super::client::{Client, Error};
 use crate::wait::{self, Look};
 
 /// How long a node that has joined may take until it may be elected.
@@ -54,14 +54,6 @@ impl Client {
     /// There is none within the time limit.
     pub async fn has_active_node(&self) -> Result<(), Error> {
         let subject = format!("active node of the Vault at {}", self.address());
-        wait::until(&subject, ELECTION_LIMIT, Duration::from_millis(50), || async {
-            match self.send(Method::GET, "sys/mounts", None).await {
-                Ok(Reply { status: 200, .. }) => Look::Done(()),
-                Ok(reply) => Look::NotYet(format!("sys/mounts answers {}", reply.status)),
-                Err(error) => Look::NotYet(error.to_string()),
-            }
-        })
-        .await?;
-        Ok(())
+        self.answers_with(200, "sys/mounts", &subject, ELECTION_LIMIT).await
     }
 }

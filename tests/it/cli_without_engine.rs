@@ -164,6 +164,25 @@ fn cleaning_up_without_an_engine_is_exit_code_3_and_touches_no_journal() {
 }
 
 #[test]
+fn a_run_whose_folder_is_there_without_its_journal_is_cleaned_up_by_its_label() {
+    let folder = folder();
+    let run = folder.path().join("runs/rlostjournal");
+    std::fs::create_dir_all(run.join("local/etcd")).unwrap_or_else(|error| panic!("{error}"));
+    let mut cleanup = program(folder.path());
+    cleanup.args(["cleanup", "--run-id", "rlostjournal"]);
+    // Nobody knows whether it had containers: it is not taken for one that made nothing, now or the next time.
+    for _ in 0..2 {
+        cleanup.assert().code(3).stdout(is_empty()).stderr(contains("no container engine answers"));
+    }
+    let mut server = std::process::Command::new("sleep");
+    server.arg("600").env("PMP_VAULT_CONFORMANCE_PART", "pvc-rlostjournal-etcd");
+    let mut server = server.spawn().unwrap_or_else(|error| panic!("{error}"));
+    cleanup.assert().success().stdout(contains("run rlostjournal: removed"));
+    assert!(server.try_wait().is_ok_and(|ended| ended.is_some()), "the server goes on");
+    assert!(!run.exists());
+}
+
+#[test]
 fn a_state_folder_that_cannot_be_made_is_no_verdict_and_says_how_to_name_another() {
     let folder = folder();
     let file = folder.path().join("file");
