@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use super::mendix::{OPERATOR_CONFIGURATION, RUNTIME, deployment_name};
 use super::{RUN_LABEL, SCENARIO_LABEL};
 use crate::probe;
+use crate::probe::living::{MARKER, Round, Since};
 use crate::probe::observation::{Observation, SCHEMA, TokenState};
 
 /// The run whose harness asks.
@@ -38,6 +39,8 @@ pub const OTHER_UID: &str = "made-by-somebody-else";
 pub const REFUSAL: &str = "admission webhook \"policy\" denied the request: not here";
 /// What a server says that has trouble.
 pub const TROUBLE: &str = "etcdserver: request timed out";
+/// When the last round of an app that lives on began, in milliseconds of Unix time.
+pub const ROUND_BEGAN: i64 = 1000;
 
 /// What there is, and what happens meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +92,8 @@ pub enum Scenario {
     EndedLogUnreadable,
     /// The kubelet ended it for want of memory, before its container ran.
     Evicted,
+    /// It lives on, and its last round began at [`ROUND_BEGAN`].
+    LivesOn,
     /// It ran, said what it saw, and is on its way out.
     Leaving,
     /// The API server fails whenever it is asked for pods, one or all.
@@ -418,6 +423,7 @@ fn pod(state: &mut State, scenario: Scenario) {
         Scenario::EndedWithoutObservation => state.log = "hello\nsomething else\n".to_owned(),
         Scenario::LogComesLate => _ = state.unseen.insert("log".to_owned(), 2),
         Scenario::ObservationOfAnotherRun => state.log = said("r2"),
+        Scenario::LivesOn => state.log = said_by_a_round(),
         Scenario::LogUnreadable | Scenario::EndedLogUnreadable => {
             pod["status"] = if scenario == Scenario::LogUnreadable { running } else { terminated };
             state.failures.push((Method::GET, "/log", 500, "the kubelet does not answer"));
@@ -464,7 +470,18 @@ pub fn configuration(automount: bool) -> Value {
 
 /// What the probe of a run prints.
 fn said(run: &str) -> String {
-    let observation = Observation {
+    probe::to_line(&observation(run)).unwrap() + "\n"
+}
+
+/// What it prints in a round, where it lives on.
+fn said_by_a_round() -> String {
+    let seen = || Since { since: 0, until: None, looked: ROUND_BEGAN, observation: observation(RUN) };
+    let round = Round { began: ROUND_BEGAN, granted: 0, kept: seen(), anew: seen() };
+    format!("{MARKER} {}\n", serde_json::to_string(&round).unwrap())
+}
+
+fn observation(run: &str) -> Observation {
+    Observation {
         schema: SCHEMA,
         run: run.to_owned(),
         scenario: SCENARIO_ID.to_owned(),
@@ -477,6 +494,5 @@ fn said(run: &str) -> String {
         boundary: None,
         asked: None,
         millis: 1,
-    };
-    probe::to_line(&observation).unwrap() + "\n"
+    }
 }

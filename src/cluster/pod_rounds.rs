@@ -47,3 +47,23 @@ pub async fn round(
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::RUN_LABEL;
+    use crate::cluster::api_server::{ApiServer, NAMESPACE, ROUND_BEGAN, RUN, SCENARIO_ID, Scenario};
+
+    #[tokio::test]
+    async fn a_round_from_before_says_nothing_of_what_is_asked_for_later() {
+        let server = ApiServer::playing(Scenario::LivesOn);
+        let apps =
+            Apps::watch(&server.client(), &format!("{RUN_LABEL}={RUN}"), crate::cluster::operator::Refusals::default());
+        let begun = async |from: i64| {
+            round(&apps, NAMESPACE, RUN, SCENARIO_ID, Duration::from_millis(1200), |round| round.began >= from).await
+        };
+        assert_eq!(begun(ROUND_BEGAN).await.unwrap().began, ROUND_BEGAN);
+        let error = begun(ROUND_BEGAN + 1).await.unwrap_err().to_string();
+        assert!(error.contains("a round from before"), "{error}");
+    }
+}
